@@ -1,0 +1,61 @@
+"""How a result came to be: enough to make it again and to say who is answerable for it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+
+def utc_now() -> str:
+    """The present time in UTC, ISO 8601 to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Which model, plugin, parameters, input, author and time made a result.
+
+    Parameters
+    ----------
+    plugin_id, plugin_version
+        The plugin; both empty for a result made by hand.
+    model_version
+        The version of the weights in the model registry.
+    parameters
+        What was chosen for this run, JSON-ready.
+    input_hash
+        SHA-256 of the input voxels and their grid.
+    author
+        The user's name on this machine, or ``algorithm``.
+    created
+        UTC time, ISO 8601.
+    device
+        Where it ran, for example ``cpu`` or ``cuda:0``.
+    notes
+        What was done differently on the way (a fallback, a warning).
+    """
+
+    plugin_id: str = ""
+    plugin_version: str = ""
+    model_version: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    input_hash: str = ""
+    author: str = ""
+    created: str = field(default_factory=utc_now)
+    device: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """One line for the screen, for example ``brain-extraction, model 1.0.0``."""
+        return f"{self.plugin_id}, model {self.model_version}" if self.plugin_id else f"by {self.author or 'hand'}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {**asdict(self), "notes": list(self.notes)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Provenance:
+        """Read back what `to_json` wrote."""
+        return cls(**{**data, "notes": tuple(data.get("notes", ()))})

@@ -1,0 +1,116 @@
+"""What a plugin can be. Small, typed, and optional powers apart.
+
+The host owns geometry, resampling, sliding windows, inverse mapping, provenance and cancellation. The plugin owns its
+network, its preprocessing constants and what its outputs mean. A plugin class takes no argument and does no work
+before a method is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medviewer.plugin_api.context import RunContext
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@runtime_checkable
+class Plugin(Protocol):
+    """What every plugin does: build its network."""
+
+    def build_network(self) -> nn.Module:
+        """The untrained network, on the CPU; the host loads the state and moves it to the device."""
+        ...
+
+    def normalise(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Turn real values on the network's grid into network input.
+
+        Parameters
+        ----------
+        values
+            Real values (HU, SUV, arbitrary) that the host resampled to the manifest's `inputs.size`:
+            shape (z, y, x) for a volume, (y, x) for a radiograph, MONOCHROME1 already turned bright-is-dense.
+
+        Returns
+        -------
+        Network input without the batch axis, shape (channels, z, y, x) or (channels, y, x), float32.
+        """
+        ...
+
+
+@runtime_checkable
+class Segmenter(Plugin, Protocol):
+    """A plugin that labels voxels."""
+
+    def probabilities(self, output: Tensor) -> Tensor:
+        """Turn the network's output (1, c, z, y, x) into a probability for each declared label.
+
+        Returns
+        -------
+        Probabilities (labels, z, y, x) in 0..1 on the network's grid, in the manifest's order of labels.
+        """
+        ...
+
+
+@runtime_checkable
+class Classifier(Plugin, Protocol):
+    """A plugin that names classes."""
+
+    def class_probabilities(self, output: Tensor) -> Tensor:
+        """Turn the network's output (1, c) into a probability for each declared label, shape (labels,)."""
+        ...
+
+
+@runtime_checkable
+class Explainable(Protocol):
+    """A plugin that says where Grad-CAM looks."""
+
+    def explain_layer(self, network: nn.Module) -> nn.Module:
+        """The layer whose activations and gradients explain the answer."""
+        ...
+
+    def explain_logits(self, output: Tensor, label: int) -> Tensor:
+        """The scores that are explained: the output before its last squashing, for one declared label.
+
+        Shape (1, z, y, x) for a Segmenter, (1,) for a Classifier; `label` is the index in the manifest's labels.
+        """
+        ...
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """A Segmenter that learns from corrections."""
+
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """The scalar loss of one case.
+
+        Parameters
+        ----------
+        output
+            The network's raw output, shape (1, c, z, y, x).
+        target
+            One-hot truth on the network's grid, shape (1, labels, z, y, x), float32.
+        """
+        ...
+
+    def trainable_parameters(self, network: nn.Module) -> Iterable[nn.Parameter]:
+        """The parameters that fine-tuning may change."""
+        ...
+
+
+@runtime_checkable
+class WeightsFetcher(Protocol):
+    """A plugin whose weights do not come with it and are fetched when the user says so."""
+
+    def fetch_weights(self, destination: Path, context: RunContext) -> None:
+        """Get the weights, check their SHA-256 and write them as safetensors to `destination`.
+
+        Runs no code of what it fetches. Raises `PluginError` with one clear sentence when it cannot.
+        """
+        ...

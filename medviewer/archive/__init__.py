@@ -1,0 +1,100 @@
+"""What medviewer keeps on this machine: a database, and files beside it.
+
+The folder holds ``medviewer.db``, ``masks/``, ``heatmaps/``, ``images/`` (the voxels of queued cases), ``models/``
+(weights), ``journal/`` (strokes not yet saved), ``backups/`` and ``patient.key``. Names and IDs of patients are in
+none of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+
+from sqlalchemy.orm import Session
+
+from medviewer.archive import journal as journals
+from medviewer.archive.database import FILE_NAME, Database
+from medviewer.archive.home import home as default_home
+from medviewer.archive.journal import Journal, JournalHeader
+from medviewer.archive.masks import MaskRecord, MaskStore
+from medviewer.archive.patient_key import patient_key
+from medviewer.archive.results import HeatmapRecord, ResultStore
+
+__all__ = ["Archive", "HeatmapRecord", "Journal", "JournalHeader", "MaskRecord", "MaskStore", "ResultStore"]
+
+_JOURNALS = "journal"
+
+
+class Archive:
+    """One open archive; a context manager. Safe to use from several threads and several processes.
+
+    Parameters
+    ----------
+    home
+        Its folder.
+    database
+        Its open database.
+
+    Attributes
+    ----------
+    masks, results
+        The stores of segmentations, and of classifications and heat maps.
+    """
+
+    def __init__(self, home: Path, database: Database) -> None:
+        self.home = home
+        self.masks = MaskStore(home, database)
+        self.results = ResultStore(home, database)
+        self._database = database
+
+    @classmethod
+    def open(cls, home: Path | None = None) -> Archive:
+        """Open the archive in a folder, by default the user's; make or upgrade it where needed.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be opened, or is from a newer medviewer.
+        """
+        folder = default_home() if home is None else home
+        return cls(folder, Database(folder / FILE_NAME))
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def session(self) -> AbstractContextManager[Session]:
+        """A transaction that may write, and commits at its end; the only writer while it is open."""
+        return self._database.write()
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """A transaction that only reads and waits for nobody."""
+        return self._database.read()
+
+    def journal_for(self, series_uid: str) -> Journal:
+        """The crash journal of a series; nothing is opened yet."""
+        key = hashlib.sha256(series_uid.encode()).hexdigest()[:32]
+        return Journal(self.home / _JOURNALS / f"{key}{journals.SUFFIX}")
+
+    def abandoned_journals(self) -> list[tuple[JournalHeader, Journal]]:
+        """Journals that a program which ended left behind with strokes in them: what a crash did not lose."""
+        found = []
+        for path in sorted((self.home / _JOURNALS).glob(f"*{journals.SUFFIX}")):
+            header = journals.read_header(path)
+            if header is not None and journals.abandoned(path) and journals.read(path):
+                found.append((header, Journal(path)))
+        return found
+
+    def patient_key(self, patient_id: str, study_uid: str = "") -> str:
+        """Keyed hash of a patient's ID, or of the study's UID where there is none. See `patient_key`."""
+        return patient_key(self.home, patient_id, study_uid)

@@ -1,0 +1,120 @@
+"""Saved segmentations, every version of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import select
+
+from medviewer.archive.blobs import SUFFIX, read_array, write_array
+from medviewer.archive.codec import grid_from_json, grid_to_json, segments_from_json, segments_to_json
+from medviewer.archive.database import Database
+from medviewer.archive.tables import MaskRow
+from medviewer.domain.geometry import Grid
+from medviewer.domain.mask import Segment, Segmentation
+from medviewer.domain.provenance import Provenance
+from medviewer.errors import NotFoundError
+
+_FOLDER = "masks"
+
+
+@dataclass(frozen=True)
+class MaskRecord:
+    """What is known of a saved segmentation before its voxels are read.
+
+    Parameters
+    ----------
+    id
+        Its identifier in the archive.
+    series_uid
+        The series that it labels.
+    grid, segments, provenance
+        As in `Segmentation`.
+    """
+
+    id: str
+    series_uid: str
+    grid: Grid
+    segments: tuple[Segment, ...]
+    provenance: Provenance
+
+
+class MaskStore:
+    """The segmentations of an archive, by series.
+
+    Parameters
+    ----------
+    home
+        The archive's folder.
+    database
+        Its open database.
+    """
+
+    def __init__(self, home: Path, database: Database) -> None:
+        self._home = home
+        self._database = database
+
+    def save_mask(self, series_uid: str, segmentation: Segmentation) -> str:
+        """Keep a segmentation as the newest of a series; older ones stay.
+
+        Returns
+        -------
+        Its id. It is on disk when this returns.
+
+        Raises
+        ------
+        StoreError
+            If the disk or the database does not take it; nothing is kept then.
+        """
+        mask_id = uuid4().hex
+        blob = f"{_FOLDER}/{mask_id}{SUFFIX}"
+        write_array(self._home / blob, segmentation.labels)
+        with self._database.write() as session:
+            session.add(
+                MaskRow(
+                    id=mask_id,
+                    series_uid=series_uid,
+                    blob=blob,
+                    grid=grid_to_json(segmentation.grid),
+                    segments=segments_to_json(segmentation.segments),
+                    provenance=segmentation.provenance.to_json(),
+                )
+            )
+        return mask_id
+
+    def load_mask(self, mask_id: str) -> Segmentation:
+        """Read a saved segmentation.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none of that id.
+        StoreError
+            If its file is missing or damaged.
+        """
+        with self._database.read() as session:
+            row = session.scalar(select(MaskRow).where(MaskRow.id == mask_id))
+        if row is None:
+            raise NotFoundError(f"The archive has no mask {mask_id!r}; list the masks of the series to see its ids.")
+        record = _record(row)
+        return Segmentation(
+            read_array(self._home / row.blob), record.grid, record.segments, record.provenance, record.series_uid
+        )
+
+    def masks_for(self, series_uid: str) -> list[MaskRecord]:
+        """What is saved for a series, newest first."""
+        query = select(MaskRow).where(MaskRow.series_uid == series_uid).order_by(MaskRow.number.desc())
+        with self._database.read() as session:
+            return [_record(row) for row in session.scalars(query)]
+
+
+def _record(row: MaskRow) -> MaskRecord:
+    return MaskRecord(
+        row.id,
+        row.series_uid,
+        grid_from_json(row.grid),
+        segments_from_json(row.segments),
+        Provenance.from_json(row.provenance),
+    )

@@ -1,0 +1,131 @@
+"""Saved classifications and heat maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import select
+
+from medviewer.archive.blobs import SUFFIX, read_array, write_array
+from medviewer.archive.codec import grid_from_json, grid_to_json
+from medviewer.archive.database import Database
+from medviewer.archive.tables import ResultRow
+from medviewer.domain.finding import Classification
+from medviewer.domain.heatmap import Heatmap
+from medviewer.domain.provenance import Provenance
+from medviewer.errors import NotFoundError
+
+_FOLDER = "heatmaps"
+_CLASSIFICATION = "classification"
+_HEATMAP = "heatmap"
+
+
+@dataclass(frozen=True)
+class HeatmapRecord:
+    """What is known of a saved heat map before its voxels are read; fields as in `Heatmap`."""
+
+    id: str
+    series_uid: str
+    method: str
+    target: str
+    provenance: Provenance
+
+
+class ResultStore:
+    """The classifications and heat maps of an archive, by series.
+
+    Parameters
+    ----------
+    home
+        The archive's folder.
+    database
+        Its open database.
+    """
+
+    def __init__(self, home: Path, database: Database) -> None:
+        self._home = home
+        self._database = database
+
+    def save_classification(self, result: Classification) -> str:
+        """Keep a classification under its series and return its id. Raises StoreError if it cannot be kept."""
+        content = {"probabilities": dict(result.probabilities), "notes": list(result.notes)}
+        return self._add(result.series_uid, _CLASSIFICATION, content, result.provenance)
+
+    def classifications_for(self, series_uid: str) -> list[Classification]:
+        """The classifications of a series, newest first."""
+        return [
+            Classification(
+                row.content["probabilities"],
+                Provenance.from_json(row.provenance),
+                row.series_uid,
+                tuple(row.content["notes"]),
+            )
+            for row in self._rows(series_uid, _CLASSIFICATION)
+        ]
+
+    def save_heatmap(self, heatmap: Heatmap) -> str:
+        """Keep a heat map under its series and return its id. Raises StoreError if it cannot be kept."""
+        blob = f"{_FOLDER}/{uuid4().hex}{SUFFIX}"
+        write_array(self._home / blob, heatmap.values)
+        content = {"grid": grid_to_json(heatmap.grid), "method": heatmap.method, "target": heatmap.target}
+        return self._add(heatmap.series_uid, _HEATMAP, content, heatmap.provenance, blob)
+
+    def heatmaps_for(self, series_uid: str) -> list[HeatmapRecord]:
+        """What is saved for a series, newest first."""
+        return [
+            HeatmapRecord(
+                row.id,
+                row.series_uid,
+                row.content["method"],
+                row.content["target"],
+                Provenance.from_json(row.provenance),
+            )
+            for row in self._rows(series_uid, _HEATMAP)
+        ]
+
+    def load_heatmap(self, heatmap_id: str) -> Heatmap:
+        """Read a saved heat map.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none of that id.
+        StoreError
+            If its file is missing or damaged.
+        """
+        query = select(ResultRow).where(ResultRow.id == heatmap_id, ResultRow.kind == _HEATMAP)
+        with self._database.read() as session:
+            row = session.scalar(query)
+        if row is None or row.blob is None:
+            raise NotFoundError(f"The archive has no heat map {heatmap_id!r}; list those of the series to see its ids.")
+        return Heatmap(
+            read_array(self._home / row.blob),
+            grid_from_json(row.content["grid"]),
+            row.content["method"],
+            row.content["target"],
+            Provenance.from_json(row.provenance),
+            row.series_uid,
+        )
+
+    def _add(
+        self, series_uid: str, kind: str, content: dict[str, Any], provenance: Provenance, blob: str | None = None
+    ) -> str:
+        row = ResultRow(
+            id=uuid4().hex,
+            series_uid=series_uid,
+            kind=kind,
+            blob=blob,
+            content=content,
+            provenance=provenance.to_json(),
+        )
+        with self._database.write() as session:
+            session.add(row)
+        return row.id
+
+    def _rows(self, series_uid: str, kind: str) -> list[ResultRow]:
+        query = select(ResultRow).where(ResultRow.series_uid == series_uid, ResultRow.kind == kind)
+        with self._database.read() as session:
+            return list(session.scalars(query.order_by(ResultRow.number.desc())))

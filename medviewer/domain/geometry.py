@@ -60,14 +60,15 @@ class Grid:
     direction: Matrix = IDENTITY
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        sizes = tuple(int(n) for n in np.ravel(self.shape))
+        if len(sizes) != 3 or min(sizes) < 1:
+            raise ValueError(f"a grid needs three sizes of at least 1, not {sizes}")
+        object.__setattr__(self, "shape", sizes)
         for name, size in (("spacing", 3), ("origin", 3), ("direction", 9)):
             values = tuple(float(v) for v in np.ravel(getattr(self, name)))
             if len(values) != size or not np.all(np.isfinite(values)):
                 raise ValueError(f"a grid needs {size} finite numbers as {name}, not {values}")
             object.__setattr__(self, name, values)
-        if len(self.shape) != 3 or min(self.shape) < 1:
-            raise ValueError(f"a grid needs three sizes of at least 1, not {self.shape}")
         if min(self.spacing) <= 0:
             raise ValueError(f"a grid needs positive spacings in mm, not {self.spacing}")
         if not np.allclose(self.axes.T @ self.axes, np.eye(3), atol=1e-3):

@@ -1,0 +1,62 @@
+"""Ask why: a heat map of what moved a model's answer."""
+
+from __future__ import annotations
+
+from medviewer.app.commands.predict import active_weights
+from medviewer.app.services import Services
+from medviewer.domain.heatmap import Heatmap
+from medviewer.domain.image import Image
+from medviewer.domain.study import Series
+from medviewer.errors import InputError
+from medviewer.explain.client import submit_explanation
+from medviewer.jobs import Job
+
+
+def submit(
+    services: Services,
+    image: Image,
+    series: Series,
+    plugin_id: str,
+    *,
+    method: str = "gradcam",
+    label: int | None = None,
+    device: str = "auto",
+) -> Job[Heatmap]:
+    """Explain a plugin's answer for an image in its child process; nothing of the session is touched.
+
+    Parameters
+    ----------
+    label
+        Index of the explained label in the manifest; None explains the answer that the model gives.
+    """
+    plugin = services.plugin(plugin_id)
+    version, weights = active_weights(services, plugin)
+    return submit_explanation(
+        services.runner, image, series, plugin, weights, version, method=method, label=label, device=device
+    )
+
+
+def run(services: Services, plugin_id: str, *, method: str = "gradcam", label: int | None = None) -> Job[Heatmap]:
+    """Explain a plugin's answer for the open image and show the heat map."""
+    session = services.session
+    image, series = session.image, session.series
+    if image is None or series is None:
+        raise InputError("There is no open image to explain; open a study first.")
+    job = submit(services, image, series, plugin_id, method=method, label=label)
+    session.busy_plugins = session.busy_plugins | {plugin_id}
+
+    def found(heatmap: Heatmap) -> None:
+        if session.series is not None and session.series.uid == series.uid:
+            session.heatmap = heatmap
+            session.view.heat_visible = True
+            session.say(f"{heatmap.label}.", "ok")
+
+    def idle() -> None:
+        session.busy_plugins = session.busy_plugins - {plugin_id}
+
+    return services.when_done(job, found, idle)
+
+
+def clear(services: Services) -> None:
+    """Take the heat map away."""
+    services.session.heatmap = None

@@ -1,0 +1,116 @@
+"""Run a plugin on an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from medviewer.app.commands import masks
+from medviewer.app.services import Services
+from medviewer.domain.finding import Classification
+from medviewer.domain.image import Image
+from medviewer.domain.mask import Segmentation
+from medviewer.domain.study import Series
+from medviewer.errors import InputError, WeightsMissingError
+from medviewer.inference.client import base_weights, submit_prediction
+from medviewer.inference.fetch import submit_fetch
+from medviewer.jobs import Job
+from medviewer.plugin_api.discovery import DiscoverResult
+
+Prediction = Segmentation | Classification
+
+
+def submit(
+    services: Services,
+    image: Image,
+    series: Series,
+    plugin_id: str,
+    *,
+    device: str = "auto",
+    version: str | None = None,
+    parameters: dict[str, Any] | None = None,
+) -> Job[Prediction]:
+    """Run a plugin on an image in its child process; nothing of the session is touched.
+
+    Raises
+    ------
+    UnsuitableImageError, WeightsMissingError
+        At once, if the image is not one for this plugin, or its weights are not here.
+    """
+    plugin = services.plugin(plugin_id)
+    chosen, weights = active_weights(services, plugin, version)
+    return submit_prediction(
+        services.runner, image, series, plugin, weights, chosen, device=device, parameters=parameters
+    )
+
+
+def run(services: Services, plugin_id: str, *, device: str = "auto") -> Job[Prediction]:
+    """Run a plugin on the open image and show what it found."""
+    session = services.session
+    image, series = session.image, session.series
+    if image is None or series is None:
+        raise InputError("There is no open image to run on; open a study first.")
+    job = submit(services, image, series, plugin_id, device=device)
+    session.busy_plugins = session.busy_plugins | {plugin_id}
+
+    def found(result: Prediction) -> None:
+        if session.series is not None and session.series.uid == series.uid:
+            _show(services, result)
+        elif isinstance(result, Segmentation):
+            services.archive.masks.save_mask(series.uid, result)
+
+    def idle() -> None:
+        session.busy_plugins = session.busy_plugins - {plugin_id}
+
+    return services.when_done(job, found, idle)
+
+
+def fetch(services: Services, plugin_id: str) -> Job[Path]:
+    """Fetch a plugin's weights. Call it only after the user has agreed to their source and licence."""
+    plugin = services.plugin(plugin_id)
+    session = services.session
+    session.busy_plugins = session.busy_plugins | {plugin_id}
+    job = submit_fetch(services.runner, plugin, services.archive.home)
+
+    def fetched(_: Path) -> None:
+        session.models_revision += 1
+        session.say(f"The weights of {plugin_id} are here.", "ok")
+
+    def idle() -> None:
+        session.busy_plugins = session.busy_plugins - {plugin_id}
+
+    return services.when_done(job, fetched, idle)
+
+
+def weights_present(services: Services, plugin: DiscoverResult) -> bool:
+    """Whether a plugin can run without fetching anything."""
+    return base_weights(plugin, services.archive.home).is_file()
+
+
+def active_weights(services: Services, plugin: DiscoverResult, version: str | None = None) -> tuple[str, Path]:
+    """The version that runs (the active one unless named) and its weights' file."""
+    assert plugin.manifest is not None
+    base = base_weights(plugin, services.archive.home)
+    if not base.is_file():
+        raise WeightsMissingError(
+            f"The weights of {plugin.id} are not on this machine: they come from {plugin.manifest.weights.source} "
+            f"({plugin.manifest.weights.licence}); fetch them with the panel's button or: medviewer plugin fetch {plugin.id}."
+        )
+    services.registry.ensure_base(plugin, base)
+    chosen = version or services.registry.active(plugin.id).version
+    return chosen, services.registry.weights_path(plugin.id, chosen)
+
+
+def _show(services: Services, result: Prediction) -> None:
+    session = services.session
+    if isinstance(result, Segmentation):
+        masks.replace_with(services, result)
+        session.view.mask_visible = True
+        volumes = ", ".join(f"{s.name} {result.volume_ml(s.label):.0f} ml" for s in result.segments)
+        text = f"{volumes} ({result.provenance.label})."
+    else:
+        session.classification = result
+        name, probability = result.top
+        text = f"{name} {probability:.2f} ({result.provenance.label})."
+    notes = result.provenance.notes
+    session.say(f"{text} {' '.join(notes)}".strip(), "warning" if notes else "ok")

@@ -1,0 +1,132 @@
+"""Open studies and show series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from medviewer import formats
+from medviewer.app.commands import masks
+from medviewer.app.presets import windows_for
+from medviewer.app.resources import resource
+from medviewer.app.services import Services
+from medviewer.domain.image import Image, Window
+from medviewer.domain.study import ScanResult, Series, Study, Warning
+from medviewer.errors import NotFoundError, UnreadableError
+from medviewer.jobs import Job
+from medviewer.plugin_api import RunContext
+
+
+def open_paths(services: Services, paths: Sequence[Path], show_first: bool = True) -> Job[ScanResult]:
+    """Scan files, folders or archives off the home thread and list what they hold.
+
+    Studies that are listed already are brought up to date, not doubled. The first series is shown.
+    """
+    chosen = [Path(path) for path in paths]
+
+    def work(context: RunContext) -> ScanResult:
+        scratch = services.archive.home / "scratch"
+        return formats.scan(chosen, context.report, context.cancelled, scratch=scratch)
+
+    title = f"Opening {chosen[0].name}" if len(chosen) == 1 else f"Opening {len(chosen)} items"
+    job = services.runner.submit(work, title=title)
+    return services.when_done(job, lambda found: _add(services, found, show_first))
+
+
+def open_demo(services: Services) -> Job[ScanResult]:
+    """Open the studies that come with the program."""
+    return open_paths(services, [resource("demo")])
+
+
+def show(services: Services, series: Series) -> Job[Image]:
+    """Load a series off the home thread and make it the open one; a newer request overtakes an older."""
+    services.generation += 1
+    generation = services.generation
+    notes: list[Warning] = []
+
+    def work(context: RunContext) -> Image:
+        return formats.load(series, context.report, context.cancelled, warn=notes.append)
+
+    def opened(image: Image) -> None:
+        if generation == services.generation:
+            _present(services, replace(series, warnings=_joined(series.warnings, notes)), image)
+
+    job = services.runner.submit(work, title=f"Loading {series.description or series.modality}")
+    return services.when_done(job, opened)
+
+
+def close(services: Services) -> None:
+    """Close the open series; its mask is saved first."""
+    masks.keep(services)
+    services.generation += 1
+    session = services.session
+    session.mask = session.heatmap = session.classification = None
+    session.series = session.study = session.image = None
+
+
+def find_series(found: ScanResult, uid: str | None = None) -> Series:
+    """The series of that UID, or the first one.
+
+    Raises
+    ------
+    UnreadableError
+        If nothing that can be opened was found; the text is the scan's first warning.
+    NotFoundError
+        If there are series, but none of that UID.
+    """
+    if not found.series:
+        text = (
+            found.warnings[0].text if found.warnings else "No image was found; name a folder with DICOM or NIfTI files."
+        )
+        raise UnreadableError(text, "\n".join(warning.text for warning in found.warnings[1:]))
+    for series in found.series:
+        if uid in (None, series.uid):
+            return series
+    raise NotFoundError(f"There is no series {uid}; found are: {', '.join(s.uid for s in found.series)}.")
+
+
+def _add(services: Services, found: ScanResult, show_first: bool) -> None:
+    session = services.session
+    new = {study.uid: study for study in found.studies}
+    kept = tuple(new.pop(study.uid, study) for study in session.studies)
+    session.studies = (*kept, *new.values())
+    if found.warnings:
+        more = f" ({len(found.warnings)} warnings)" if len(found.warnings) > 1 else ""
+        details = "\n".join(warning.text for warning in found.warnings)
+        session.say(found.warnings[0].text + more, "warning" if found.studies else "error", details)
+    if show_first and found.series:
+        show(services, found.series[0])
+
+
+def _present(services: Services, series: Series, image: Image) -> None:
+    masks.keep(services)
+    session, view = services.session, services.session.view
+    session.mask = session.heatmap = session.classification = None
+    session.image = None
+    session.series, session.study = series, _study_of(session.studies, series)
+    view.cursor = image.grid.clamp([n // 2 for n in image.grid.shape])
+    view.inverted = False
+    view.window = first_window(image)
+    view.layout = "mpr" if image.is_volume else "single"
+    view.active = 0
+    session.image = image
+    masks.restore(services)
+    if series.warnings:
+        session.say(series.warnings[0].text, "warning", "\n".join(w.text for w in series.warnings))
+
+
+def first_window(image: Image) -> Window:
+    """The window that an image opens with: the file's own, the modality's first preset for CT, or an automatic one."""
+    if image.windows:
+        return image.windows[0]
+    presets = windows_for(image.modality)
+    return presets[0] if presets else image.auto_window()
+
+
+def _study_of(studies: Sequence[Study], series: Series) -> Study | None:
+    return next((study for study in studies if any(s.uid == series.uid for s in study.series)), None)
+
+
+def _joined(first: Sequence[Warning], second: Sequence[Warning]) -> tuple[Warning, ...]:
+    return tuple(dict.fromkeys((*first, *second)))

@@ -1,0 +1,147 @@
+"""Look at the open image: move, window, tools, painting."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from medviewer.app.brush import fill_voxels, stroke_voxels
+from medviewer.app.commands import masks
+from medviewer.app.presets import choices
+from medviewer.app.services import Services
+from medviewer.app.state import EDIT_TOOLS, TOOLS
+from medviewer.domain.image import Window
+from medviewer.domain.plane import Plane
+from medviewer.errors import InputError
+
+Point = tuple[float, float]
+
+BRUSH_RANGE = (0.5, 50.0)
+"""Smallest and largest radius of the brush, mm."""
+
+
+def move_cursor(services: Services, index: tuple[float, float, float]) -> None:
+    """Put the crosshair on the voxel nearest to an index (z, y, x)."""
+    image = services.session.image
+    if image is not None:
+        services.session.view.cursor = image.grid.clamp(index)
+
+
+def scroll(services: Services, plane: Plane, steps: int) -> None:
+    """Move along a plane's axis by whole slices."""
+    cursor = list(services.session.view.cursor)
+    cursor[plane.axis] += steps
+    move_cursor(services, (cursor[0], cursor[1], cursor[2]))
+
+
+def drag_window(services: Services, right: float, down: float) -> None:
+    """Window/level by dragging: right widens, down darkens, as on every workstation.
+
+    Parameters
+    ----------
+    right, down
+        Part of the viewport's size that the pointer moved; one whole viewport is twice the present width, at least.
+    """
+    view, image = services.session.view, services.session.image
+    if image is None:
+        return
+    span = max(view.window.width, image.auto_window().width * 0.05)
+    width = max(view.window.width + right * 2 * span, 1e-3 * span)
+    view.window = Window(view.window.center + down * 2 * span, width, "")
+
+
+def choose_window(services: Services, number: int) -> None:
+    """Choose a window by its key, 1 to 9."""
+    image = services.session.image
+    if image is None:
+        return
+    windows = choices(image)
+    if number <= len(windows):
+        services.session.view.window = windows[number - 1]
+
+
+def invert(services: Services) -> None:
+    """Exchange black and white."""
+    view = services.session.view
+    view.inverted = not view.inverted
+
+
+def choose_tool(services: Services, tool: str) -> None:
+    """Choose what the left button does; an edit tool starts an empty mask where there is none."""
+    if tool not in TOOLS:
+        raise InputError(f"The tool should be one of {', '.join(TOOLS)}, not {tool}.")
+    view = services.session.view
+    if tool in EDIT_TOOLS and services.session.mask is None and services.session.image is not None:
+        masks.new(services)
+    if tool != view.tool:
+        view.last_tool, view.tool = view.tool, tool
+
+
+def swap_tool(services: Services) -> None:
+    """Go back to the tool before this one."""
+    choose_tool(services, services.session.view.last_tool)
+
+
+def resize_brush(services: Services, factor: float) -> None:
+    """Make the brush larger or smaller by a factor."""
+    view = services.session.view
+    view.brush_mm = min(max(view.brush_mm * factor, BRUSH_RANGE[0]), BRUSH_RANGE[1])
+
+
+def set_brush(services: Services, radius_mm: float) -> None:
+    """Set the radius of the brush."""
+    services.session.view.brush_mm = min(max(radius_mm, BRUSH_RANGE[0]), BRUSH_RANGE[1])
+
+
+def begin_stroke(services: Services) -> None:
+    """The button went down with an edit tool."""
+    store = services.session.mask
+    if store is not None:
+        store.begin()
+
+
+def stroke(services: Services, plane: Plane, k: int, start: Point, end: Point) -> None:
+    """Paint or erase along a segment on slice k, in rows and columns."""
+    session = services.session
+    if session.mask is None or session.image is None:
+        return
+    view = session.view
+    if view.tool == "fill":
+        where = fill_voxels(plane, k, end, session.mask.labels)
+        session.mask.paint(where, session.active_label)
+        return
+    where = stroke_voxels(plane, k, start, end, view.brush_mm)
+    session.mask.paint(where, 0 if view.tool == "eraser" else session.active_label)
+
+
+def end_stroke(services: Services) -> None:
+    """The button came up: the stroke is one step of undo and is in the journal."""
+    store = services.session.mask
+    if store is not None:
+        store.end()
+
+
+def undo(services: Services) -> None:
+    """Take back the last stroke."""
+    if services.session.mask is not None:
+        services.session.mask.undo()
+
+
+def redo(services: Services) -> None:
+    """Do the last stroke again that was taken back."""
+    if services.session.mask is not None:
+        services.session.mask.redo()
+
+
+def toggle_label(services: Services, label: int) -> None:
+    """Show or hide one segment."""
+    session = services.session
+    session.hidden_labels = session.hidden_labels ^ {label}
+
+
+def rename_segment(services: Services, label: int, name: str) -> None:
+    """Give a segment another name."""
+    store = services.session.mask
+    if store is not None and name.strip():
+        store.segments = tuple(replace(s, name=name.strip()) if s.label == label else s for s in store.segments)
+        store.dirty = True
+        store.segments_changed.emit()

@@ -1,0 +1,145 @@
+"""From the session to what each viewport shows: pure, compared with what is shown, applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from medviewer.app.controllers.texts import corners
+from medviewer.app.mask_store import MaskStore
+from medviewer.app.ports import Corners, Display, HeatLook, MaskLook, Scene, ViewPort, VolumePort
+from medviewer.app.state import EDIT_TOOLS, Session
+from medviewer.domain.mask import Colour
+from medviewer.domain.plane import Plane, planes_of
+from medviewer.domain.strokes import Box
+
+
+def mask_look(session: Session) -> MaskLook | None:
+    """How the open mask is drawn, or None when there is none or it is hidden."""
+    store = session.mask
+    if store is None or not session.view.mask_visible:
+        return None
+    colours: tuple[tuple[int, Colour], ...] = tuple(
+        (s.label, s.colour) for s in store.segments if s.label not in session.hidden_labels
+    )
+    return MaskLook(store.labels, colours, session.view.mask_opacity)
+
+
+def heat_look(session: Session) -> HeatLook | None:
+    """How the heat map is drawn, or None when there is none or it is hidden."""
+    heat, view = session.heatmap, session.view
+    if heat is None or not view.heat_visible:
+        return None
+    return HeatLook(heat.values, view.heat_colormap, view.heat_opacity)
+
+
+def resolve(session: Session, plane: Plane, number: int) -> Display | None:
+    """What viewport `number` shows of the open image in a plane; None when nothing is open."""
+    image, series, view = session.image, session.series, session.view
+    if image is None or series is None:
+        return None
+    k = view.cursor[plane.axis]
+    slope, intercept = image.rescale.at(view.cursor[0] if plane.axis == 0 else 0)
+    low, high = view.window.limits
+    inverted = view.inverted != image.inverted
+    several = image.is_volume
+    return Display(
+        plane=plane,
+        k=k,
+        voxels=image.voxels,
+        slope=slope,
+        intercept=intercept,
+        limits=(high, low) if inverted else (low, high),
+        mask=mask_look(session),
+        heat=heat_look(session),
+        crosshair=plane.to_screen(view.cursor) if several and view.show_crosshair else None,
+        letters=plane.letters() if view.show_text else ("", "", "", ""),
+        corners=corners(session, image, series, plane, number) if view.show_text else Corners(),
+        calibrated=image.calibrated,
+        brush_mm=view.brush_mm if view.tool in EDIT_TOOLS and view.tool != "fill" else None,
+        active=view.active == number,
+        revision=session.mask.revision if session.mask else 0,
+    )
+
+
+def resolve_scene(session: Session) -> Scene | None:
+    """What the 3D view shows; None when the open image is not a volume of grey values."""
+    image = session.image
+    if image is None or not image.is_volume or image.is_colour:
+        return None
+    grid = image.grid
+    z, y, x = (grid.array_axis(world) for world in (2, 1, 0))
+    low, high = session.view.window.limits
+    return Scene(
+        voxels=image.voxels,
+        spacing=grid.spacing,
+        order=(z, y, x),
+        flips=(bool(grid.axes[2, z] > 0), bool(grid.axes[1, y] < 0), bool(grid.axes[0, x] < 0)),
+        limits=(image.rescale.invert(low), image.rescale.invert(high)),
+        mask=mask_look(session),
+        revision=session.mask.revision if session.mask else 0,
+    )
+
+
+class DisplayController:
+    """Keeps the viewports in step with the session.
+
+    Parameters
+    ----------
+    session
+        What is open.
+    viewports, volume
+        The rectangles that show slices, in the order axial, sagittal, coronal; and the 3D one.
+    schedule
+        Asked to call `refresh` soon, once, however much changed: one draw a frame.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        viewports: Sequence[ViewPort],
+        volume: VolumePort | None,
+        schedule: Callable[[Callable[[], None]], None],
+    ) -> None:
+        self.session = session
+        self.viewports = list(viewports)
+        self.volume = volume
+        self.planes: tuple[Plane, ...] = ()
+        self._schedule = schedule
+        self._pending = False
+        self._store: MaskStore | None = None
+        self._shown_image: object = None
+        session.events.connect(self.request)
+        session.view.events.connect(self.request)
+        session.events.mask.connect(self._follow_mask)
+
+    def request(self, *_: object) -> None:
+        """Something changed: refresh once, soon."""
+        if not self._pending:
+            self._pending = True
+            self._schedule(self.refresh)
+
+    def refresh(self) -> None:
+        """Bring every visible viewport up to date."""
+        self._pending = False
+        session = self.session
+        image = session.image
+        if image is not self._shown_image:
+            self._shown_image = image
+            self.planes = planes_of(image.grid) if image is not None else ()
+        for number, viewport in enumerate(self.viewports):
+            shown = number < len(self.planes)
+            viewport.apply(resolve(session, self.planes[number], number) if shown else None)
+        if self.volume is not None:
+            self.volume.apply(resolve_scene(session))
+
+    def _follow_mask(self, store: MaskStore | None) -> None:
+        if self._store is not None:
+            self._store.changed.disconnect(self._on_voxels)
+            self._store.segments_changed.disconnect(self.request)
+        self._store = store
+        if store is not None:
+            store.changed.connect(self._on_voxels)
+            store.segments_changed.connect(self.request)
+
+    def _on_voxels(self, box: Box) -> None:
+        self.request()

@@ -1,0 +1,83 @@
+"""The text that stands around an image."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from medviewer.app.ports import Corners
+from medviewer.app.state import Session, View
+from medviewer.domain.image import Image
+from medviewer.domain.plane import Plane
+from medviewer.domain.study import Series, Study
+
+
+def age_at(birth_date: str, study_date: str) -> str:
+    """Age in whole years at the study, for example ``45 y``; empty when either date (ISO) is missing."""
+    try:
+        born, seen = date.fromisoformat(birth_date), date.fromisoformat(study_date)
+    except ValueError:
+        return ""
+    return f"{seen.year - born.year - ((seen.month, seen.day) < (born.month, born.day))} y"
+
+
+def patient_lines(study: Study | None) -> str:
+    """Name, age, sex and ID, then the study's date and description."""
+    if study is None:
+        return ""
+    patient = study.patient
+    who = "  ".join(part for part in (age_at(patient.birth_date, study.date), patient.sex) if part)
+    lines = (patient.name, who, patient.id, "  ".join(part for part in (study.date, study.description) if part))
+    return "\n".join(line for line in lines if line)
+
+
+def window_text(view: View, unit: str) -> str:
+    """Window width and level with the unit, and the preset's name."""
+    width, center = (f"{v:.0f}" if abs(v) >= 20 else f"{v:.3g}" for v in (view.window.width, view.window.center))
+    name = f"  {view.window.name}" if view.window.name else ""
+    suffix = f" {unit}" if unit else ""
+    return f"W {width}  L {center}{suffix}{name}{'  inverted' if view.inverted else ''}"
+
+
+def corners(session: Session, image: Image, series: Series, plane: Plane, number: int) -> Corners:
+    """The four corners of a viewport; patient and study stand in the first one only."""
+    k = session.view.cursor[plane.axis]
+    if plane.name:
+        step = image.grid.spacing[plane.axis]
+        where = f"{plane.name}  {k + 1} / {plane.count}\n{step:.2f} mm"
+    else:
+        where = "  ".join(part for part in (series.body_part, series.view, series.laterality) if part)
+    uncalibrated = "" if image.calibrated else "uncalibrated: no lengths in mm"
+    bottom = [uncalibrated, window_text(session.view, image.rescale.unit)]
+    heat = session.heatmap
+    if heat is not None and session.view.heat_visible and number == 0:
+        bottom.insert(0, heat.label)
+    classified = session.classification
+    if classified is not None and number == 0:
+        numbers = "  ".join(f"{name} {p:.2f}" for name, p in classified.probabilities.items())
+        bottom.insert(0, f"{numbers}\n{classified.provenance.label}")
+    return Corners(
+        top_left=patient_lines(session.study) if number == 0 else "",
+        top_right=f"{where}\n{series.description or series.modality}" if number == 0 else where,
+        bottom_left="\n".join(line for line in bottom if line),
+    )
+
+
+def read_out(session: Session, index: tuple[float, float, float]) -> str:
+    """What the status bar says of the voxel under the pointer: position in mm and value with its unit."""
+    image = session.image
+    if image is None or not image.grid.contains(index):
+        return ""
+    z, y, x = image.grid.clamp(index)
+    if image.is_colour:
+        red, green, blue = (int(v) for v in image.voxels[z, y, x])
+        value = f"RGB {red}, {green}, {blue}"
+    else:
+        value = f"{image.rescale.unit or 'value'} {image.value_at((z, y, x)):.5g}"
+    if not image.calibrated or not image.is_volume:
+        where = f"column {x}, row {y}"
+    else:
+        where = "{:.1f}, {:.1f}, {:.1f} mm".format(*image.grid.index_to_world((z, y, x)))
+    mask = session.mask
+    label = int(mask.labels[z, y, x]) if mask is not None else 0
+    named = next((s.name for s in mask.segments if s.label == label), "") if mask is not None and label else ""
+    return "   ".join(part for part in (where, value, named) if part)

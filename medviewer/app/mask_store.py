@@ -1,0 +1,181 @@
+"""The mask that is being worked on: strokes, undo, redo, and a journal that outlives a crash."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from medviewer.domain.mask import PALETTE, Segment, Segmentation
+from medviewer.domain.strokes import Box, Delta, change, merge
+
+log = logging.getLogger(__name__)
+
+UNDO_LIMIT = 200
+"""Strokes that can be taken back; older ones stay in the mask."""
+
+
+class Journal(Protocol):
+    """Where acknowledged strokes are kept until the mask is saved."""
+
+    def append(self, record: bytes, *, sync: bool = True) -> None:
+        """Write one record so that it survives a crash."""
+        ...
+
+    def clear(self) -> None:
+        """Forget all records: the mask is saved."""
+        ...
+
+
+class MaskStore:
+    """One editable segmentation. Every view of it listens to `changed`.
+
+    Parameters
+    ----------
+    base
+        The segmentation to start from; its label map is copied once and then edited in place.
+    journal
+        Where strokes are kept until `saved` is called, or None.
+
+    Notes
+    -----
+    A stroke is a run of `paint` calls between `begin` and `end`; it is one step of undo and one journal record.
+    """
+
+    changed = Signal(object)
+    """A `Box`: voxels inside it may have another label now."""
+    edited = Signal()
+    """A stroke was finished, taken back or done again; undo, redo or dirty may have changed."""
+    segments_changed = Signal()
+
+    def __init__(self, base: Segmentation, journal: Journal | None = None) -> None:
+        self.base = base
+        self.labels = base.labels.copy()
+        self.segments = base.segments
+        self.journal = journal
+        self.dirty = False
+        self.revision = 0
+        self._open: list[Delta] | None = None
+        self._done: list[Delta] = []
+        self._undone: list[Delta] = []
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether a stroke can be taken back."""
+        return bool(self._done)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether a stroke that was taken back can be done again."""
+        return bool(self._undone)
+
+    def begin(self) -> None:
+        """Start a stroke; one that was left open is finished first."""
+        if self._open is not None:
+            self.end()
+        self._open = []
+
+    def paint(self, where: NDArray[np.int64], label: int) -> None:
+        """Set voxels, given as flat indices, to a label. Outside of a stroke this is a stroke by itself."""
+        delta = change(self.labels, where, label)
+        if delta.where.size == 0:
+            return
+        self._apply(delta)
+        if self._open is None:
+            self._commit(delta)
+        else:
+            self._open.append(delta)
+
+    def end(self) -> None:
+        """Finish the stroke: it becomes one step of undo and is written to the journal."""
+        parts, self._open = self._open, None
+        if parts:
+            self._commit(merge(parts))
+
+    def undo(self) -> None:
+        """Take back the last stroke."""
+        self.end()
+        if self._done:
+            delta = self._done.pop()
+            self._undone.append(delta)
+            self._replace(delta.reversed)
+
+    def redo(self) -> None:
+        """Do the last stroke again that was taken back."""
+        self.end()
+        if self._undone:
+            delta = self._undone.pop()
+            self._done.append(delta)
+            self._replace(delta)
+
+    def replay(self, records: list[bytes]) -> int:
+        """Apply the journal of a session that ended badly; returns how many strokes came back.
+
+        They can be undone like any other. A record that cannot be read ends the replay: later ones build on it.
+        """
+        count = 0
+        for record in records:
+            try:
+                delta = Delta.from_bytes(record)
+            except ValueError as error:
+                log.warning("the stroke journal ends early: %s", error)
+                break
+            if delta.where.size and int(delta.where[-1]) >= self.labels.size:
+                log.warning("the stroke journal belongs to a larger mask and was left out")
+                break
+            self._apply(delta)
+            self._remember(delta)
+            count += 1
+        if count:
+            self.dirty = True
+            self.edited.emit()
+        return count
+
+    def saved(self) -> None:
+        """The mask is in the archive: the journal is no longer needed."""
+        self.dirty = False
+        if self.journal is not None:
+            self.journal.clear()
+        self.edited.emit()
+
+    def snapshot(self) -> Segmentation:
+        """The segmentation as it is now, with a label map of its own."""
+        return replace(self.base, labels=self.labels.copy(), segments=self.segments)
+
+    def add_segment(self, name: str) -> Segment:
+        """Declare a new label; returns its segment."""
+        label = max((s.label for s in self.segments), default=0) + 1
+        segment = Segment(label, name, PALETTE[(label - 1) % len(PALETTE)])
+        self.segments = (*self.segments, segment)
+        self.segments_changed.emit()
+        return segment
+
+    def _replace(self, delta: Delta) -> None:
+        self._apply(delta)
+        self._write(delta)
+        self.dirty = True
+        self.edited.emit()
+
+    def _commit(self, delta: Delta) -> None:
+        self._remember(delta)
+        self._write(delta)
+        self.dirty = True
+        self.edited.emit()
+
+    def _remember(self, delta: Delta) -> None:
+        self._undone.clear()
+        self._done.append(delta)
+        del self._done[:-UNDO_LIMIT]
+
+    def _write(self, delta: Delta) -> None:
+        if self.journal is not None:
+            self.journal.append(delta.to_bytes())
+
+    def _apply(self, delta: Delta) -> None:
+        box: Box = delta.apply(self.labels)
+        self.revision += 1
+        self.changed.emit(box)

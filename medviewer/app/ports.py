@@ -1,0 +1,161 @@
+"""What the program asks of a screen: protocols that `ui` implements and tests fake."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medviewer.app.state import Session
+from medviewer.domain.mask import Colour
+from medviewer.domain.plane import Plane
+
+
+@dataclass(frozen=True)
+class Corners:
+    """Text in the four corners of a viewport; lines separated by newlines."""
+
+    top_left: str = ""
+    top_right: str = ""
+    bottom_left: str = ""
+    bottom_right: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class MaskLook:
+    """How a mask is drawn: label map (z, y, x), colour of each visible label, opacity 0..1."""
+
+    labels: NDArray[np.uint8] | NDArray[np.uint16]
+    colours: tuple[tuple[int, Colour], ...]
+    opacity: float
+
+
+@dataclass(frozen=True, eq=False)
+class HeatLook:
+    """How a heat map is drawn: values (z, y, x) in 0..1, colour map name, opacity 0..1."""
+
+    values: NDArray[np.float16] | NDArray[np.float32]
+    colormap: str
+    opacity: float
+
+
+@dataclass(frozen=True, eq=False)
+class Display:
+    """Everything that one viewport shows: computed from the session, compared with the last one, applied.
+
+    Parameters
+    ----------
+    plane
+        The slices' place on the screen.
+    k
+        The slice.
+    voxels
+        Stored voxels (z, y, x) or (z, y, x, 3), shared with every other viewport.
+    slope, intercept
+        From stored to real values on this slice.
+    limits
+        Real values shown black and white; exchanged when the picture is inverted.
+    mask, heat
+        Overlays on the same grid, or None.
+    crosshair
+        Row and column, or None where it is not drawn.
+    letters
+        Orientation at left, right, top, bottom.
+    corners
+        Text.
+    calibrated
+        Whether a scale bar in mm may be drawn.
+    brush_mm
+        Radius of the brush that follows the pointer, or None.
+    active
+        Whether this viewport has the accent border.
+    revision
+        Grows when the mask's voxels changed.
+    """
+
+    plane: Plane
+    k: int
+    voxels: NDArray[np.generic]
+    slope: float
+    intercept: float
+    limits: tuple[float, float]
+    mask: MaskLook | None = None
+    heat: HeatLook | None = None
+    crosshair: tuple[float, float] | None = None
+    letters: tuple[str, str, str, str] = ("", "", "", "")
+    corners: Corners = Corners()
+    calibrated: bool = True
+    brush_mm: float | None = None
+    active: bool = False
+    revision: int = 0
+
+
+class ViewPort(Protocol):
+    """One rectangle of the screen that shows slices of an image."""
+
+    def apply(self, display: Display | None) -> None:
+        """Show that, changing only what differs from what is shown; None shows nothing."""
+        ...
+
+    def fit(self) -> None:
+        """Fit the slice into the viewport."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What the 3D view shows: stored voxels, their grid and limits in stored values, and the mask."""
+
+    voxels: NDArray[np.generic]
+    spacing: tuple[float, float, float]
+    flips: tuple[bool, bool, bool]
+    order: tuple[int, int, int]
+    limits: tuple[float, float]
+    mask: MaskLook | None = None
+    revision: int = 0
+
+
+class VolumePort(Protocol):
+    """The rectangle that shows the volume in 3D."""
+
+    def apply(self, scene: Scene | None) -> None:
+        """Show that volume; None shows nothing."""
+        ...
+
+
+class Dialogs(Protocol):
+    """Questions to the user."""
+
+    def open_paths(self, folder: bool) -> list[Path]:
+        """Ask for a folder, or for files, to open; empty when the user thought better of it."""
+        ...
+
+    def save_path(self, title: str, suggestion: str, filters: Sequence[str]) -> Path | None:
+        """Ask where to save."""
+        ...
+
+    def confirm(self, title: str, text: str, accept: str) -> bool:
+        """Ask a yes-or-no question; `accept` names the button that does it."""
+        ...
+
+    def ask_text(self, title: str, text: str) -> str | None:
+        """Ask for a line of text; None when the user thought better of it."""
+        ...
+
+
+class Screen(Protocol):
+    """What makes pictures without a person watching: the `screenshot` command and the demo use it."""
+
+    def render(self, session: Session, path: Path, size: tuple[int, int] = (1400, 1000)) -> None:
+        """Write a PNG of the viewports as the session has them (image, mask, heat map, layout), without the window.
+
+        Raises
+        ------
+        MedviewerError
+            If there is no display and no way to make one.
+        """
+        ...

@@ -1,0 +1,102 @@
+"""The composition root: everything that lives as long as the program, built once."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from medviewer.app.resources import plugin_folders
+from medviewer.app.state import Session
+from medviewer.archive import Archive
+from medviewer.errors import JobCancelled
+from medviewer.jobs import Job, Runner
+from medviewer.learning.queue import CorrectionQueue
+from medviewer.learning.registry import ModelRegistry
+from medviewer.plugin_api.discovery import DiscoverResult, discover, find
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class Services:
+    """What commands work with.
+
+    Parameters
+    ----------
+    archive, queue, registry
+        What is kept: masks and results, corrections, model versions.
+    runner
+        The one way to run work off the home thread.
+    plugins
+        Every plugin that was found, good or bad.
+    session
+        What is open now.
+    author
+        The user's name on this machine; goes into provenance.
+    """
+
+    archive: Archive
+    queue: CorrectionQueue
+    registry: ModelRegistry
+    runner: Runner
+    plugins: list[DiscoverResult]
+    session: Session = field(default_factory=Session)
+    author: str = ""
+    generation: int = 0
+    """Grows with every series that is asked for; an answer with an older number is dropped."""
+
+    @classmethod
+    def open(cls, home: Path | None = None, folders: Iterable[Path] = ()) -> Services:
+        """Open the archive and find the plugins.
+
+        Parameters
+        ----------
+        home
+            Folder of the archive; by default ``MEDVIEWER_HOME`` or the user's data folder.
+        folders
+            More folders to search for plugins, beside the first-party ones and ``<home>/plugins``.
+        """
+        archive = Archive.open(home)
+        return cls(
+            archive=archive,
+            queue=CorrectionQueue(archive),
+            registry=ModelRegistry(archive),
+            runner=Runner(archive.home / "scratch"),
+            plugins=discover([*folders, *plugin_folders(), archive.home / "plugins"]),
+            author=_user(),
+        )
+
+    def close(self) -> None:
+        """Stop all work and close the archive; what was acknowledged is on disk."""
+        self.runner.shutdown()
+        self.archive.close()
+
+    def plugin(self, plugin_id: str) -> DiscoverResult:
+        """The healthy plugin of that id."""
+        return find(plugin_id, self.plugins)
+
+    def when_done(self, job: Job[T], then: Callable[[T], Any], always: Callable[[], Any] | None = None) -> Job[T]:
+        """Call `then` with the job's result on the home thread, or tell the user why there is none."""
+
+        def finished() -> None:
+            if always is not None:
+                always()
+            if job.error is None:
+                then(job.result())
+            elif isinstance(job.error, JobCancelled):
+                self.session.say(f"{job.title} was cancelled.")
+            else:
+                self.session.say(str(job.error), "error", job.error.details)
+
+        job.finished.connect(finished)
+        return job
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "user"

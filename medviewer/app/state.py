@@ -1,0 +1,88 @@
+"""The session: what is open, how it is looked at, and what was found. Changed on the home thread only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from psygnal import SignalGroupDescriptor
+
+from medviewer.app.mask_store import MaskStore
+from medviewer.domain.finding import Classification
+from medviewer.domain.heatmap import Heatmap
+from medviewer.domain.image import Image, Window
+from medviewer.domain.study import Series, Study
+
+TOOLS = ("window", "pan", "zoom", "scroll", "crosshair", "brush", "eraser", "fill")
+EDIT_TOOLS = ("brush", "eraser", "fill")
+
+
+@dataclass(eq=False)
+class View:
+    """How the open image is looked at."""
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    cursor: tuple[int, int, int] = (0, 0, 0)
+    """The crosshair's voxel (z, y, x); each plane shows the slice through it."""
+    window: Window = field(default_factory=lambda: Window(0.5, 1.0))
+    inverted: bool = False
+    tool: str = "crosshair"
+    last_tool: str = "window"
+    brush_mm: float = 4.0
+    layout: str = "mpr"
+    active: int = 0
+    show_text: bool = True
+    show_crosshair: bool = True
+    mask_visible: bool = True
+    mask_opacity: float = 0.45
+    heat_visible: bool = True
+    heat_opacity: float = 0.5
+    heat_colormap: str = "inferno"
+
+
+@dataclass(frozen=True)
+class Message:
+    """One sentence for the user.
+
+    Parameters
+    ----------
+    text
+        What was expected, what came, what to do.
+    level
+        ``info``, ``ok``, ``warning`` or ``error``.
+    details
+        Shown folded.
+    """
+
+    text: str
+    level: str = "info"
+    details: str = ""
+
+
+@dataclass(eq=False)
+class Session:
+    """What is open and what was found out about it."""
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    studies: tuple[Study, ...] = ()
+    series: Series | None = None
+    study: Study | None = None
+    image: Image | None = None
+    mask: MaskStore | None = None
+    active_label: int = 1
+    hidden_labels: frozenset[int] = frozenset()
+    heatmap: Heatmap | None = None
+    classification: Classification | None = None
+    message: Message | None = None
+    busy_plugins: frozenset[str] = frozenset()
+    queue_revision: int = 0
+    """Grows when a case enters or leaves the fine-tuning queue."""
+    models_revision: int = 0
+    """Grows when a model version is added, promoted or rolled back."""
+    view: View = field(default_factory=View)
+
+    def say(self, text: str, level: str = "info", details: str = "") -> None:
+        """Tell the user something, in one sentence."""
+        self.message = Message(text, level, details)

@@ -1,0 +1,121 @@
+"""Slices through a volume, turned the way that radiologists expect to see them.
+
+The patient's right is on the left of the screen, anterior is up in axial slices and to the left in sagittal ones,
+superior is up in the other two. A plane is a choice of array axes and flips: no voxel is interpolated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medviewer.domain.geometry import Grid
+
+_SCREEN = {"Axial": (1, 1, 0, 1), "Coronal": (2, -1, 0, 1), "Sagittal": (2, -1, 1, 1)}
+"""For each plane: the world axis that runs down the screen and its sign, the one that runs right and its sign."""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """How slices across one array axis lie on the screen.
+
+    Parameters
+    ----------
+    grid
+        The volume's grid.
+    axis
+        The array axis that scrolling moves along.
+    row_axis, column_axis
+        The array axes that run down and to the right.
+    flip_rows, flip_columns
+        Whether they run against their index.
+    name
+        ``Axial``, ``Coronal``, ``Sagittal``, or empty for a picture that says nothing about the patient.
+    """
+
+    grid: Grid
+    axis: int
+    row_axis: int
+    column_axis: int
+    flip_rows: bool = False
+    flip_columns: bool = False
+    name: str = ""
+
+    @classmethod
+    def of(cls, grid: Grid, name: str) -> Plane:
+        """The plane of that name: axial, coronal or sagittal to within the grid's own obliquity."""
+        down, down_sign, right, right_sign = _SCREEN[name]
+        rows, columns = grid.array_axis(down), grid.array_axis(right)
+        return cls(
+            grid,
+            axis=3 - rows - columns,
+            row_axis=rows,
+            column_axis=columns,
+            flip_rows=bool(grid.axes[down, rows] * down_sign < 0),
+            flip_columns=bool(grid.axes[right, columns] * right_sign < 0),
+            name=name,
+        )
+
+    @classmethod
+    def picture(cls, grid: Grid) -> Plane:
+        """A radiograph or other single picture, rows down and columns right, as the file stores it."""
+        return cls(grid, axis=0, row_axis=1, column_axis=2)
+
+    @property
+    def count(self) -> int:
+        """Number of slices."""
+        return self.grid.shape[self.axis]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of a slice."""
+        return self.grid.shape[self.row_axis], self.grid.shape[self.column_axis]
+
+    @property
+    def spacing(self) -> tuple[float, float]:
+        """Distance between rows and between columns, in mm."""
+        return self.grid.spacing[self.row_axis], self.grid.spacing[self.column_axis]
+
+    def take(self, volume: NDArray[np.generic], k: int) -> NDArray[np.generic]:
+        """Slice k of an array (z, y, x) or (z, y, x, channels) as (rows, columns[, channels]): a view, no copy."""
+        view = volume[(slice(None),) * self.axis + (k,)]
+        if self.row_axis > self.column_axis:
+            view = view.swapaxes(0, 1)
+        return view[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]
+
+    def to_screen(self, index: tuple[float, float, float]) -> tuple[float, float]:
+        """Row and column on the slice of a voxel index (z, y, x)."""
+        rows, columns = self.shape
+        row, column = index[self.row_axis], index[self.column_axis]
+        return (rows - 1 - row if self.flip_rows else row), (columns - 1 - column if self.flip_columns else column)
+
+    def to_index(self, row: float, column: float, k: float) -> tuple[float, float, float]:
+        """Voxel index (z, y, x), not rounded, of a row and column on slice k."""
+        rows, columns = self.shape
+        index = [0.0, 0.0, 0.0]
+        index[self.axis] = k
+        index[self.row_axis] = rows - 1 - row if self.flip_rows else row
+        index[self.column_axis] = columns - 1 - column if self.flip_columns else column
+        return index[0], index[1], index[2]
+
+    def letters(self) -> tuple[str, str, str, str]:
+        """Orientation letters at the left, right, top and bottom of the slice; empty ones for a picture."""
+        if not self.name:
+            return "", "", "", ""
+        top, bottom = self.grid.letters(self.row_axis)
+        left, right = self.grid.letters(self.column_axis)
+        if self.flip_rows:
+            top, bottom = bottom, top
+        if self.flip_columns:
+            left, right = right, left
+        return left, right, top, bottom
+
+
+PLANES = ("Axial", "Sagittal", "Coronal")
+
+
+def planes_of(grid: Grid) -> tuple[Plane, ...]:
+    """The planes that show a grid: three for a volume, one for a single picture."""
+    return tuple(Plane.of(grid, name) for name in PLANES) if grid.shape[0] > 1 else (Plane.picture(grid),)

@@ -1,0 +1,28 @@
+"""Work off the home thread: in a thread, or in a child process that stays warm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from medviewer.jobs.exchange import WorkerReply, WorkerRequest
+from medviewer.jobs.state import FinishReason, JobState
+
+if TYPE_CHECKING:
+    from medviewer.jobs.job import Job
+    from medviewer.jobs.lane import Lane
+    from medviewer.jobs.runner import Runner
+
+__all__ = ["FinishReason", "Job", "JobState", "Lane", "Runner", "WorkerReply", "WorkerRequest"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the host's half on first use: the child process needs only the other half, and starts faster so."""
+    if name == "Job":
+        from medviewer.jobs.job import Job as found
+    elif name == "Lane":
+        from medviewer.jobs.lane import Lane as found  # type: ignore[assignment]  # one name, three classes
+    elif name == "Runner":
+        from medviewer.jobs.runner import Runner as found  # type: ignore[assignment]  # as above
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return found

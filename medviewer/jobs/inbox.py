@@ -1,0 +1,99 @@
+"""Calls on their way from any thread to the home thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+
+# News of one job that wait for the next pump. A plugin that reports faster than the window pumps loses its oldest ones,
+# and never fills the memory.
+MAX_NEWS = 1000
+
+_log = logging.getLogger("medviewer.jobs")
+
+Call = Callable[[], None]
+
+
+class Inbox:
+    """A queue of calls that any thread may fill and one thread empties, in order.
+
+    Parameters
+    ----------
+    wake
+        Called, from the thread that posts, when there is something to pump.
+    """
+
+    def __init__(self, wake: Call | None = None) -> None:
+        self.wake = wake
+        self._filled = threading.Condition()
+        self._calls: deque[Call] = deque()
+        self._news: dict[str, deque[Call]] = {}
+
+    def set_wake(self, wake: Call | None) -> None:
+        """Set `wake`, and call it if something waits already."""
+        with self._filled:
+            self.wake = wake
+            waiting = bool(self._calls)
+        if waiting:
+            self._call_wake()
+
+    def post(self, call: Call) -> None:
+        """Add a call."""
+        with self._filled:
+            self._calls.append(call)
+            self._filled.notify_all()
+        self._call_wake()
+
+    def post_news(self, job: str, call: Call) -> None:
+        """Add a call that may be dropped when very many of the same job wait."""
+        with self._filled:
+            news = self._news.get(job)
+            if news is not None:
+                news.append(call)
+                return
+            # One call delivers all that has come until its turn; order among the job's own calls stays.
+            self._news[job] = deque([call], maxlen=MAX_NEWS)
+        self.post(lambda: self._deliver(job))
+
+    def pump(self) -> None:
+        """Make the calls that wait now; those that they cause wait for the next time.
+
+        An exception of a call is the caller's; the calls after it stay in the queue, and `wake` is called for them.
+        """
+        count = len(self._calls)
+        try:
+            while count and self._calls:
+                count -= 1
+                self._calls.popleft()()
+        finally:
+            if self._calls:
+                self._call_wake()
+
+    def wait(self, seconds: float | None) -> None:
+        """Sleep until something waits, at most that long."""
+        with self._filled:
+            self._filled.wait_for(lambda: bool(self._calls), seconds)
+
+    def _deliver(self, job: str) -> None:
+        with self._filled:
+            news = self._news.pop(job)
+        self._make(news)
+
+    def _make(self, calls: deque[Call]) -> None:
+        try:
+            while calls:
+                calls.popleft()()
+        finally:
+            if calls:  # a listener raised: the rest comes next, before what was posted later
+                self._calls.appendleft(lambda: self._make(calls))
+
+    def _call_wake(self) -> None:
+        wake = self.wake
+        if wake is None:
+            return
+        try:
+            wake()
+        except Exception:  # a window that is being closed must not end a worker's thread
+            _log.exception("The wake callback of the job runner failed")

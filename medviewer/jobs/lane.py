@@ -1,0 +1,292 @@
+"""A lane: a queue of jobs, and one warm worker process that runs them one after the other."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from medviewer.errors import JobCancelled, JobTimeout, MedviewerError, PluginError, WorkerDied
+from medviewer.jobs import scratch
+from medviewer.jobs.exchange import WorkerReply, file_names, open_arrays, save_arrays, unlinked
+from medviewer.jobs.failure import foreign_sentence, restore, with_log
+from medviewer.jobs.job import Job, Outcome, failed
+from medviewer.jobs.process import WorkerProcess
+from medviewer.jobs.state import FinishReason
+
+# How long a job may take to heed a cancel before its process is killed.
+GRACE_S = 1.0
+
+
+class Host(Protocol):
+    """What a lane tells about its jobs; called on the lane's thread."""
+
+    def job_began(self, job: Job[Any]) -> None:
+        """Its turn has come."""
+
+    def job_progress(self, job: Job[Any], fraction: float, message: str) -> None:
+        """It told how far it is."""
+
+    def job_event(self, job: Job[Any], data: dict[str, Any]) -> None:
+        """It sent extra data."""
+
+    def job_ended(self, job: Job[Any], outcome: Outcome[Any]) -> None:
+        """It is over."""
+
+    def lane_starting(self, lane: Lane) -> None:
+        """A process is about to start in that lane."""
+
+    def lane_idle(self, lane: Lane) -> None:
+        """Nothing waits in that lane."""
+
+
+@dataclass(eq=False)
+class Task:
+    """One job of a lane, with all that its worker needs.
+
+    Parameters
+    ----------
+    job
+        What the home thread sees of it.
+    entry
+        ``package.module:function``.
+    payload, arrays
+        The request; the arrays are written when its turn comes.
+    convert
+        Turns the reply into the job's value, on the lane's thread.
+    silence_s
+        Seconds without progress or event after which it counts as hung.
+    cancelled_at
+        `time.monotonic` of the wish to stop, None as long as nobody wishes that.
+    """
+
+    job: Job[Any]
+    entry: str
+    payload: dict[str, Any]
+    arrays: Mapping[str, NDArray[Any]]
+    convert: Callable[[WorkerReply], Any]
+    silence_s: float
+    cancelled_at: float | None = field(default=None)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody wants it to stop."""
+        return self.cancelled_at is not None
+
+
+class Lane:
+    """Jobs of one kind, first come first served, in one worker process that stays warm between them.
+
+    The process starts with the first job, and anew after it died. One daemon thread serves both; it lives as long as
+    the process does.
+
+    Parameters
+    ----------
+    name
+        The lane's name.
+    folder
+        Where each job gets a folder of its own while it runs.
+    host
+        Who is told.
+    """
+
+    def __init__(self, name: str, folder: Path, host: Host) -> None:
+        self.name = name
+        self.idle_since = time.monotonic()
+        self._folder = folder
+        self._host = host
+        self._changed = threading.Condition()
+        self._waiting: deque[Task] = deque()
+        self._current: Task | None = None
+        self._process: WorkerProcess | None = None
+        self._thread: threading.Thread | None = None
+        self._retiring = False
+        self._leaving: threading.Thread | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Id of the warm process, None when there is none."""
+        process = self._process
+        return process.pid if process else None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job runs or waits."""
+        with self._changed:
+            return self._current is not None or bool(self._waiting)
+
+    def submit(self, task: Task) -> None:
+        """Put a task at the end of the queue."""
+        with self._changed:
+            self._waiting.append(task)
+            self._retiring = False
+            self._changed.notify()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name=f"medviewer-lane-{self.name}", daemon=True)
+                self._thread.start()
+
+    def cancel(self, task: Task) -> None:
+        """Take a task out of the queue, or tell its worker at once to stop."""
+        with self._changed:
+            task.cancelled_at = time.monotonic()
+            if task in self._waiting:
+                self._waiting.remove(task)
+            process = self._process if self._current is task else None
+        if process:
+            process.notify({"type": "cancel", "id": task.job.id})
+
+    def retire(self) -> None:
+        """End the process and the thread as soon as nothing runs or waits; a later job starts new ones."""
+        with self._changed:
+            self._retiring = True
+            self._changed.notify()
+
+    def abort(self) -> None:
+        """Drop what waits, kill what runs, and retire."""
+        with self._changed:
+            self._waiting.clear()
+            if self._current:
+                self._current.cancelled_at = -math.inf  # no grace
+            self._retiring = True
+            self._changed.notify()
+
+    def join(self, seconds: float) -> None:
+        """Wait until the process is gone, at most that long."""
+        for thread in (self._thread, self._leaving):
+            if thread:
+                thread.join(seconds)
+
+    def _serve(self) -> None:
+        while (task := self._next()) is not None:
+            outcome = self._run(task)
+            with self._changed:
+                self._current = None
+                self.idle_since = time.monotonic()
+            self._host.job_ended(task.job, outcome)
+            del task, outcome  # an idle lane must not hold a result in memory
+            if not self.busy:
+                self._host.lane_idle(self)
+
+    def _next(self) -> Task | None:
+        """Wait for the next task; None, with the process gone, once the lane retires."""
+        with self._changed:
+            while not self._waiting and not self._retiring:
+                self._changed.wait()
+            if self._waiting:
+                self._current = self._waiting.popleft()
+                return self._current
+            # From here on a new task gets a new thread and a new process, while the old one ends.
+            process, self._process = self._process, None
+            self._leaving, self._thread = self._thread, None
+        if process:
+            process.close()
+        return None
+
+    def _run(self, task: Task) -> Outcome[Any]:
+        """One job from its first to its last moment; the process is gone afterwards unless it is fit for the next."""
+        folder = self._folder / task.job.id
+        self._host.job_began(task.job)
+        try:
+            process = self._ready(task)
+            files = save_arrays(folder / "request", task.arrays)
+            if task.cancelled:
+                raise JobCancelled(f"{task.job.title} was cancelled.")
+            process.send(
+                {
+                    "type": "run",
+                    "id": task.job.id,
+                    "entry": task.entry,
+                    "payload": task.payload,
+                    "folder": str(folder),
+                    "arrays": files,
+                }
+            )
+            if task.cancelled:  # the wish may have come before there was a process to tell
+                process.notify({"type": "cancel", "id": task.job.id})
+            answer = self._follow(task, process)
+            return self._settle(task, answer, folder, process.log.text())
+        except JobCancelled as error:
+            return Outcome(FinishReason.CANCELLED, error=error)
+        except WorkerDied as error:
+            self._drop_process()
+            return Outcome(FinishReason.DIED, error=error)
+        except JobTimeout as error:
+            self._drop_process()
+            return Outcome(FinishReason.TIMED_OUT, error=error)
+        except MedviewerError as error:
+            return Outcome(FinishReason.FAILED, error=error)
+        except Exception as error:  # whatever it is, the lane and the jobs after it go on
+            self._drop_process()
+            return failed(task.job, error)
+        finally:
+            scratch.remove(folder)
+
+    def _ready(self, task: Task) -> WorkerProcess:
+        """The warm process, or a new one."""
+        if self._process and not self._process.alive:
+            self._drop_process()
+        if self._process is None:
+            self._host.lane_starting(self)
+            self._process = WorkerProcess(lambda: task.cancelled)
+        self._process.log.clear()
+        return self._process
+
+    def _follow(self, task: Task, process: WorkerProcess) -> dict[str, Any]:
+        """Pass on what the worker sends, until its answer: the reply or the failure."""
+        heard = time.monotonic()
+        while True:
+            message = process.receive()
+            now = time.monotonic()
+            if task.cancelled_at is not None and now - task.cancelled_at > GRACE_S:
+                self._drop_process(grace_s=0)
+                raise JobCancelled(f"{task.job.title} was cancelled, and its worker process was ended for it.")
+            if message is None:
+                if now - heard > task.silence_s and not task.cancelled:
+                    self._silent(task, process)
+                continue
+            if message.get("id") != task.job.id:
+                continue  # a late word about an earlier job
+            heard = now
+            if message["type"] == "progress":
+                self._host.job_progress(task.job, message["fraction"], message["message"])
+            elif message["type"] == "event":
+                self._host.job_event(task.job, message["data"])
+            else:
+                return message
+
+    def _silent(self, task: Task, process: WorkerProcess) -> None:
+        self._drop_process(grace_s=0)
+        raise JobTimeout(
+            f"{task.job.title} should report progress at least every {task.silence_s:g} s, but it was silent for longer "
+            "and was stopped; run it again, and report the plugin if it hangs again.",
+            with_log("", process.log.text(wait_s=0.5)),
+        )
+
+    def _settle(self, task: Task, answer: dict[str, Any], folder: Path, log: str) -> Outcome[Any]:
+        """The outcome that an answer stands for."""
+        if answer["type"] == "failure":
+            error = restore(answer, log)
+            cancelled = isinstance(error, JobCancelled)
+            return Outcome(FinishReason.CANCELLED if cancelled else FinishReason.FAILED, error=error)
+        arrays = unlinked(open_arrays(folder / "reply", file_names(answer["arrays"]), "c"))
+        try:
+            value = task.convert(WorkerReply(answer["payload"], arrays))
+        except MedviewerError:
+            raise
+        except Exception as error:
+            details = "".join(traceback.format_exception(error))
+            raise PluginError(foreign_sentence("Reading the plugin's answer", error), with_log(details, log)) from error
+        return Outcome(FinishReason.DONE, value)
+
+    def _drop_process(self, grace_s: float = 1.0) -> None:
+        process, self._process = self._process, None
+        if process:
+            process.close(grace_s)

@@ -1,0 +1,295 @@
+"""Where work is submitted, and where its news comes back onto the home thread."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from medviewer.errors import JobCancelled, JobError, JobTimeout
+from medviewer.jobs import scratch as folders
+from medviewer.jobs.exchange import WorkerReply, encode
+from medviewer.jobs.inbox import Inbox
+from medviewer.jobs.job import Job, Outcome, failed
+from medviewer.jobs.lane import Lane, Task
+from medviewer.jobs.state import FinishReason
+from medviewer.jobs.threads import Threads
+from medviewer.plugin_api.context import RunContext
+
+T = TypeVar("T")
+
+# A warm worker holds a network, and maybe much of a GPU: keep the two that were used last.
+MAX_WORKERS = 2
+# Finished jobs hold their results, so only the latest stay on the list.
+KEEP_FINISHED = 16
+# How long closing the program waits for threads that were asked to stop, and for workers that are being ended.
+JOIN_S = 1.0
+ABORT_S = 5.0
+
+
+class Runner:
+    """Runs work beside the home thread: functions in threads, plugins in child processes.
+
+    The home thread is the one that makes the runner. Whatever can be seen (attributes and signals of jobs) changes there, inside
+    `pump`.
+
+    Parameters
+    ----------
+    scratch
+        Folder for the arrays on their way; what dead runs left in it is removed.
+    wake
+        Called from any thread when there is something to pump.
+    """
+
+    started = Signal(Job)
+
+    def __init__(self, scratch: Path, *, wake: Callable[[], None] | None = None) -> None:
+        self._home = threading.get_ident()
+        self._folder = folders.new_run_folder(scratch)
+        self._inbox = Inbox(wake)
+        self._threads = Threads()
+        self._lanes: dict[str, Lane] = {}
+        self._jobs: dict[str, Job[Any]] = {}
+        self._stops: dict[str, Callable[[], None]] = {}
+        self._closed = False
+        atexit.register(self._close)
+
+    @property
+    def wake(self) -> Callable[[], None] | None:
+        """Called from any thread when there is something to pump; may be set later."""
+        return self._inbox.wake
+
+    @wake.setter
+    def wake(self, wake: Callable[[], None] | None) -> None:
+        self._inbox.set_wake(wake)
+
+    @property
+    def jobs(self) -> tuple[Job[Any], ...]:
+        """Live jobs and the latest finished ones, in the order in which they were submitted."""
+        return tuple(self._jobs.values())
+
+    def submit(self, function: Callable[[RunContext], T], *, title: str) -> Job[T]:
+        """Run a function in a thread.
+
+        Parameters
+        ----------
+        function
+            Gets a context whose `progress` reaches the job's signals and whose `cancelled` follows `Job.cancel`. A thread
+            cannot be killed: a function that never looks stays CANCELLING until it returns.
+        title
+            What the user reads.
+
+        Raises
+        ------
+        JobError
+            If the runner was shut down.
+        """
+        cancelled = threading.Event()
+        job: Job[T] = self._admit(title, cancelled.set)
+
+        def report(fraction: float, message: str) -> None:
+            self.job_progress(job, fraction, message)
+
+        def work() -> None:
+            if cancelled.is_set():
+                return
+            self.job_began(job)
+            try:
+                value = function(RunContext(report=report, cancelled=cancelled))
+                outcome: Outcome[T] = Outcome(FinishReason.DONE, value)
+            except BaseException as error:  # mapped and handed over: a job always ends
+                outcome = failed(job, error)
+            self.job_ended(job, outcome)
+
+        self._threads.submit(work)
+        self.started.emit(job)
+        return job
+
+    def submit_process(
+        self,
+        entry: str,
+        payload: dict[str, Any],
+        arrays: Mapping[str, NDArray[Any]] | None = None,
+        *,
+        title: str,
+        lane: str,
+        convert: Callable[[WorkerReply], T],
+        silence_s: float = 120.0,
+    ) -> Job[T]:
+        """Run a function in a child process.
+
+        Parameters
+        ----------
+        entry
+            ``package.module:function``, of a function that takes `WorkerRequest` and `RunContext` and returns a
+            `WorkerReply`.
+        payload
+            JSON-ready values, taken as they are now.
+        arrays
+            Arrays by name, of any dtype but object. They are written when the job's turn comes, off the home thread:
+            hand in a copy of what may change before.
+        title
+            What the user reads.
+        lane
+            Jobs of one lane run one after the other in one process, which stays warm.
+        convert
+            Turns the reply into the result, on the lane's thread; its arrays may be kept and written into.
+        silence_s
+            Seconds without progress or event after which the job counts as hung.
+
+        Raises
+        ------
+        JobError
+            If the runner was shut down.
+        ContractError
+            If the payload is not JSON-ready.
+        """
+        snapshot = json.loads(encode(payload))
+        queue = self._lanes.setdefault(lane, Lane(lane, self._folder, self))
+        job: Job[T] = self._admit(title, lambda: queue.cancel(task))
+        task = Task(job, entry, snapshot, dict(arrays or {}), convert, silence_s)
+        queue.submit(task)
+        self.started.emit(job)
+        return job
+
+    def pump(self) -> None:
+        """Let the home thread see what happened since the last time.
+
+        Raises
+        ------
+        JobError
+            If another thread calls it.
+        """
+        self._check_home()
+        self._inbox.pump()
+
+    def wait(self, job: Job[Any], timeout: float | None = None) -> None:
+        """Pump until a job is over.
+
+        Parameters
+        ----------
+        job
+            A job of this runner.
+        timeout
+            Seconds, None for ever. The job goes on when they are over.
+
+        Raises
+        ------
+        JobTimeout
+            If it is not over by then.
+        JobError
+            If another thread than the home thread calls it.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            self.pump()
+            if job.done:
+                return
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise JobTimeout(
+                    f"{job.title} should be over within {timeout:g} s, but it still is {job.state}; wait longer."
+                )
+            self._inbox.wait(left)
+
+    def shutdown(self) -> None:
+        """Cancel everything, end the workers and remove the scratch files; a second call does nothing."""
+        self._check_home()
+        self._close()
+        self._inbox.pump()
+
+    def _close(self) -> None:
+        """All of `shutdown` but the news, which nobody wants when the interpreter ends."""
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self._close)
+        for job in self._jobs.values():
+            self._cancel(job)
+        for lane in self._lanes.values():
+            lane.abort()
+        self._threads.join(JOIN_S)
+        for lane in self._lanes.values():
+            lane.join(ABORT_S)
+        for job in self._jobs.values():  # of a thread that did not heed its cancel
+            self.job_ended(job, Outcome(FinishReason.CANCELLED, error=JobCancelled(f"{job.title} was cancelled.")))
+        folders.remove(self._folder)
+
+    def _check_home(self) -> None:
+        if threading.get_ident() != self._home:
+            raise JobError(
+                "The runner should be driven by the thread that made it, but another one did; post it there."
+            )
+
+    def _admit(self, title: str, stop: Callable[[], None]) -> Job[Any]:
+        """A new job on the list."""
+        self._check_home()
+        if self._closed:
+            raise JobError(f"{title} needs a running program, but medviewer is closing; start it again.")
+        job: Job[Any] = Job(title, self._cancel)
+        self._jobs[job.id] = job
+        self._stops[job.id] = stop
+        return job
+
+    def _cancel(self, job: Job[Any]) -> None:
+        """Stop a job; what can be seen changes on the home thread."""
+        if threading.get_ident() != self._home:
+            self._inbox.post(lambda: self._cancel(job))
+            return
+        if job.done:
+            return
+        job._mark_cancelled()
+        self._stops[job.id]()
+        if job.done:  # nothing had begun: its end is told with the next pump
+            self._inbox.post(lambda: self._tell_finished(job))
+
+    def _tell_finished(self, job: Job[Any]) -> None:
+        self._stops.pop(job.id, None)
+        finished = [known.id for known in self._jobs.values() if known.done]
+        for old in finished[:-KEEP_FINISHED]:
+            del self._jobs[old]
+        job.finished.emit()
+
+    # Host of the lanes and threads: these are called from any thread.
+
+    def job_began(self, job: Job[Any]) -> None:
+        """Its turn has come."""
+        self._inbox.post(job._begin)
+
+    def job_progress(self, job: Job[Any], fraction: float, message: str) -> None:
+        """It told how far it is."""
+        self._inbox.post_news(job.id, lambda: job._tell_progress(fraction, message))
+
+    def job_event(self, job: Job[Any], data: dict[str, Any]) -> None:
+        """It sent extra data."""
+        self._inbox.post_news(job.id, lambda: job._tell_event(data))
+
+    def job_ended(self, job: Job[Any], outcome: Outcome[Any]) -> None:
+        """It is over."""
+
+        def end() -> None:
+            if job._finish(outcome):
+                self._tell_finished(job)
+
+        self._inbox.post(end)
+
+    def lane_starting(self, lane: Lane) -> None:
+        """Make room for one more process."""
+        self._retire_idle(keep=MAX_WORKERS - 1, but=lane)
+
+    def lane_idle(self, lane: Lane) -> None:
+        """Keep no more idle processes than allowed."""
+        self._retire_idle(keep=MAX_WORKERS)
+
+    def _retire_idle(self, keep: int, but: Lane | None = None) -> None:
+        alive = [lane for lane in tuple(self._lanes.values()) if lane.pid is not None and lane is not but]
+        idle = sorted((lane for lane in alive if not lane.busy), key=lambda lane: lane.idle_since)
+        for lane in idle[: max(0, len(alive) - keep)]:
+            lane.retire()

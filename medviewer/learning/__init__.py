@@ -1,0 +1,1 @@
+"""Corrections become the next model version: queue, split, fine-tune, gate, registry."""

@@ -1,0 +1,389 @@
+"""Every version of every plugin's weights, which one is active, and who decided that. None is ever removed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from medviewer.archive import Archive
+from medviewer.archive.blobs import write_atomic
+from medviewer.archive.tables import ActivationRow, CorrectionRow, ScoreRow, SideRow, VersionRow
+from medviewer.domain.provenance import Provenance, utc_now
+from medviewer.errors import GateRefusal, NotFoundError, StoreError
+from medviewer.inference.client import checked_manifest
+from medviewer.learning.gate import CaseScore, Score, Verdict, VerdictKind, judge
+from medviewer.learning.queue import Status
+from medviewer.learning.split import Side, assign
+from medviewer.learning.versions import (
+    Activation,
+    ModelVersion,
+    VersionState,
+    as_version,
+    line_of_activations,
+    next_candidate,
+)
+from medviewer.plugin_api.discovery import DiscoverResult
+from medviewer.plugin_api.manifest import file_sha256
+
+_SYSTEM = "medviewer"
+"""Who activates a plugin's first version: nobody has to decide that."""
+
+
+class ModelRegistry:
+    """The model versions of an archive. Safe to use from several threads and processes.
+
+    Parameters
+    ----------
+    archive
+        Where they are kept; candidates' weights lie in its ``models`` folder.
+    """
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._hashes: dict[Path, tuple[int, int, str]] = {}
+
+    @property
+    def archive(self) -> Archive:
+        """Where they are kept."""
+        return self._archive
+
+    def ensure_base(self, plugin: DiscoverResult, weights: Path) -> ModelVersion:
+        """Register the version that a plugin comes with; it becomes active unless a fine-tuned one is.
+
+        The file is referenced, not copied. Calling this again is cheap and takes note of a plugin that moved.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be read, or is another than the one first registered as that version.
+        ManifestError
+            If the plugin is broken.
+        """
+        manifest = checked_manifest(plugin)
+        sha256 = self._sha256(weights)
+        with self._archive.session() as session:
+            row = _find(session, manifest.id, manifest.version)
+            if row is not None and row.sha256 != sha256:
+                raise StoreError(
+                    f"The weights of {manifest.id} {manifest.version} changed since they were first used; "
+                    "install the plugin again, or have its author raise the version."
+                )
+            if row is None:
+                row = VersionRow(
+                    plugin_id=manifest.id,
+                    version=manifest.version,
+                    state=VersionState.CANDIDATE.value,
+                    sha256=sha256,
+                    created=utc_now(),
+                    author=_SYSTEM,
+                    training_cases=[],
+                    provenance=Provenance(manifest.id, manifest.version, author=_SYSTEM).to_json(),
+                )
+                row.weights = str(weights.absolute())
+                session.add(row)
+                session.flush()
+                active = _active(session, manifest.id)
+                if active is None or active.parent is None:
+                    _activate(session, row, "base", _SYSTEM, "The version that the plugin comes with.")
+            row.weights = str(weights.absolute())
+            return as_version(row, self._archive.home)
+
+    def versions(self, plugin_id: str | None = None) -> list[ModelVersion]:
+        """Every version of a plugin, or of all plugins, oldest first."""
+        query = select(VersionRow).order_by(VersionRow.plugin_id, VersionRow.number)
+        if plugin_id is not None:
+            query = query.where(VersionRow.plugin_id == plugin_id)
+        with self._archive.reading() as session:
+            return [as_version(row, self._archive.home) for row in session.scalars(query)]
+
+    def get(self, plugin_id: str, version: str) -> ModelVersion:
+        """One version. Raises NotFoundError if there is none of that name."""
+        with self._archive.reading() as session:
+            return as_version(_get(session, plugin_id, version), self._archive.home)
+
+    def active(self, plugin_id: str) -> ModelVersion:
+        """The version that predictions use. Raises NotFoundError if the plugin has not been used yet."""
+        with self._archive.reading() as session:
+            return as_version(_require_active(session, plugin_id), self._archive.home)
+
+    def weights_path(self, plugin_id: str, version: str) -> Path:
+        """The weights of a version, after a look at their SHA-256.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such version.
+        StoreError
+            If the file is missing or not the one that was registered.
+        """
+        found = self.get(plugin_id, version)
+        if self._sha256(found.weights) != found.sha256:
+            raise StoreError(
+                f"The weights of {plugin_id} {version} are not the file that was registered; "
+                f"restore {found.weights} from a backup, or roll back to another version."
+            )
+        return found.weights
+
+    def history(self, plugin_id: str) -> list[Activation]:
+        """Every change of the active version, oldest first."""
+        with self._archive.reading() as session:
+            return _history(session, plugin_id)
+
+    def sides(self, plugin_id: str) -> dict[str, Side]:
+        """On which side of the split each patient was put when a version was registered."""
+        with self._archive.reading() as session:
+            return _sides(session, plugin_id)
+
+    def planned_sides(self, plugin_id: str, patients: Iterable[str]) -> dict[str, Side]:
+        """The split with these patients in it; it is kept once a version that was trained on it is registered."""
+        return assign(plugin_id, patients, self.sides(plugin_id))
+
+    def scores(self, plugin_id: str, version: str) -> dict[str, Score]:
+        """The scores of a version on held-out cases, by case."""
+        query = select(ScoreRow).where(ScoreRow.plugin_id == plugin_id, ScoreRow.version == version)
+        with self._archive.reading() as session:
+            return {row.case_id: Score(row.dice, row.hd95_mm) for row in session.scalars(query)}
+
+    def add_candidate(
+        self,
+        plugin_id: str,
+        base: str,
+        parent: str,
+        weights: Path,
+        *,
+        training_cases: Sequence[str],
+        sides: Mapping[str, Side],
+        pairs: Sequence[CaseScore],
+        provenance: Provenance,
+        author: str,
+    ) -> ModelVersion:
+        """Register a fine-tuned version with the gate's verdict on it: all of it, or nothing.
+
+        Parameters
+        ----------
+        base
+            The plugin's own version, with which the new one's name begins.
+        parent
+            The version that it was trained from and compared with.
+        weights
+            A safetensors file, which is copied.
+        training_cases
+            Ids of the cases that it was trained on; they count as used from now on.
+        sides
+            The split that was used; patients stay where it puts them.
+        pairs
+            Scores on the held-out cases.
+
+        Raises
+        ------
+        NotFoundError
+            If the parent is unknown.
+        StoreError
+            If it cannot be kept, or another run split the patients otherwise meanwhile.
+        """
+        verdict = judge(pairs)
+        with self._archive.session() as session:
+            _get(session, plugin_id, parent)
+            names = session.scalars(select(VersionRow.version).where(VersionRow.plugin_id == plugin_id))
+            version = next_candidate(base, names)
+            relative = Path("models") / plugin_id / version / "weights.safetensors"
+            target = self._archive.home / relative
+            # While the transaction holds the name; a file without a row is overwritten by the next of that name.
+            with weights.open("rb") as source:
+                write_atomic(target, lambda stream: shutil.copyfileobj(source, stream))
+            row = VersionRow(
+                plugin_id=plugin_id,
+                version=version,
+                state=_judged(verdict).value,
+                parent=parent,
+                weights=relative.as_posix(),
+                sha256=file_sha256(target),
+                created=utc_now(),
+                author=author,
+                training_cases=list(training_cases),
+                provenance=provenance.to_json(),
+                compared_with=parent,
+                verdict=verdict.to_json(),
+            )
+            session.add(row)
+            session.flush()
+            _keep_sides(session, plugin_id, sides)
+            _keep_scores(session, plugin_id, parent, version, pairs)
+            _mark_used(session, training_cases, version)
+            return as_version(row, self._archive.home)
+
+    def record_comparison(self, plugin_id: str, present: str, candidate: str, pairs: Sequence[CaseScore]) -> Verdict:
+        """Keep the scores of two versions, and the gate's verdict on the second one against the first.
+
+        Raises
+        ------
+        NotFoundError
+            If either version is unknown.
+        """
+        verdict = judge(pairs)
+        with self._archive.session() as session:
+            _get(session, plugin_id, present)
+            row = _get(session, plugin_id, candidate)
+            _keep_scores(session, plugin_id, present, candidate, pairs)
+            row.compared_with, row.verdict = present, verdict.to_json()
+            if row.state in (VersionState.CANDIDATE, VersionState.REFUSED):
+                row.state = _judged(verdict).value
+        return verdict
+
+    def promote(self, plugin_id: str, version: str, by: str, reason: str = "", force: bool = False) -> ModelVersion:
+        """Make a version the active one, if the gate lets it.
+
+        A better one passes. One on which the gate is undecided passes when a person takes it on themselves: `force`
+        with a `reason`. A worse one never passes.
+
+        Raises
+        ------
+        GateRefusal
+            If the gate does not let it; the text says why and what to do.
+        NotFoundError
+            If there is no such version.
+        """
+        with self._archive.session() as session:
+            row = _get(session, plugin_id, version)
+            active = _require_active(session, plugin_id)
+            if row.state != VersionState.ACTIVE:
+                _check_gate(row, active.version, reason, force)
+                _activate(session, row, "promote", by, reason)
+            return as_version(row, self._archive.home)
+
+    def rollback(self, plugin_id: str, by: str, reason: str = "") -> str:
+        """Go back to the version that was active before the present one; again, to the one before that.
+
+        Returns
+        -------
+        The version that is active now.
+
+        Raises
+        ------
+        StoreError
+            If the present version is the first.
+        NotFoundError
+            If the plugin has no version yet.
+        """
+        with self._archive.session() as session:
+            active = _require_active(session, plugin_id)
+            line = line_of_activations(_history(session, plugin_id))
+            if len(line) < 2:
+                raise StoreError(
+                    f"{plugin_id} {active.version} is the first version that was active; there is none to roll back to."
+                )
+            _activate(session, _get(session, plugin_id, line[-2]), "rollback", by, reason)
+            return line[-2]
+
+    def _sha256(self, path: Path) -> str:
+        """Hash a file, once for as long as its size and time stay the same."""
+        try:
+            stat = path.stat()
+            stamp = (stat.st_mtime_ns, stat.st_size)
+            known = self._hashes.get(path)
+            if known is None or known[:2] != stamp:
+                known = self._hashes[path] = (*stamp, file_sha256(path))
+        except OSError as error:
+            raise StoreError(
+                f"The weights {path} are missing or cannot be read; install the plugin or restore them again.",
+                str(error),
+            ) from error
+        return known[2]
+
+
+def _find(session: Session, plugin_id: str, version: str) -> VersionRow | None:
+    return session.scalar(select(VersionRow).where(VersionRow.plugin_id == plugin_id, VersionRow.version == version))
+
+
+def _get(session: Session, plugin_id: str, version: str) -> VersionRow:
+    row = _find(session, plugin_id, version)
+    if row is None:
+        known = session.scalars(select(VersionRow.version).where(VersionRow.plugin_id == plugin_id))
+        raise NotFoundError(f"{plugin_id} has no version {version!r}; it has: {', '.join(known) or 'none'}.")
+    return row
+
+
+def _active(session: Session, plugin_id: str) -> VersionRow | None:
+    return session.scalar(
+        select(VersionRow).where(VersionRow.plugin_id == plugin_id, VersionRow.state == VersionState.ACTIVE.value)
+    )
+
+
+def _require_active(session: Session, plugin_id: str) -> VersionRow:
+    row = _active(session, plugin_id)
+    if row is None:
+        raise NotFoundError(f"{plugin_id} has no model version yet; run the plugin once.")
+    return row
+
+
+def _history(session: Session, plugin_id: str) -> list[Activation]:
+    query = select(ActivationRow).where(ActivationRow.plugin_id == plugin_id).order_by(ActivationRow.number)
+    return [Activation(row.version, row.action, row.by, row.reason, row.at) for row in session.scalars(query)]
+
+
+def _sides(session: Session, plugin_id: str) -> dict[str, Side]:
+    rows = session.scalars(select(SideRow).where(SideRow.plugin_id == plugin_id).order_by(SideRow.patient_key))
+    return {row.patient_key: Side(row.side) for row in rows}
+
+
+def _activate(session: Session, row: VersionRow, action: str, by: str, reason: str) -> None:
+    former = _active(session, row.plugin_id)
+    if former is not None:
+        former.state = VersionState.RETIRED.value
+        session.flush()  # first, or two versions would be active for a moment
+    row.state = VersionState.ACTIVE.value
+    session.add(
+        ActivationRow(plugin_id=row.plugin_id, version=row.version, action=action, by=by, reason=reason, at=utc_now())
+    )
+    session.flush()
+
+
+def _judged(verdict: Verdict) -> VersionState:
+    return VersionState.REFUSED if verdict.kind is VerdictKind.WORSE else VersionState.CANDIDATE
+
+
+def _check_gate(row: VersionRow, active: str, reason: str, force: bool) -> None:
+    name = f"{row.plugin_id} {row.version}"
+    if row.verdict is None or row.compared_with != active:
+        with_what = (
+            f"was compared with {row.compared_with}" if row.compared_with else "was compared with no other version"
+        )
+        raise GateRefusal(f"{name} {with_what}, and {active} is active now; compare the two first.")
+    verdict = Verdict.from_json(row.verdict)
+    if verdict.kind is VerdictKind.WORSE:
+        raise GateRefusal(f"{name} is not promoted. {verdict.sentence}")
+    if verdict.kind is VerdictKind.UNDECIDED and not (force and reason.strip()):
+        raise GateRefusal(f"{name} is not promoted by itself. {verdict.sentence} To take it, say so and give a reason.")
+
+
+def _keep_sides(session: Session, plugin_id: str, sides: Mapping[str, Side]) -> None:
+    known = _sides(session, plugin_id)
+    if any(known.get(patient, side) is not side for patient, side in sides.items()):
+        raise StoreError("Another run put the patients on other sides of the split meanwhile; fine-tune again.")
+    for patient in sides.keys() - known.keys():
+        session.add(SideRow(plugin_id=plugin_id, patient_key=patient, side=sides[patient].value))
+
+
+def _keep_scores(session: Session, plugin_id: str, present: str, candidate: str, pairs: Sequence[CaseScore]) -> None:
+    for pair in pairs:
+        for version, score in ((present, pair.present), (candidate, pair.candidate)):
+            session.merge(
+                ScoreRow(
+                    plugin_id=plugin_id,
+                    version=version,
+                    case_id=pair.case_id,
+                    dice=score.dice,
+                    hd95_mm=score.hd95_mm,
+                )
+            )
+
+
+def _mark_used(session: Session, case_ids: Sequence[str], version: str) -> None:
+    for row in session.scalars(select(CorrectionRow).where(CorrectionRow.id.in_(case_ids))):
+        row.used_in = version
+        if row.status == Status.WAITING:  # a verdict that was superseded meanwhile stays so
+            row.status = Status.USED.value

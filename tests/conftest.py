@@ -1,0 +1,98 @@
+"""House rules for every test, those of the plugins included when the whole suite runs.
+
+- No test touches the user's own data, settings or network models.
+- In CI a skipped test is a failed one: what is not run is not known to work.
+- A test that leaves a window behind fails.
+"""
+
+import gc
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HOUSE_RULES = "medviewer-house-rules"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set what libraries read when they are imported, and apply the rules beyond this folder."""
+    # napari reads this once, at import, and would otherwise read and write the user's settings.
+    napari_home = tempfile.mkdtemp(prefix="medviewer-tests-")
+    config.add_cleanup(lambda: shutil.rmtree(napari_home, ignore_errors=True))
+    os.environ["NAPARI_CONFIG"] = str(Path(napari_home, "napari.yaml"))
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    config.pluginmanager.register(HouseRules(), HOUSE_RULES)
+
+
+def in_ci() -> bool:
+    """Return whether this run decides over a change."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+def fail_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip into a failure in CI; an expected failure (xfail) stays what it is."""
+    if not in_ci() or report.outcome != "skipped" or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    report.outcome = "failed"
+    report.longrepr = f"{report.nodeid}: a skip is a failure in CI. {reason}"
+
+
+def open_windows() -> list[Any]:
+    """Return Qt's top-level widgets; none, and nothing is imported, where no QApplication was made."""
+    widgets = sys.modules.get("PySide6.QtWidgets")
+    if widgets is None or widgets.QApplication.instance() is None:
+        return []
+    return list(widgets.QApplication.topLevelWidgets())
+
+
+def delete_closed_windows() -> None:
+    """Carry out the deletions that Qt and Python have put off."""
+    from PySide6.QtCore import QCoreApplication, QEvent
+
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.collect()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+class HouseRules:
+    """Registered as a plugin, because a conftest's own hooks and fixtures end at its folder."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        fail_skip(report)
+        return report
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        report = yield
+        fail_skip(report)
+        return report
+
+    @pytest.fixture(autouse=True)
+    def own_home(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Give each test an empty place for what medviewer keeps."""
+        monkeypatch.setenv("MEDVIEWER_HOME", str(tmp_path / "medviewer-home"))
+
+    @pytest.fixture(autouse=True)
+    def no_window_left_open(self, request: pytest.FixtureRequest) -> Iterator[None]:
+        """Fail a test that leaves a window which was not there before; a failed test may (its traceback holds it)."""
+        before = open_windows()
+        failures = request.session.testsfailed
+        yield
+        if request.session.testsfailed > failures:
+            return
+        if [window for window in open_windows() if window not in before]:
+            delete_closed_windows()
+        leaked = [window for window in open_windows() if window not in before]
+        names = [f"{type(window).__name__} {window.objectName()!r}" for window in leaked]
+        for window in leaked:
+            window.deleteLater()  # the next test starts clean
+        if names:
+            pytest.fail(f"windows left open, give them to qtbot.addWidget or close and delete them: {', '.join(names)}")

@@ -66,6 +66,10 @@ class Inputs(_Strict):
         Size of the network's input, (z, y, x) or (y, x): the host resamples the whole field of view to it.
     interpolation
         How the host resamples to that size.
+    intensity
+        ``real`` hands over real values (HU, SUV, arbitrary); ``display`` hands over grey values 0 to 255 as a reader
+        sees them: the file's first window, or the automatic one, mapped onto that range (PS3.3 C.11.2.1.2). Radiographs
+        need it, whose stored values mean something else on every detector.
     """
 
     modality: tuple[str, ...] = ()
@@ -75,6 +79,7 @@ class Inputs(_Strict):
     ndim: Literal[2, 3] = 3
     size: tuple[int, ...] = ()
     interpolation: Literal["linear", "nearest"] = "linear"
+    intensity: Literal["real", "display"] = "real"
 
     @model_validator(mode="after")
     def _size_fits(self) -> Inputs:

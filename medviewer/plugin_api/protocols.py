@@ -34,8 +34,9 @@ class Plugin(Protocol):
         Parameters
         ----------
         values
-            Real values (HU, SUV, arbitrary) that the host resampled to the manifest's `inputs.size`:
-            shape (z, y, x) for a volume, (y, x) for a radiograph, MONOCHROME1 already turned bright-is-dense.
+            Real values (HU, SUV, arbitrary), or grey values 0 to 255 where the manifest's `inputs.intensity` is
+            ``display``, that the host resampled to `inputs.size`: shape (z, y, x) for a volume, (y, x) for a
+            radiograph, MONOCHROME1 already turned bright-is-dense, every value finite.
 
         Returns
         -------

@@ -1,0 +1,108 @@
+"""What the child process does to explain a plugin's answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medviewer.errors import PluginError
+from medviewer.explain.methods import find_method
+from medviewer.inference.loader import plugin_step
+from medviewer.inference.pipeline import OpenedRun, layers_checked, network_input, open_run
+from medviewer.inference.resample import to_source
+from medviewer.inference.service import classifier_probabilities, segment_probabilities
+from medviewer.jobs import WorkerReply, WorkerRequest
+from medviewer.plugin_api import Explainable, RunContext
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def explain(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    """Explain an image: array ``values`` on the source grid, the ``target``'s name and the ``provenance``."""
+    opened = open_run(request, context)
+    method = find_method(request.payload["method"])
+    inputs, notes = network_input(opened)
+    scorer = Scorer(opened, request.payload["label"])
+    opened.context.progress(0.1, method.name)
+    plugin = cast(Explainable, opened.loaded.plugin)
+    with plugin_step(opened.name, f"being explained by {method.name}"), layers_checked(opened, 0.1, 0.6):
+        layer = plugin.explain_layer(opened.loaded.network)
+        attribution = method.attribute(scorer, layer, inputs)
+    opened.context.progress(0.85, "Resampling the map")
+    values, empty = _heat(opened, attribution, method.name)
+    labels = opened.loaded.manifest.outputs.labels
+    target = labels[scorer.label or 0].name
+    provenance = opened.provenance(*notes, *scorer.notes, *empty)
+    opened.context.progress(1.0, "Done")
+    return WorkerReply({"target": target, "provenance": provenance.to_json()}, {"values": values})
+
+
+class Scorer:
+    """Takes network input to the number that is explained.
+
+    Parameters
+    ----------
+    opened
+        The run.
+    label
+        Index of the explained label; None takes the top class of a Classifier and the first label of a Segmenter, and
+        `label` then tells which that was.
+
+    Attributes
+    ----------
+    notes
+        What has to be read beside the map.
+    """
+
+    def __init__(self, opened: OpenedRun, label: int | None) -> None:
+        self._opened = opened
+        self.label = label
+        self.notes: tuple[str, ...] = ()
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Score of shape (1,): a class' logit, or the sum of a label's logits over the voxels that are given it."""
+        output = self._opened.loaded.network(inputs)
+        if "segment" in self._opened.loaded.manifest.kinds:
+            return self._segment_score(output)
+        if self.label is None:
+            self.label = int(classifier_probabilities(self._opened, output.detach()).argmax())
+        return self._logits(output).reshape(1)
+
+    def _segment_score(self, output: Tensor) -> Tensor:
+        self.label = self.label or 0
+        probability = segment_probabilities(self._opened, output.detach())[self.label]
+        logits = self._logits(output).reshape(probability.shape)
+        inside = probability >= self._opened.loaded.manifest.outputs.threshold
+        if not bool(inside.any()):
+            self.notes = ("No voxel was given this label, so the map explains its score over the whole image.",)
+            return logits.sum().reshape(1)
+        return logits[inside].sum().reshape(1)
+
+    def _logits(self, output: Tensor) -> Tensor:
+        plugin = cast(Explainable, self._opened.loaded.plugin)
+        return plugin.explain_logits(output, self.label or 0)
+
+
+def _heat(opened: OpenedRun, attribution: Tensor, method: str) -> tuple[NDArray[np.float16], tuple[str, ...]]:
+    """The map on the source grid, scaled so that its highest value is 1; one that is zero everywhere gets a note.
+
+    Raises
+    ------
+    PluginError
+        If the map is not a number somewhere: the network's gradients overflowed.
+    """
+    shape = opened.image.grid.shape
+    coarse = attribution.float() if attribution.ndim == 3 else attribution.float()[None]
+    highest = float(coarse.max())
+    if not np.isfinite(highest):
+        raise PluginError(f"{method} needs finite gradients, but those of {opened.name} are not; try another method.")
+    if highest <= 0:
+        note = f"{method} is zero everywhere: nothing in this layer speaks for the target, so the map shows nothing."
+        return np.zeros(shape, np.float16), (note,)
+    values = to_source(coarse / highest, shape, opened.context)
+    # Interpolation passes by the highest coarse voxel, so that the finer map peaks a little below 1.
+    values /= values.max()
+    return values, ()

@@ -1,0 +1,85 @@
+"""``medviewer plugin check``: the contract tests, run on a plugin in its child process."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medviewer.domain.image import Image
+from medviewer.errors import MedviewerError
+from medviewer.inference.client import check_weights, checked_manifest, plugin_lane, plugin_run
+from medviewer.inference.device import check_choice
+from medviewer.inference.request import PluginRun
+from medviewer.plugin_api import RunContext
+from medviewer.plugin_api.discovery import DiscoverResult
+from medviewer.plugin_api.testing import CheckRow, check_plugin
+
+if TYPE_CHECKING:
+    from medviewer.inference.loader import LoadedPlugin
+    from medviewer.jobs import Job, Runner, WorkerReply, WorkerRequest
+
+
+def submit_check(runner: Runner, plugin: DiscoverResult, weights: Path, *, device: str = "auto") -> Job[list[CheckRow]]:
+    """Run the contract tests of `plugin_api.testing` on a plugin with these weights.
+
+    A failed check is a row, not an error; the job fails only when the plugin takes its process down.
+
+    Raises
+    ------
+    ManifestError
+        If its plugin.yaml is broken.
+    WeightsMissingError
+        If the weights are not on this machine.
+    """
+    manifest = checked_manifest(plugin)
+    check_weights(manifest, weights)
+    run = plugin_run(plugin, weights, "", check_choice(device), manifest.default_parameters())
+
+    def rows(reply: WorkerReply) -> list[CheckRow]:
+        return [CheckRow(*row) for row in reply.payload["rows"]]
+
+    return runner.submit_process(
+        "medviewer.inference.service:check",
+        {"run": run.to_json()},
+        {},
+        title=f"Checking {manifest.name}",
+        lane=plugin_lane(plugin),
+        convert=rows,
+    )
+
+
+def check_rows(request: WorkerRequest, context: RunContext) -> list[CheckRow]:
+    """The rows of one check, in the child process."""
+    from medviewer.inference.device import resolve_device
+    from medviewer.inference.loader import load_code, load_plugin
+
+    run = PluginRun.from_json(request.payload["run"])
+    rows = []
+    try:
+        load_code(run.folder)
+        rows.append(CheckRow("entry", True, "The code imports and offers what its kinds need."))
+        device = resolve_device(run.device)
+        loaded = load_plugin(run.folder, run.weights, run.sha256, device)
+        rows.append(CheckRow("weights", True, "The weights fit the network."))
+    except MedviewerError as error:
+        return [*rows, CheckRow("weights" if rows else "entry", False, str(error))]
+    context = replace(context, device=device, parameters=run.parameters)
+
+    def predict(image: Image, context: RunContext) -> NDArray[np.generic]:
+        return _predict(run, loaded, image, context)
+
+    return [*rows, *check_plugin(loaded.manifest, loaded.plugin, loaded.network, predict, context)]
+
+
+def _predict(run: PluginRun, loaded: LoadedPlugin, image: Image, context: RunContext) -> NDArray[np.generic]:
+    from medviewer.inference.pipeline import OpenedRun
+    from medviewer.inference.service import classify_image, segment_image
+
+    opened = OpenedRun(run, loaded, image, context)
+    if "segment" in loaded.manifest.kinds:
+        return segment_image(opened)[0]
+    return np.array(classify_image(opened)[0])

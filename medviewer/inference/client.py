@@ -1,0 +1,158 @@
+"""The host's side of a prediction: refuse what cannot work, hand over the image, put the result together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medviewer.domain.finding import Classification
+from medviewer.domain.image import Image
+from medviewer.domain.mask import Segmentation
+from medviewer.domain.provenance import Provenance
+from medviewer.domain.study import Series
+from medviewer.errors import InputError, ManifestError, WeightsMissingError
+from medviewer.inference.device import check_choice
+from medviewer.inference.request import PluginRun, image_to_json
+from medviewer.inference.suitability import check_suitable
+from medviewer.plugin_api import Manifest
+from medviewer.plugin_api.discovery import DiscoverResult
+
+if TYPE_CHECKING:
+    from medviewer.jobs import Job, Runner, WorkerReply
+
+
+def submit_prediction(
+    runner: Runner,
+    image: Image,
+    series: Series,
+    plugin: DiscoverResult,
+    weights: Path,
+    model_version: str,
+    *,
+    device: str = "auto",
+    parameters: Mapping[str, Any] | None = None,
+) -> Job[Segmentation] | Job[Classification]:
+    """Start a prediction in the plugin's child process.
+
+    Parameters
+    ----------
+    weights, model_version
+        The safetensors file of the version to run, and its name; `base_weights` gives the first one.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    parameters
+        Values for the manifest's parameters; the rest take their defaults.
+
+    Returns
+    -------
+    A job whose result lies on the image's own grid and carries its provenance: a Segmentation, or a Classification
+    for a plugin that does not segment.
+
+    Raises
+    ------
+    UnsuitableImageError
+        If the plugin must refuse this image.
+    WeightsMissingError
+        If the weights are not on this machine.
+    InputError
+        If the device or a parameter is unknown.
+    ManifestError
+        If the plugin is broken, or can neither segment nor classify.
+    """
+    manifest = checked_manifest(plugin)
+    payload = request_payload(plugin, image, series, weights, model_version, device, parameters)
+    arrays, lane = {"voxels": image.voxels}, plugin_lane(plugin)
+    title, service = f"{manifest.name}: {series.description or manifest.id}", "medviewer.inference.service"
+    if "segment" in manifest.kinds:
+
+        def segmentation(reply: WorkerReply) -> Segmentation:
+            made = Provenance.from_json(reply.payload["provenance"])
+            return Segmentation(reply.arrays["labels"], image.grid, manifest.segments(), made, series.uid)
+
+        return runner.submit_process(
+            f"{service}:segment", payload, arrays, title=title, lane=lane, convert=segmentation
+        )
+    if "classify" in manifest.kinds:
+
+        def classification(reply: WorkerReply) -> Classification:
+            names = [spec.name for spec in manifest.outputs.labels]
+            probabilities = dict(zip(names, reply.payload["probabilities"], strict=True))
+            made = Provenance.from_json(reply.payload["provenance"])
+            return Classification(probabilities, made, series.uid, made.notes)
+
+        return runner.submit_process(
+            f"{service}:classify", payload, arrays, title=title, lane=lane, convert=classification
+        )
+    raise ManifestError(f"{manifest.name} should segment or classify, but its kinds are {', '.join(manifest.kinds)}.")
+
+
+def request_payload(
+    plugin: DiscoverResult,
+    image: Image,
+    series: Series,
+    weights: Path,
+    model_version: str,
+    device: str,
+    parameters: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """What the child process needs beside the voxels, after everything that can be refused here was."""
+    manifest = checked_manifest(plugin)
+    check_suitable(manifest, image, series)
+    check_choice(device)
+    check_weights(manifest, weights)
+    run = plugin_run(plugin, weights, model_version, device, _parameters(manifest, parameters or {}))
+    return {"run": run.to_json(), "image": image_to_json(image)}
+
+
+def plugin_run(
+    plugin: DiscoverResult, weights: Path, model_version: str, device: str, parameters: dict[str, Any]
+) -> PluginRun:
+    """What the child has to load; the weights that came with the plugin have to hash to what its manifest says."""
+    spec = checked_manifest(plugin).weights
+    own = bool(spec.file) and weights == plugin.folder / spec.file
+    return PluginRun(plugin.folder, weights, spec.sha256 if own else "", model_version, device, parameters)
+
+
+def base_weights(plugin: DiscoverResult, home: Path) -> Path:
+    """Where the first version's weights of a plugin lie, or will lie once they are fetched.
+
+    Parameters
+    ----------
+    home
+        The folder that medviewer keeps its data in.
+    """
+    manifest = checked_manifest(plugin)
+    if manifest.weights.file:
+        return plugin.folder / manifest.weights.file
+    return home / "weights" / manifest.id / f"weights-{manifest.version}.safetensors"
+
+
+def check_weights(manifest: Manifest, weights: Path) -> None:
+    """Raise WeightsMissingError, with the way to get them, if the weights are not there."""
+    if weights.is_file():
+        return
+    cure = "install the plugin again"
+    if manifest.weights.fetch:
+        cure = f"press Fetch in the plugin's panel or run: medviewer plugin fetch {manifest.id}"
+    raise WeightsMissingError(f"{manifest.name} needs its weights, which are not on this machine yet; {cure}")
+
+
+def checked_manifest(plugin: DiscoverResult) -> Manifest:
+    """The manifest of a healthy plugin; ManifestError for a broken one."""
+    if plugin.manifest is None:
+        raise ManifestError(plugin.error)
+    return plugin.manifest
+
+
+def plugin_lane(plugin: DiscoverResult) -> str:
+    """The warm child process that a plugin's jobs share."""
+    return f"plugin:{plugin.id}"
+
+
+def _parameters(manifest: Manifest, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(chosen) - set(manifest.params))
+    if unknown:
+        known = ", ".join(manifest.params) or "none"
+        raise InputError(f"{manifest.name} has no parameter {', '.join(unknown)}; its parameters are: {known}.")
+    return {**manifest.default_parameters(), **chosen}

@@ -1,0 +1,75 @@
+"""What a plugin's answer has to be, and whether it is plausible."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medviewer.domain.image import Image
+from medviewer.errors import ContractError
+from medviewer.plugin_api import Manifest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_ROUNDING = 1e-4
+"""How far outside 0..1 a probability may lie: half precision's rounding, no more."""
+
+
+def check_probabilities(values: object, manifest: Manifest, shape: tuple[int, ...]) -> Tensor:
+    """The plugin's probabilities as float32 in 0..1, once they are what the manifest declares.
+
+    Parameters
+    ----------
+    values
+        What the plugin returned.
+    shape
+        What its shape has to be: (labels, z, y, x), (labels, y, x) or (labels,).
+
+    Raises
+    ------
+    ContractError
+        If it is no tensor of that shape, or holds something other than finite numbers in 0..1.
+    """
+    import torch
+
+    name = manifest.name
+    if not isinstance(values, torch.Tensor):
+        raise ContractError(f"{name} should return probabilities as a tensor, not a {type(values).__name__}{_CURE}")
+    if tuple(values.shape) != shape:
+        raise ContractError(
+            f"{name} should return probabilities of shape {shape}, one for each declared label, "
+            f"not {tuple(values.shape)}{_CURE}"
+        )
+    if not values.is_floating_point():
+        raise ContractError(f"{name} should return probabilities as floating-point numbers, not {values.dtype}{_CURE}")
+    low, high = (float(limit) for limit in torch.aminmax(values))
+    if not np.isfinite((low, high)).all():
+        raise ContractError(f"{name} should return finite probabilities, but some are not a number{_CURE}")
+    if low < -_ROUNDING or high > 1 + _ROUNDING:
+        raise ContractError(f"{name} should return probabilities in 0 to 1, not {low:.3g} to {high:.3g}{_CURE}")
+    return values.float().clamp(0, 1)
+
+
+_CURE = "; do not use this result, and tell the plugin's author."
+
+
+def implausible_volumes(manifest: Manifest, labels: NDArray[np.generic], image: Image) -> tuple[str, ...]:
+    """One note for each declared label whose volume lies outside what its manifest expects.
+
+    Silent where the image gives no distances, since there is no volume then.
+    """
+    notes = []
+    several = len(manifest.outputs.labels) > 1
+    for number, spec in enumerate(manifest.outputs.labels, start=1):
+        if spec.expected_ml is None or not image.calibrated:
+            continue
+        low, high = spec.expected_ml
+        volume = float(np.count_nonzero(labels == number)) * image.grid.voxel_ml
+        if not low <= volume <= high:
+            what = f"Volume of {spec.name}," if several else "Volume"
+            lies = f"{what} {volume:.0f} ml{',' * several} lies outside the expected {low:.0f} to {high:.0f} ml"
+            notes.append(f"{lies}: check this result.")
+    return tuple(notes)

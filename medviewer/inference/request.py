@@ -1,0 +1,92 @@
+"""What travels between the window's process and the child that runs a plugin, beside the voxels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medviewer.domain.geometry import Grid
+from medviewer.domain.image import Image, Rescale, Window
+
+
+@dataclass(frozen=True)
+class PluginRun:
+    """One run of one plugin.
+
+    Parameters
+    ----------
+    folder
+        The plugin's package folder.
+    weights, sha256
+        The safetensors file, and what it has to hash to; empty when nobody knows that beforehand.
+    model_version
+        The version of these weights.
+    device
+        ``auto``, ``cpu`` or ``cuda``; the child resolves it.
+    parameters
+        What was chosen for this run.
+    """
+
+    folder: Path
+    weights: Path
+    sha256: str = ""
+    model_version: str = ""
+    device: str = "auto"
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {**asdict(self), "folder": str(self.folder), "weights": str(self.weights)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> PluginRun:
+        """Read back what `to_json` wrote."""
+        return cls(**{**data, "folder": Path(data["folder"]), "weights": Path(data["weights"])})
+
+
+def image_to_json(image: Image) -> dict[str, Any]:
+    """Everything of an image but its voxels, JSON-ready."""
+    return {
+        "grid": asdict(image.grid),
+        "modality": image.modality,
+        "rescale": asdict(image.rescale),
+        "windows": [asdict(window) for window in image.windows],
+        "inverted": image.inverted,
+        "calibrated": image.calibrated,
+        "padding": image.padding,
+        "series_uid": image.series_uid,
+    }
+
+
+def image_from_json(data: dict[str, Any], voxels: NDArray[np.generic]) -> Image:
+    """The image that `image_to_json` described, with its voxels."""
+    slope, intercept = (_number_or_tuple(data["rescale"][name]) for name in ("slope", "intercept"))
+    return Image(
+        voxels,
+        Grid(**data["grid"]),
+        modality=data["modality"],
+        rescale=Rescale(slope, intercept, data["rescale"]["unit"]),
+        windows=tuple(Window(**window) for window in data["windows"]),
+        inverted=data["inverted"],
+        calibrated=data["calibrated"],
+        padding=None if data["padding"] is None else (data["padding"][0], data["padding"][1]),
+        series_uid=data["series_uid"],
+    )
+
+
+def _number_or_tuple(value: float | list[float]) -> float | tuple[float, ...]:
+    return tuple(value) if isinstance(value, (list, tuple)) else value
+
+
+def input_hash(image: Image) -> str:
+    """SHA-256 of the stored voxels, their type and their grid, as lower-case hexadecimal."""
+    header = {"dtype": image.voxels.dtype.str, "shape": image.voxels.shape, "grid": asdict(image.grid)}
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    digest.update(np.ascontiguousarray(image.voxels).data)
+    return digest.hexdigest()

@@ -1,0 +1,50 @@
+"""Whether a plugin may see an image at all: modality, dimensions, body part and view, as far as the header says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from medviewer.domain.image import Image
+from medviewer.domain.study import Series
+from medviewer.errors import UnsuitableImageError
+from medviewer.plugin_api import Manifest
+
+
+def check_suitable(manifest: Manifest, image: Image, series: Series) -> None:
+    """Refuse an image that the plugin was not made for.
+
+    A header that names another body part or view refuses; one that says nothing passes, unless the manifest requires
+    the body part. Image and series may disagree on the modality only where one of them does not know it (``OT``).
+
+    Raises
+    ------
+    UnsuitableImageError
+        With what the plugin expects, what came and what to do.
+    """
+    inputs = manifest.inputs
+    modality = series.modality if image.modality in ("", "OT") else image.modality
+    if inputs.modality and modality.upper() not in inputs.modality:
+        raise _refusal(manifest, f"images of modality {_any_of(inputs.modality)}", modality or "none")
+    if image.is_colour:
+        raise _refusal(manifest, "grey images", "colour")
+    if image.is_volume != (inputs.ndim == 3):
+        wanted = "a volume of several slices" if inputs.ndim == 3 else "a single picture"
+        raise _refusal(manifest, wanted, f"{image.grid.shape[0]} slice" + "s" * (image.grid.shape[0] != 1))
+    _check_header(manifest, "body part", inputs.body_part, series.body_part, inputs.require_body_part)
+    _check_header(manifest, "view", inputs.view, series.view, required=False)
+
+
+def _check_header(manifest: Manifest, what: str, accepted: Iterable[str], said: str, required: bool) -> None:
+    value, known = said.strip().upper(), tuple(accepted)
+    if not known or value in known or (not value and not required):
+        return
+    raise _refusal(manifest, f"the {what} {_any_of(known)}", value or "nothing in the header")
+
+
+def _refusal(manifest: Manifest, expected: str, came: str) -> UnsuitableImageError:
+    return UnsuitableImageError(f"{manifest.name} expects {expected}, but this is {came}; choose a series that fits.")
+
+
+def _any_of(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last

@@ -1,0 +1,1 @@
+"""Pneumonia on chest radiographs, a demonstration."""

@@ -1,0 +1,79 @@
+"""From a Keras archive to torch's tensors. Reads numbers and names only: nothing in the archive is run."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+_GROUPS = {"Conv2D": "conv2d", "SeparableConv2D": "separable_conv2d", "BatchNormalization": "batch_normalization"}
+"""Keras numbers the groups of a class by their order in the model, whatever the layers are called."""
+
+
+def convert(archive: Path) -> dict[str, Tensor]:
+    """The state of `ChestXception` from a ``.keras`` archive.
+
+    Parameters
+    ----------
+    archive
+        A ZIP of ``config.json``, which names the layers, and ``model.weights.h5``, which numbers them.
+
+    Raises
+    ------
+    KeyError, ValueError, OSError, zipfile.BadZipFile
+        If it is not such an archive.
+    """
+    with zipfile.ZipFile(archive) as opened:
+        config = json.loads(opened.read("config.json"))
+        with opened.open("model.weights.h5") as stream, h5py.File(stream, "r") as weights:
+            layers = weights["layers"]
+            state = _dense(layers, "dense") | _dense(layers, "dense_1")
+            for name, kind, group in _named_groups(config):
+                variables = layers[f"functional/layers/{group}/vars"]
+                state |= _layer(name, kind, [np.asarray(variables[str(k)]) for k in range(len(variables))])
+    return state
+
+
+def _named_groups(config: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(layer name, class, group in the HDF5 file) of every layer of the backbone that has weights."""
+    backbone = next(layer for layer in config["config"]["layers"] if layer["class_name"] == "Functional")
+    seen: dict[str, int] = {}
+    named = []
+    for layer in backbone["config"]["layers"]:
+        kind = layer["class_name"]
+        if kind in _GROUPS:
+            count = seen.get(kind, 0)
+            seen[kind] = count + 1
+            named.append((layer["config"]["name"], kind, _GROUPS[kind] + (f"_{count}" if count else "")))
+    return named
+
+
+def _layer(name: str, kind: str, variables: list[NDArray[np.float32]]) -> dict[str, Tensor]:
+    if kind == "BatchNormalization":
+        keys = ("weight", "bias", "running_mean", "running_var")
+        numbers = {f"{name}.{key}": torch.tensor(value) for key, value in zip(keys, variables, strict=True)}
+        return {**numbers, f"{name}.num_batches_tracked": torch.tensor(0)}
+    if kind == "SeparableConv2D":
+        depthwise, pointwise = variables
+        # Depthwise filters are (y, x, in, 1) in Keras and (in, 1, y, x) here.
+        return {
+            f"{name}.depthwise.weight": _tensor(depthwise.transpose(2, 3, 0, 1)),
+            f"{name}.pointwise.weight": _tensor(pointwise.transpose(3, 2, 0, 1)),
+        }
+    return {f"{name}.weight": _tensor(variables[0].transpose(3, 2, 0, 1))}
+
+
+def _dense(layers: Any, name: str) -> dict[str, Tensor]:
+    weight, bias = (np.asarray(layers[f"{name}/vars/{k}"]) for k in (0, 1))
+    return {f"{name}.weight": _tensor(weight.T), f"{name}.bias": _tensor(bias)}
+
+
+def _tensor(values: NDArray[np.float32]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values))

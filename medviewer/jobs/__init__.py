@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from medviewer.jobs.exchange import WorkerReply, WorkerRequest
@@ -14,15 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FinishReason", "Job", "JobState", "Lane", "Runner", "WorkerReply", "WorkerRequest"]
 
+_HOST = {"Job": "job", "Lane": "lane", "Runner": "runner"}
+
 
 def __getattr__(name: str) -> Any:
     """Import the host's half on first use: the child process needs only the other half, and starts faster so."""
-    if name == "Job":
-        from medviewer.jobs.job import Job as found
-    elif name == "Lane":
-        from medviewer.jobs.lane import Lane as found  # type: ignore[assignment]  # one name, three classes
-    elif name == "Runner":
-        from medviewer.jobs.runner import Runner as found  # type: ignore[assignment]  # as above
-    else:
+    if name not in _HOST:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return found
+    return getattr(importlib.import_module(f"{__name__}.{_HOST[name]}"), name)

@@ -9,17 +9,22 @@ from typing import Any
 from medviewer import errors
 from medviewer.errors import MedviewerError, PluginError
 
+# Characters: of a foreign exception's text, of a message and of details.
 MAX_TEXT = 300
+MAX_MESSAGE = 2_000
+MAX_DETAILS = 100_000
 _LOG_HEADING = "Last output of the worker process:"
 
 
 def describe(error: BaseException) -> dict[str, str]:
     """An exception of the worker as plain texts: class name, message and details."""
     details = "".join(traceback.format_exception(error))
+    kind, message = PluginError.__name__, foreign_sentence("The plugin", error)
     if isinstance(error, MedviewerError):
-        own = error.details + "\n\n" if error.details else ""
-        return {"class": _known_name(type(error)), "message": str(error), "details": own + details}
-    return {"class": PluginError.__name__, "message": foreign_sentence("The plugin", error), "details": details}
+        kind, message = _known_name(type(error)), str(error)
+        details = "\n\n".join(part for part in (error.details, details) if part)
+    # A plugin may put anything into a text; what is read is its begin, and of a traceback its end.
+    return {"class": kind, "message": message[:MAX_MESSAGE], "details": details[-MAX_DETAILS:]}
 
 
 def restore(failure: dict[str, Any], log: str = "") -> MedviewerError:
@@ -65,4 +70,8 @@ def with_log(details: str, log: str) -> str:
 
 def _known_name(kind: type) -> str:
     """The nearest class that errors.py has: a plugin may derive its own."""
-    return next(base.__name__ for base in kind.__mro__ if getattr(errors, base.__name__, None) is base)
+    for base in kind.__mro__:
+        name: str = base.__name__
+        if getattr(errors, name, None) is base:
+            return name
+    return MedviewerError.__name__

@@ -136,7 +136,8 @@ class Lane:
     def cancel(self, task: Task) -> None:
         """Take a task out of the queue, or tell its worker at once to stop."""
         with self._changed:
-            task.cancelled_at = time.monotonic()
+            if task.cancelled_at is None:
+                task.cancelled_at = time.monotonic()
             if task in self._waiting:
                 self._waiting.remove(task)
             process = self._process if self._current is task else None
@@ -212,6 +213,8 @@ class Lane:
             if task.cancelled:  # the wish may have come before there was a process to tell
                 process.notify({"type": "cancel", "id": task.job.id})
             answer = self._follow(task, process)
+            if task.cancelled:
+                raise JobCancelled(f"{task.job.title} was cancelled.")
             return self._settle(task, answer, folder, process.log.text())
         except JobCancelled as error:
             return Outcome(FinishReason.CANCELLED, error=error)
@@ -223,7 +226,7 @@ class Lane:
             return Outcome(FinishReason.TIMED_OUT, error=error)
         except MedviewerError as error:
             return Outcome(FinishReason.FAILED, error=error)
-        except Exception as error:  # whatever it is, the lane and the jobs after it go on
+        except BaseException as error:  # whatever it is, the lane and the jobs after it go on
             self._drop_process()
             return failed(task.job, error)
         finally:
@@ -265,8 +268,8 @@ class Lane:
     def _silent(self, task: Task, process: WorkerProcess) -> None:
         self._drop_process(grace_s=0)
         raise JobTimeout(
-            f"{task.job.title} should report progress at least every {task.silence_s:g} s, but it was silent for longer "
-            "and was stopped; run it again, and report the plugin if it hangs again.",
+            f"{task.job.title} should report progress every {task.silence_s:g} s at least, but it was silent and was "
+            "stopped; run it again, and report the plugin if it hangs again.",
             with_log("", process.log.text(wait_s=0.5)),
         )
 

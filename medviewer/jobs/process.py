@@ -78,20 +78,13 @@ class WorkerProcess:
     def __init__(self, cancelled: Callable[[], bool]) -> None:
         self._sending = threading.Lock()
         key = secrets.token_bytes(32)
-        try:
-            listener = Listener(authkey=key)
+        with _listen(key) as listener:
             self._process = _launch(str(listener.address))
-        except OSError as error:
-            raise WorkerDied(
-                f"A worker process should start, but the system refused ({error.strerror}); close other programs and "
-                "run it again.",
-                str(error),
-            ) from error
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self.log = LogTail(self._process.stdout)
-        with listener:
-            # The key goes by a pipe: other users can read arguments, and plugins the environment.
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            self.log = LogTail(self._process.stdout)
+            # The key goes by a pipe: other users can read arguments, and plugins the environment. A process that is
+            # gone already is noticed below.
             with contextlib.suppress(OSError), self._process.stdin as stdin:
                 stdin.write(key.hex().encode() + b"\n")
             self._connection = self._connect(listener, cancelled)
@@ -154,7 +147,7 @@ class WorkerProcess:
         self._end(grace_s)
 
     def _end(self, grace_s: float) -> int | None:
-        """Wait for the end of the process, then kill what is left of its group. Its exit code, None if it had to die."""
+        """Wait for the end of the process and kill what is left of its group; None, not a code, if it had to die."""
         code: int | None = None
         with contextlib.suppress(subprocess.TimeoutExpired):
             code = self._process.wait(grace_s)
@@ -211,6 +204,21 @@ def _accept(listener: Listener, arrived: queue.SimpleQueue[Connection[Any, Any]]
         return
 
 
+def _listen(key: bytes) -> Listener:
+    try:
+        return Listener(authkey=key)
+    except OSError as error:
+        raise _refused(error) from error
+
+
+def _refused(error: OSError) -> WorkerDied:
+    return WorkerDied(
+        f"A worker process should start, but the system refused ({error.strerror or error}); close other programs and "
+        "run it again.",
+        str(error),
+    )
+
+
 def _launch(address: str) -> subprocess.Popen[bytes]:
     flags: dict[str, Any] = {}
     if sys.platform == "win32":
@@ -218,16 +226,19 @@ def _launch(address: str) -> subprocess.Popen[bytes]:
     else:
         # A group of its own: Ctrl+C in a terminal reaches the host only, and a kill reaches the worker's children too.
         flags["start_new_session"] = True
-    # -P: what lies in the working folder must not shadow a module.
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "medviewer.jobs.worker", address],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(_search_path())},
-        bufsize=0,
-        **flags,
-    )
+    try:
+        return subprocess.Popen(
+            # -P: what lies in the working folder must not shadow a module.
+            [sys.executable, "-P", "-m", "medviewer.jobs.worker", address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(_search_path())},
+            bufsize=0,
+            **flags,
+        )
+    except OSError as error:
+        raise _refused(error) from error
 
 
 def _search_path() -> list[str]:

@@ -37,8 +37,8 @@ ABORT_S = 5.0
 class Runner:
     """Runs work beside the home thread: functions in threads, plugins in child processes.
 
-    The home thread is the one that makes the runner. Whatever can be seen (attributes and signals of jobs) changes there, inside
-    `pump`.
+    The home thread is the one that makes the runner. Whatever can be seen (attributes and signals of jobs) changes
+    there, inside `pump`.
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ class Runner:
         Parameters
         ----------
         function
-            Gets a context whose `progress` reaches the job's signals and whose `cancelled` follows `Job.cancel`. A thread
-            cannot be killed: a function that never looks stays CANCELLING until it returns.
+            Gets a context whose `progress` reaches the job's signals and whose `cancelled` follows `Job.cancel`. A
+            thread cannot be killed: a function that never looks stays CANCELLING until it returns.
         title
             What the user reads.
 

@@ -1,0 +1,118 @@
+"""A runner, and a short way to run an entry of worker_entries in a child process."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pytest
+
+from medviewer.jobs import Job, Runner, WorkerReply
+
+# Far above what any of it takes: a machine may be busy, but a hang has to end.
+PATIENCE_S = 60.0
+
+
+def as_it_is(reply: WorkerReply) -> WorkerReply:
+    return reply
+
+
+class Start(Protocol):
+    """Submit an entry of worker_entries."""
+
+    def __call__(
+        self,
+        entry: str,
+        payload: dict[str, Any] | None = None,
+        arrays: Mapping[str, np.ndarray] | None = None,
+        *,
+        lane: str = "lane",
+        convert: Callable[[WorkerReply], Any] = as_it_is,
+        silence_s: float = PATIENCE_S,
+    ) -> Job[Any]: ...
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    return tmp_path / "scratch"
+
+
+@pytest.fixture
+def runner(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
+    # The child searches where the host does.
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    runner = Runner(scratch)
+    yield runner
+    runner.shutdown()
+
+
+@pytest.fixture
+def start(runner: Runner) -> Start:
+    def submit(
+        entry: str,
+        payload: dict[str, Any] | None = None,
+        arrays: Mapping[str, np.ndarray] | None = None,
+        *,
+        lane: str = "lane",
+        convert: Callable[[WorkerReply], Any] = as_it_is,
+        silence_s: float = PATIENCE_S,
+    ) -> Job[Any]:
+        return runner.submit_process(
+            f"worker_entries:{entry}",
+            payload or {},
+            arrays,
+            title=entry,
+            lane=lane,
+            convert=convert,
+            silence_s=silence_s,
+        )
+
+    return submit
+
+
+@pytest.fixture
+def run(runner: Runner, start: Start) -> Callable[..., Job[Any]]:
+    """Submit, and wait for the end."""
+
+    def submit_and_wait(*args: Any, **keywords: Any) -> Job[Any]:
+        job = start(*args, **keywords)
+        runner.wait(job, PATIENCE_S)
+        return job
+
+    return submit_and_wait
+
+
+@pytest.fixture
+def first_event(runner: Runner) -> Callable[[Job[Any]], dict[str, Any]]:
+    """Wait until a job has sent its first event: then its entry is running."""
+
+    def wait(job: Job[Any]) -> dict[str, Any]:
+        events: list[dict[str, Any]] = []
+        marker: Job[None] = runner.submit(lambda context: context.cancelled.wait(PATIENCE_S) and None, title="marker")
+
+        def note(data: dict[str, Any]) -> None:
+            events.append(data)
+            marker.cancel()
+
+        job.event.connect(note)
+        job.finished.connect(marker.cancel)
+        runner.wait(marker, PATIENCE_S)
+        assert events, (job, job.error, job.error and job.error.details)
+        return events[0]
+
+    return wait
+
+
+@pytest.fixture
+def exists() -> Callable[[int], bool]:
+    """Whether a process is there (one that has ended but was not waited for counts as there)."""
+
+    def look(pid: int) -> bool:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, 0)
+            return True
+        return False
+
+    return look

@@ -1,0 +1,218 @@
+"""Entry functions for the child process: good ones, and each way of going wrong. Only the child imports this."""
+
+import ctypes
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from medviewer.errors import UnsuitableImageError, WeightsMissingError
+from medviewer.jobs import WorkerReply, WorkerRequest
+from medviewer.plugin_api import RunContext
+
+
+class OwnError(WeightsMissingError):
+    """What a plugin may derive for itself."""
+
+
+class OutOfMemoryError(RuntimeError):
+    """Named like torch's."""
+
+
+def echo(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    return WorkerReply(request.payload, dict(request.arrays))
+
+
+def flags(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    """What the arrays of a request are like over here."""
+    return WorkerReply({name: [a.flags.writeable, type(a).__name__] for name, a in request.arrays.items()})
+
+
+def scalars(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    return WorkerReply({"half": np.float32(0.5), "two": np.int16(2), "yes": np.bool_(True)})
+
+
+def pid(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    return WorkerReply({"pid": os.getpid()})
+
+
+def writes_scratch(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    (request.scratch / "some.txt").write_text("some")
+    return WorkerReply({"path": str(request.scratch / "some.txt")})
+
+
+def progress(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    for step in range(5):
+        context.progress(step / 4, f"step {step}")
+        request.emit({"step": step, "loss": float("nan") if step == 0 else 1 / step})
+    return WorkerReply()
+
+
+def raises(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    print("about to raise")
+    raise ValueError("the kernel\nis odd.")
+
+
+def raises_ours(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    raise UnsuitableImageError("This plugin expects a chest film.", "BodyPartExamined is LEG")
+
+
+def raises_own(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    raise OwnError("Fetch the weights first.")
+
+
+def raises_exit(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    sys.exit(3)
+
+
+def raises_memory(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    raise MemoryError
+
+
+def raises_device_memory(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    raise OutOfMemoryError("CUDA out of memory")
+
+
+def exits(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    print("last words", flush=True)
+    os._exit(7)
+
+
+def crashes(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    ctypes.string_at(0)
+    return WorkerReply()
+
+
+def hangs_up(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    """Close every line to the host, and stay."""
+    os.closerange(3, 256)
+    while True:
+        time.sleep(1)
+
+
+def loops(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    """Deaf to cancel."""
+    request.emit({"pid": os.getpid()})
+    while True:
+        pass
+
+
+def loops_in_c(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    """Deaf, and holding the interpreter's lock: PyDLL does not release it."""
+    request.emit({"pid": os.getpid()})
+    ctypes.PyDLL(None).sleep(3600)
+    return WorkerReply()
+
+
+def listens(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    """Stop as soon as somebody asks."""
+    request.emit({"pid": os.getpid()})
+    context.cancelled.wait()
+    context.check()
+    return WorkerReply()
+
+
+def beats_without_progress(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    """A living process, busy threads, but nothing reported."""
+    threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+    while True:
+        print("alive")
+        time.sleep(0.01)
+
+
+def slow_but_talking(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    """Takes longer than its silence limit in all, but never between two words."""
+    for step in range(8):
+        context.progress(step / 8)
+        time.sleep(request.payload["pause_s"])
+    return WorkerReply()
+
+
+def floods_log(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    block = b"x" * (1 << 20)
+    for _ in range(request.payload["megabytes"]):
+        os.write(1, block)
+    os.write(2, b"\nthe end\n")
+    raise RuntimeError("flooded")
+
+
+def floods_events(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    for step in range(request.payload["count"]):
+        request.emit({"step": step})
+    return WorkerReply()
+
+
+def wrong_type(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    return 42  # type: ignore[return-value]
+
+
+def wrong_payload(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    return WorkerReply({"thing": object()})
+
+
+def wrong_event(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    request.emit({"thing": object()})
+    return WorkerReply()
+
+
+def wrong_dtype(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    return WorkerReply({}, {"objects": np.array([object()])})
+
+
+def _after_saving(spoil: Callable[[Path], None]) -> None:
+    """Let something happen to the array files after they were written."""
+    from medviewer.jobs import worker
+
+    save = worker.save_arrays
+
+    def spoiled(folder: Path, arrays: dict[str, np.ndarray]) -> dict[str, str]:
+        files = save(folder, arrays)
+        spoil(folder / next(iter(files.values())))
+        return files
+
+    # The running module is __main__: runpy does not register it by its name.
+    sys.modules["__main__"].save_arrays = spoiled  # type: ignore[attr-defined]
+
+
+def loses_file(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    _after_saving(Path.unlink)
+    return WorkerReply({}, {"mask": np.ones(9)})
+
+
+def cuts_file(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    _after_saving(lambda path: os.truncate(path, 140))
+    return WorkerReply({}, {"mask": np.ones(9)})
+
+
+def scrambles_file(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    _after_saving(lambda path: path.write_bytes(b"\x80\x04scrambled") and None)
+    return WorkerReply({}, {"mask": np.ones(9)})
+
+
+def dies_in_hand_over(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    _after_saving(lambda path: os._exit(9))
+    return WorkerReply({}, {"mask": np.ones(9)})
+
+
+def has_children(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    """A worker with a process of its own, that dies of a signal."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; print(flush=True); time.sleep(3600)"])
+    request.emit({"pid": child.pid})
+    os.kill(os.getpid(), 9)
+    return WorkerReply()
+
+
+def holds_lock(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    """Lock a file, say so, and compute for ever: the lock goes with the process only."""
+    import fcntl
+
+    with Path(request.payload["path"]).open("wb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        request.emit({"locked": True})
+        while True:
+            pass

@@ -1,0 +1,1 @@
+"""DICOM files to domain values and back."""

@@ -1,0 +1,293 @@
+"""The few header elements that a viewer needs, read fast.
+
+A study is thousands of files, and `pydicom` spends most of its time on elements that nobody asks for. So the plain
+case, little endian with a preamble, is walked here: tags are skipped by their length (PS3.5 7.1) and the wanted values kept as
+bytes. Whatever is odd goes to `pydicom`, and so does every conversion that is more than a number.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from struct import Struct
+from struct import error as StructError  # noqa: N812 - its own name would say nothing
+
+import pydicom
+from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.dataelem import RawDataElement
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+from pydicom.valuerep import TEXT_VR_DELIMS, PersonName
+
+from medviewer.errors import UnreadableError
+from medviewer.formats.dicom import tags as t
+from medviewer.formats.dicom.quiet import quiet
+
+BLOCK = 16 * 1024
+UNDEFINED = 0xFFFFFFFF
+
+_LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
+"""Value representations whose length takes 4 bytes, after 2 reserved ones (PS3.5 7.1.2)."""
+_SHORT = frozenset(
+    bytes(vr, "ascii")
+    for vr in ("AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US").split()
+)
+_EXPLICIT = Struct("<HH2sH").unpack_from
+_IMPLICIT = Struct("<HHI").unpack_from
+_LENGTH = Struct("<I").unpack_from
+_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+
+
+class _OddError(Exception):
+    """The file is not the plain case; `pydicom` has to read it."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What was read of one file.
+
+    Parameters
+    ----------
+    path, size
+        The file and its length in bytes.
+    transfer_syntax
+        Transfer Syntax UID; worked out where the file does not say.
+    raw
+        Tag -> value bytes, of the wanted tags only.
+    pixel_offset, pixel_length
+        Where the value of Pixel Data starts and its length; -1 where there is none (float pixels count as none) or
+        where it lies in a deflated stream. The length is `UNDEFINED` for encapsulated frames.
+    """
+
+    path: Path
+    size: int
+    transfer_syntax: str
+    raw: dict[int, bytes] = field(repr=False)
+    pixel_offset: int = -1
+    pixel_length: int = 0
+
+    @property
+    def little_endian(self) -> bool:
+        """Whether numbers are stored with the low byte first."""
+        return self.transfer_syntax != ExplicitVRBigEndian
+
+    @property
+    def deflated(self) -> bool:
+        """Whether everything after the file meta information is compressed (PS3.5 A.5)."""
+        return self.transfer_syntax == DeflatedExplicitVRLittleEndian
+
+    def plain(self, tag: int) -> str:
+        """A value of the default character set (UI, CS, DA, DS, IS, ...), without padding; empty if absent."""
+        return self.raw.get(tag, b"").decode("latin-1").strip(" \0")
+
+    def numbers(self, tag: int) -> tuple[float, ...]:
+        """The values of a DS or IS element; empty if absent or not numbers."""
+        text = self.raw.get(tag, b"").strip(b" \0")
+        try:
+            return tuple(float(part) for part in text.split(b"\\")) if text else ()
+        except ValueError:
+            return ()
+
+    def integer(self, tag: int, signed: bool = False) -> int | None:
+        """The value of a US or SS element; None if absent."""
+        value = self.raw.get(tag, b"")[:2]
+        return int.from_bytes(value, "little" if self.little_endian else "big", signed=signed) if len(value) == 2 else None
+
+    def whole(self, tag: int) -> int | None:
+        """The first value of an IS element; None if absent or not a whole number."""
+        values = self.numbers(tag)
+        return int(values[0]) if values and values[0].is_integer() else None
+
+    def text(self, tag: int) -> str:
+        """A value in the file's character set (LO, SH, ...), without padding; empty if absent."""
+        value = self.raw.get(tag, b"")
+        if value.isascii():
+            return value.decode("ascii").strip(" \0")
+        with quiet():
+            return decode_bytes(value, self._encodings, TEXT_VR_DELIMS).strip(" \0")
+
+    def person(self, tag: int) -> str:
+        """A person's name as ``family^given``, alphabetic where there is one (PS3.5 6.2.1.2)."""
+        value = self.raw.get(tag, b"").strip(b" \0")
+        if not value:
+            return ""
+        with quiet():
+            name = PersonName(value, self._encodings).decode()
+            return name.alphabetic or name.ideographic or name.phonetic
+
+    def date(self, tag: int) -> str:
+        """A DA value as an ISO date; empty if absent or not a date."""
+        digits = self.plain(tag).replace(".", "")
+        return f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}" if len(digits) == 8 and digits.isdigit() else ""
+
+    @cached_property
+    def _encodings(self) -> list[str]:
+        names = self.plain(t.SPECIFIC_CHARACTER_SET).split("\\")
+        with quiet():
+            return convert_encodings([name.strip() for name in names])
+
+
+def read_header(path: Path) -> Header:
+    """Read one file's header, up to its pixels.
+
+    Raises
+    ------
+    UnreadableError
+        If it is not DICOM, or broken before the pixels.
+    """
+    try:
+        with path.open("rb", buffering=0) as file:
+            return read_open(file, path, file.read(BLOCK))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UnreadableError(f"{path.name} could not be opened ({reason}); check that it exists and may be read.") from error
+
+
+def read_open(file: io.FileIO, path: Path, block: bytes) -> Header:
+    """Read the header of an open file that starts with `block`; see `read_header`."""
+    size = file.seek(0, io.SEEK_END)
+    try:
+        return _walk(file, path, size, block)
+    except (_OddError, StructError):
+        return _read_with_pydicom(path, size, block)
+
+
+def _walk(file: io.FileIO, path: Path, size: int, block: bytes) -> Header:
+    if block[128:132] != b"DICM":
+        raise _OddError
+    source = _Source(file, size, block)
+    meta, offset, _ = source.elements(132, implicit=False, last_group=0x0002)
+    syntax = meta.get(t.TRANSFER_SYNTAX_UID, b"").decode("latin-1").strip(" \0")
+    if not syntax or syntax in (ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian):
+        raise _OddError
+    raw, offset, length = source.elements(offset, implicit=syntax == ImplicitVRLittleEndian)
+    if not raw:
+        raise _OddError
+    return Header(path, size, syntax, raw, offset, length)
+
+
+class _Source:
+    """The bytes of a file, a block at a time."""
+
+    def __init__(self, file: io.FileIO, size: int, block: bytes) -> None:
+        self.file, self.size, self.block, self.base = file, size, block, 0
+
+    def take(self, offset: int, count: int) -> bytes:
+        """`count` bytes from `offset`, fewer at the end of the file."""
+        at = offset - self.base
+        if at < 0 or at + count > len(self.block):
+            self.file.seek(offset)
+            self.block, self.base, at = self.file.read(max(count, BLOCK)), offset, 0
+        return self.block[at : at + count]
+
+    def elements(self, offset: int, implicit: bool, last_group: int = 0xFFFF) -> tuple[dict[int, bytes], int, int]:
+        """Wanted values from `offset` on; then where the pixels' value starts (or the next group), and its length."""
+        raw: dict[int, bytes] = {}
+        before = 0
+        while True:
+            head = self.take(offset, 12)
+            if len(head) < 8:
+                return raw, -1, 0
+            if int.from_bytes(head[:2], "little") > last_group:  # before parsing: its encoding may be another
+                return raw, offset, 0
+            tag, vr, length, start = _element(head, offset, implicit)
+            if tag in t.PIXELS:
+                return (raw, start, length) if tag == t.PIXEL_DATA else (raw, -1, 0)
+            if tag <= before:
+                raise _OddError
+            before = tag
+            if length == UNDEFINED:
+                # An explicit UN of undefined length holds implicit items (PS3.5 6.2.2).
+                offset = self._skip_items(start, implicit or vr == b"UN")
+                value = b""
+            else:
+                offset = start + length
+                if offset > self.size:
+                    raise _OddError
+                value = self.take(start, length) if tag in t.WANTED and length <= BLOCK else b""
+            if tag in t.WANTED:
+                raw[tag] = value
+
+    def _skip_items(self, offset: int, implicit: bool) -> int:
+        """The offset after a sequence of undefined length (PS3.5 7.5.2)."""
+        while True:
+            tag, _, length, offset = _element(self.take(offset, 8), offset, implicit=True)
+            if tag == _SEQUENCE_END:
+                return offset
+            if tag != _ITEM:
+                raise _OddError
+            offset = self._skip_item(offset, implicit) if length == UNDEFINED else offset + length
+
+    def _skip_item(self, offset: int, implicit: bool) -> int:
+        while True:
+            head = self.take(offset, 12)
+            if head[:4] == b"\xfe\xff\x0d\xe0":
+                return offset + 8
+            _, vr, length, start = _element(head, offset, implicit)
+            undefined = length == UNDEFINED
+            offset = self._skip_items(start, implicit or vr == b"UN") if undefined else start + length
+
+
+def _element(head: bytes, offset: int, implicit: bool) -> tuple[int, bytes, int, int]:
+    """Tag, VR, length and where the value starts, of the element whose first bytes are `head`."""
+    if implicit:
+        group, number, length = _IMPLICIT(head)
+        return group << 16 | number, b"", length, offset + 8
+    group, number, vr, length = _EXPLICIT(head)
+    if vr in _SHORT:
+        return group << 16 | number, vr, length, offset + 8
+    if vr in _LONG:
+        return group << 16 | number, vr, _LENGTH(head, 8)[0], offset + 12
+    raise _OddError
+
+
+def _read_with_pydicom(path: Path, size: int, block: bytes) -> Header:
+    """The slow and tolerant way: other byte orders, deflated, no preamble, wrong lengths."""
+    forced = block[128:132] != b"DICM"
+    try:
+        with path.open("rb") as file, quiet():
+            dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(t.WANTED), force=forced)
+            raw = {tag: _raw_value(dataset, tag) for tag in t.WANTED if tag in dataset}
+            syntax = str(dataset.file_meta.get("TransferSyntaxUID", "")) or _guess_syntax(dataset)
+            offset, length = (-1, 0) if syntax == DeflatedExplicitVRLittleEndian else _find_pixels(file, syntax)
+    except (InvalidDicomError, UnreadableError) as error:
+        raise UnreadableError(f"{path.name} is not a DICOM file; open a DICOM or NIfTI file instead.") from error
+    except Exception as error:  # noqa: BLE001 - pydicom raises whatever broken bytes lead it to
+        raise UnreadableError(
+            f"{path.name} is broken: its DICOM header could not be read ({type(error).__name__}); fetch it again.",
+            details=str(error),
+        ) from error
+    if forced and not (t.SOP_CLASS_UID in raw or t.ROWS in raw):
+        raise UnreadableError(f"{path.name} is not a DICOM file; open a DICOM or NIfTI file instead.")
+    return Header(path, size, syntax, raw, offset, length)
+
+
+def _raw_value(dataset: pydicom.Dataset, tag: int) -> bytes:
+    element = dataset.get_item(tag)
+    return element.value or b"" if isinstance(element, RawDataElement) else b""
+
+
+def _guess_syntax(dataset: pydicom.Dataset) -> str:
+    implicit, little = dataset.original_encoding
+    if not little:
+        return str(ExplicitVRBigEndian)
+    return str(ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian)
+
+
+def _find_pixels(file: io.BufferedReader, syntax: str) -> tuple[int, int]:
+    """Where the pixels' value starts, and its length, when `pydicom` has stopped in front of the element."""
+    offset = file.tell()
+    head = file.read(12)
+    order = ">" if syntax == ExplicitVRBigEndian else "<"
+    if len(head) < 12 or Struct(order + "HH").unpack_from(head) != (t.PIXEL_DATA >> 16, t.PIXEL_DATA & 0xFFFF):
+        return -1, 0
+    if syntax == ImplicitVRLittleEndian:
+        return offset + 8, int(_LENGTH(head, 4)[0])
+    return offset + 12, int(Struct(order + "I").unpack_from(head, 8)[0])

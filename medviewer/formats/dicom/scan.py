@@ -1,0 +1,272 @@
+"""From the headers of many files to series that can each be shown as one image."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.uid import generate_uid
+
+from medviewer.domain.geometry import Grid
+from medviewer.domain.study import Patient, Series, Study, Warning
+from medviewer.formats.dicom import tags as t
+from medviewer.formats.dicom.geometry import (
+    SAME_POSITION_MM,
+    Steps,
+    axes_of,
+    flat_grid,
+    follow,
+    pixel_spacing,
+    position_of,
+    slice_thickness,
+    stack_grid,
+)
+from medviewer.formats.dicom.headers import Header
+from medviewer.formats.dicom.kinds import DIRECTORY, truncated, why_not
+
+Identity = Callable[[Path], str]
+"""What stands for a file when it has no UID of its own; the same on every scan."""
+
+_FORMAT = (t.SAMPLES_PER_PIXEL, t.BITS_ALLOCATED, t.PIXEL_REPRESENTATION, t.PHOTOMETRIC_INTERPRETATION)
+_LIKE = (t.ROWS, t.COLUMNS, *_FORMAT, t.PIXEL_SPACING, t.IMAGE_ORIENTATION_PATIENT)
+"""Files of one stack agree in these."""
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """Files of one series that agree in size, format and orientation."""
+
+    size: tuple[int, int]
+    format: tuple[bytes, ...]
+    axes: NDArray[np.float64] | None
+    spacing: tuple[float, float, bool]
+    headers: list[Header]
+
+
+@dataclass(frozen=True, eq=False)
+class _Slice:
+    """One file of a stack: its distance along the normal and its position, in mm."""
+
+    distance: float
+    position: NDArray[np.float64]
+    header: Header
+
+
+def studies_of(headers: Iterable[Header], identity: Identity) -> tuple[list[Study], list[Warning]]:
+    """Group images into studies and series, each series sorted by geometry.
+
+    Returns the studies (unsorted) and the warnings about objects that are no images.
+    """
+    warnings: list[Warning] = []
+    series: dict[tuple[str, str], list[Header]] = defaultdict(list)
+    for header in headers:
+        if header.plain(t.SOP_CLASS_UID) == DIRECTORY:
+            continue
+        problem = why_not(header)
+        if problem is not None:
+            warnings.append(problem)
+            continue
+        study_uid = header.plain(t.STUDY_INSTANCE_UID) or made_up_uid(identity(header.path.parent))
+        series_uid = header.plain(t.SERIES_INSTANCE_UID) or made_up_uid(identity(header.path))
+        series[study_uid, series_uid].append(header)
+    found: dict[str, list[tuple[Header, list[Series]]]] = defaultdict(list)
+    for (study_uid, series_uid), members in series.items():
+        found[study_uid].append((members[0], series_of(series_uid, members)))
+    return [_study(uid, parts) for uid, parts in found.items()], warnings
+
+
+def made_up_uid(identity: str) -> str:
+    """A UID that is the same whenever the same thing is scanned again."""
+    return str(generate_uid(entropy_srcs=["medviewer", identity]))
+
+
+def series_of(uid: str, headers: Sequence[Header]) -> list[Series]:
+    """The series that files of one Series Instance UID make; the largest stack keeps the UID."""
+    stacks = _split(headers)
+    made: list[Series] = []
+    for stack in stacks:
+        notes = _split_warnings(stack, stacks)
+        groups = [[h] for h in sorted(stack.headers, key=_instance)] if stack.axes is None else [stack.headers]
+        for group in groups:
+            own = uid if not made else f"{uid}#{len(made) + 1}"
+            made.append(_flat(own, group[0], notes) if stack.axes is None else _volume(own, stack, stack.axes, notes))
+    return made
+
+
+def _split(headers: Sequence[Header]) -> list[_Stack]:
+    """Stacks of like files, the largest first."""
+    stacks: list[_Stack] = []
+    known: dict[tuple[object, ...], _Stack] = {}
+    for header in headers:
+        placed = position_of(header) is not None
+        key = (placed, header.little_endian, *(header.raw.get(tag) for tag in _LIKE))
+        if key not in known:
+            known[key] = _matching(stacks, header, axes_of(header) if placed else None)
+        known[key].headers.append(header)
+    return sorted(stacks, key=lambda stack: (-len(stack.headers), min(h.path for h in stack.headers)))
+
+
+def _matching(stacks: list[_Stack], header: Header, axes: NDArray[np.float64] | None) -> _Stack:
+    """The stack that a file belongs to, by values and not by how they are spelled; a new one if there is none."""
+    size = (header.integer(t.ROWS) or 0, header.integer(t.COLUMNS) or 0)
+    kind = tuple(header.raw.get(tag, b"").strip(b" \0") if tag == _FORMAT[-1] else _number(header, tag) for tag in _FORMAT)
+    spacing = pixel_spacing(header)
+    for stack in stacks:
+        same_axes = axes is None if stack.axes is None else axes is not None and np.allclose(axes, stack.axes, atol=1e-3)
+        if same_axes and (stack.size, stack.format) == (size, kind) and np.allclose(spacing, stack.spacing, atol=1e-3):
+            return stack
+    stacks.append(_Stack(size, kind, axes, spacing, []))
+    return stacks[-1]
+
+
+def _number(header: Header, tag: int) -> bytes:
+    return b"%d" % (header.integer(tag) or 0)
+
+
+def _instance(header: Header) -> tuple[int, str, str]:
+    return header.whole(t.INSTANCE_NUMBER) or 0, header.plain(t.SOP_INSTANCE_UID), str(header.path)
+
+
+def _split_warnings(stack: _Stack, stacks: Sequence[_Stack]) -> list[Warning]:
+    """What to say beside a stack that shares its series with others; radiographs stand alone anyway."""
+    if len(stacks) == 1 or all(other.axes is None and other.size == stack.size for other in stacks):
+        return []
+    sizes = {other.size for other in stacks}
+    if len(sizes) > 1:
+        code, what = "mixed-sizes", " and ".join(f"{r} x {c}" for r, c in sorted(sizes, reverse=True)) + " pixels"
+    elif any(other.format != stack.format for other in stacks):
+        code, what = "mixed-formats", "different pixel formats"
+    else:
+        code, what = "mixed-orientations", "different orientations or pixel spacings"
+    count = sum(len(other.headers) for other in stacks)
+    mine = len(stack.headers)
+    text = f"The series mixes images of {what}; {mine} of its {count} files are shown here, the others as series of their own."
+    return [Warning(code, text)]
+
+
+def _volume(uid: str, stack: _Stack, axes: NDArray[np.float64], notes: list[Warning]) -> Series:
+    normal = np.cross(axes[0], axes[1])
+    slices, dropped = _in_order(stack.headers, normal)
+    headers = [one.header for one in slices]
+    distances = [one.distance for one in slices]
+    steps = follow(distances) if len(slices) > 1 else Steps(slice_thickness(headers[0]), (0,), 0.0)
+    grid = stack_grid(headers[0], axes, slices[0].position, steps.index[-1] + 1, steps.spacing)
+    shear = _shear_mm(np.array([one.position for one in slices]), normal)
+    notes = [*notes, *_duplicates(dropped), *_gaps(headers, steps), *_uneven(steps, distances), *_tilt(shear)]
+    notes += [problem for header in headers if (problem := truncated(header)) is not None]
+    _, _, calibrated = stack.spacing
+    return _series(uid, headers, grid, calibrated, headers[0].plain(t.FRAME_OF_REFERENCE_UID), notes)
+
+
+def _in_order(headers: Sequence[Header], normal: NDArray[np.float64]) -> tuple[list[_Slice], list[Header]]:
+    """Slices by their distance along the normal, and the files whose position another one has already."""
+    placed = [(position, header) for header in headers if (position := position_of(header)) is not None]
+    slices = [_Slice(float(position @ normal), position, header) for position, header in placed]
+    slices.sort(key=lambda one: (one.distance, _instance(one.header)))
+    kept, dropped = slices[:1], []
+    for one in slices[1:]:
+        if one.distance - kept[-1].distance < SAME_POSITION_MM:
+            dropped.append(one.header)
+        else:
+            kept.append(one)
+    return kept, dropped
+
+
+def _flat(uid: str, header: Header, notes: list[Warning]) -> Series:
+    grid, calibrated, oriented = flat_grid(header)
+    problem = truncated(header)
+    notes = [*notes, *([problem] if problem else [])]
+    if not oriented:
+        text = "The header does not say how the patient lies in the image; no orientation letters are shown."
+        notes.append(Warning("no-orientation", text))
+    return _series(uid, [header], grid, calibrated, "", notes)
+
+
+def _series(
+    uid: str, headers: Sequence[Header], grid: Grid, calibrated: bool, frame: str, notes: Sequence[Warning]
+) -> Series:
+    first = headers[0]
+    return Series(
+        uid=uid,
+        modality=first.plain(t.MODALITY).upper() or "OT",
+        description=first.text(t.SERIES_DESCRIPTION),
+        grid=grid,
+        files=tuple(header.path for header in headers),
+        reader="dicom",
+        number=first.whole(t.SERIES_NUMBER),
+        body_part=first.plain(t.BODY_PART_EXAMINED).upper(),
+        view=first.plain(t.VIEW_POSITION).upper(),
+        laterality=(first.plain(t.IMAGE_LATERALITY) or first.plain(t.LATERALITY)).upper(),
+        calibrated=calibrated,
+        frame_of_reference=frame,
+        warnings=tuple(notes),
+    )
+
+
+def _study(uid: str, parts: Sequence[tuple[Header, list[Series]]]) -> Study:
+    header = min((first for first, _ in parts), key=lambda h: h.plain(t.SERIES_INSTANCE_UID))
+    patient = Patient(
+        id=header.text(t.PATIENT_ID),
+        name=header.person(t.PATIENT_NAME),
+        birth_date=header.date(t.PATIENT_BIRTH_DATE),
+        sex=header.plain(t.PATIENT_SEX).upper(),
+    )
+    return Study(
+        uid=uid,
+        date=header.date(t.STUDY_DATE),
+        description=header.text(t.STUDY_DESCRIPTION),
+        patient=patient,
+        series=tuple(series for _, group in parts for series in group),
+        accession=header.text(t.ACCESSION_NUMBER),
+    )
+
+
+def _duplicates(dropped: Sequence[Header]) -> list[Warning]:
+    if not dropped:
+        return []
+    names = _names([header.path.name for header in dropped])
+    return [Warning("duplicate", f"{names} lie at positions that other files of the series already fill; they are left out.")]
+
+
+def _gaps(headers: Sequence[Header], steps: Steps) -> list[Warning]:
+    found = []
+    for k, jump in enumerate(np.diff(steps.index)):
+        if jump > 1:
+            count = "1 slice is" if jump == 2 else f"{jump - 1} slices are"
+            where = f"between {headers[k].path.name} and {headers[k + 1].path.name}"
+            text = f"{count} missing {where} (slice {steps.index[k] + 2}); the gap is shown blank, fetch the series again."
+            found.append(Warning("missing-slice", text))
+    return found
+
+
+def _uneven(steps: Steps, distances: Sequence[float]) -> list[Warning]:
+    if not steps.irregular:
+        return []
+    apart = np.diff(distances)
+    text = (
+        f"The slices lie {apart.min():.2f} to {apart.max():.2f} mm apart, not evenly; they are shown {steps.spacing:.2f} mm "
+        f"apart, so positions along the stack are off by up to {steps.irregular:.2f} mm."
+    )
+    return [Warning("irregular-spacing", text)]
+
+
+def _shear_mm(positions: NDArray[np.float64], normal: NDArray[np.float64]) -> float:
+    """How far in mm slices are shifted sideways against the first."""
+    offsets = positions - positions[0]
+    return float(np.max(np.linalg.norm(offsets - np.outer(offsets @ normal, normal), axis=1)))
+
+
+def _tilt(shear: float) -> list[Warning]:
+    if shear <= 0.1:
+        return []
+    text = f"The slices are shifted sideways by up to {shear:.1f} mm (gantry tilt); they are shown as if they were not."
+    return [Warning("gantry-tilt", text)]
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more files"

@@ -1,0 +1,184 @@
+"""Opening: what is there, and then one series of it as an image."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from medviewer.domain.image import Image
+from medviewer.domain.study import ScanResult, Series, Study, Warning
+from medviewer.errors import InputError, JobCancelled, UnreadableError
+from medviewer.formats.dicom.headers import BLOCK, Header, read_header, read_open
+from medviewer.formats.dicom.load import load_dicom
+from medviewer.formats.dicom.scan import made_up_uid, studies_of
+from medviewer.formats.nifti import load_nifti, scan_nifti
+from medviewer.formats.sniff import Kind, kind_of, may_lack_preamble
+from medviewer.formats.sources import Sources, collect
+
+_IMAGE_NAMES = (".dcm", ".dicom", ".ima", ".nii", ".nii.gz", ".zip")
+"""A file with such a name is expected to be an image, so it is said when it is none; a CD's other files are passed over."""
+
+_EVERY = 20
+"""Files between two words of progress."""
+
+
+def scan(
+    paths: Sequence[Path],
+    progress: Callable[[float, str], None] | None = None,
+    cancelled: threading.Event | None = None,
+    *,
+    scratch: Path | None = None,
+) -> ScanResult:
+    """Find every image below `paths`, by content, without reading pixels.
+
+    What is wrong with a file or a series becomes a warning; one broken file never hides the others.
+
+    Parameters
+    ----------
+    paths
+        Folders (searched through), files and ZIP archives.
+    progress
+        Told the part that is done, 0 to 1, and what is being done.
+    cancelled
+        Set by whoever wants the scan to stop.
+    scratch
+        Where archives are unpacked; a folder that goes with the process by default.
+
+    Raises
+    ------
+    UnreadableError
+        If one of the paths does not exist.
+    JobCancelled
+        If `cancelled` was set.
+    """
+
+    def stop() -> None:
+        if cancelled is not None and cancelled.is_set():
+            raise JobCancelled("The scan was stopped before all files were looked at; scan again to see them all.")
+
+    sources = collect([Path(path) for path in paths], scratch, stop)
+    headers: list[Header] = []
+    niftis: list[Path] = []
+    warnings = list(sources.warnings)
+    for k, file in enumerate(sources.files):
+        stop()
+        if progress is not None and k % _EVERY == 0:
+            progress(k / len(sources.files), f"Looking at file {k + 1} of {len(sources.files)}")
+        try:
+            _sort(file, sources, headers, niftis)
+        except UnreadableError as error:
+            warnings.append(Warning("unreadable", str(error)))
+    studies, problems = studies_of(headers, sources.identity)
+    warnings += problems
+    studies += _nifti_studies(niftis, sources, warnings)
+    if not studies:
+        warnings.append(_nothing(paths, len(sources.files)))
+    return ScanResult(_ordered(studies), tuple(warnings))
+
+
+def load(
+    series: Series,
+    progress: Callable[[float, str], None] | None = None,
+    cancelled: threading.Event | None = None,
+    *,
+    warn: Callable[[Warning], None] | None = None,
+) -> Image:
+    """Read one scanned series into memory, in the files' own type.
+
+    Parameters
+    ----------
+    series
+        As `scan` returned it.
+    progress
+        Told the part that is done, 0 to 1, and what is being done.
+    cancelled
+        Set by whoever wants the loading to stop.
+    warn
+        Told of every slice that could not be read; such slices are blank.
+
+    Raises
+    ------
+    UnreadableError
+        If nothing of the series can be read.
+    JobCancelled
+        If `cancelled` was set.
+    """
+    if series.reader == "dicom":
+        return load_dicom(series, progress, cancelled, warn)
+    if series.reader == "nifti":
+        if cancelled is not None and cancelled.is_set():
+            raise JobCancelled("Loading was stopped; open the series again to see it.")
+        return load_nifti(series, progress)
+    raise InputError(f"A series is read by dicom or nifti, not by {series.reader!r}; scan its files again.")
+
+
+def _sort(file: Path, sources: Sources, headers: list[Header], niftis: list[Path]) -> None:
+    """Put a file where its kind belongs; one that looks like an image and is none raises."""
+    kind, header = _look(file)
+    if header is not None:
+        headers.append(header)
+    elif kind is Kind.NIFTI:
+        niftis.append(file)
+    elif file in sources.named or file.name.lower().endswith(_IMAGE_NAMES):
+        what = "a ZIP archive inside an archive" if kind is Kind.ZIP else "neither DICOM nor NIfTI"
+        text = f"{file.name} is {what}, so it was left out; open DICOM or NIfTI files, folders or a ZIP of them."
+        raise UnreadableError(text)
+
+
+def _look(file: Path) -> tuple[Kind, Header | None]:
+    """Kind and, for DICOM, header of a file, opened once."""
+    try:
+        with file.open("rb", buffering=0) as opened:
+            block = opened.read(BLOCK)
+            kind = kind_of(block)
+            if kind is Kind.DICOM:
+                return kind, read_open(opened, file, block)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UnreadableError(f"{file.name} could not be opened ({reason}); check that it may be read.") from error
+    if kind is Kind.UNKNOWN and may_lack_preamble(block):
+        with contextlib.suppress(UnreadableError):  # then it was something else after all
+            return Kind.DICOM, read_header(file)
+    return kind, None
+
+
+def _nifti_studies(files: Sequence[Path], sources: Sources, warnings: list[Warning]) -> list[Study]:
+    """One study a folder: NIfTI knows no patients, and people keep the images of one case together."""
+    folders: dict[Path, list[Series]] = defaultdict(list)
+    for file in files:
+        try:
+            series = scan_nifti(file, made_up_uid(sources.identity(file)))
+        except UnreadableError as error:
+            warnings.append(Warning("unreadable", str(error)))
+        else:
+            folders[file.parent].append(replace(series, number=len(folders[file.parent]) + 1))
+    return [
+        Study(made_up_uid(sources.identity(folder)), description=folder.name, series=tuple(found))
+        for folder, found in folders.items()
+    ]
+
+
+def _ordered(studies: Sequence[Study]) -> tuple[Study, ...]:
+    """Studies by date and series by number, whatever the order of the files was."""
+    sorted_inside = [
+        replace(study, series=tuple(sorted(study.series, key=lambda s: (s.number is None, s.number or 0, _natural(s.uid)))))
+        for study in studies
+    ]
+    return tuple(sorted(sorted_inside, key=lambda study: (study.date, study.uid)))
+
+
+def _natural(uid: str) -> tuple[str, int]:
+    """Order that puts ``1.2#10`` after ``1.2#9``."""
+    base, _, number = uid.partition("#")
+    return base, int(number or 1)
+
+
+def _nothing(paths: Sequence[Path], count: int) -> Warning:
+    where = paths[0].name if len(paths) == 1 else f"{len(paths)} places"
+    came = "no files" if count == 0 else f"{count} file{'s' if count > 1 else ''} of other kinds"
+    text = f"Expected DICOM or NIfTI images in {where}, found {came}; choose a folder, file or ZIP archive that holds images."
+    return Warning("nothing-found", text)

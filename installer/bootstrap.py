@@ -269,7 +269,7 @@ def ensure_packages(layout: Layout, wanted: Iterable[str]) -> None:
     if prefix is None:
         commands = " && ".join(shlex.join(command) for command in apt_commands(missing, ["sudo"]))
         raise BootstrapError(f"Some system packages are missing. Please run this once, then start again:\n  {commands}")
-    say(f"Installing {len(missing)} system packages: {' '.join(missing)}")
+    say(f"Installing system packages: {' '.join(missing)}")
     update, install = apt_commands(missing, prefix)
     # A stale or partly unreachable package list may still do: what counts is the install.
     subprocess.run(update, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

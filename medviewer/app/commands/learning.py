@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from medviewer.app.commands.predict import active_weights
 from medviewer.app.services import Services
-from medviewer.errors import NotFoundError
+from medviewer.errors import NotFoundError, WeightsMissingError
 from medviewer.jobs import Job
-from medviewer.learning.finetune import FinetuneOptions, FinetuneResult, submit_finetune
-from medviewer.learning.registry import ModelVersion
+from medviewer.learning.compare import Comparison, submit_comparison
+from medviewer.learning.finetune import FinetuneResult, submit_finetune
+from medviewer.learning.options import FinetuneOptions
+from medviewer.learning.versions import ModelVersion, VersionState
 
 
 def finetune(services: Services, plugin_id: str, options: FinetuneOptions | None = None) -> Job[FinetuneResult]:
@@ -20,13 +22,13 @@ def finetune(services: Services, plugin_id: str, options: FinetuneOptions | None
     """
     plugin = services.plugin(plugin_id)
     active_weights(services, plugin)
-    job = submit_finetune(services.runner, services.queue, services.registry, plugin, options or FinetuneOptions())
+    job = submit_finetune(services.runner, services.queue, services.registry, plugin, options, author=services.author)
     session = services.session
 
     def trained(result: FinetuneResult) -> None:
         session.models_revision += 1
         session.queue_revision += 1
-        session.say(f"Version {result.version} is trained. {result.verdict.sentence}", "ok")
+        session.say(f"Version {result.candidate.version} is trained. {result.verdict.sentence}", "ok")
 
     return services.when_done(job, trained)
 
@@ -36,9 +38,34 @@ def versions(services: Services, plugin_id: str) -> list[ModelVersion]:
     plugin = services.plugin(plugin_id)
     try:
         active_weights(services, plugin)
-    except NotFoundError:
+    except WeightsMissingError:
         return []
-    return list(services.registry.versions(plugin_id))
+    return services.registry.versions(plugin_id)
+
+
+def compare(services: Services, plugin_id: str, version: str = "", *, device: str = "auto") -> Job[Comparison]:
+    """Score a version (the newest beside the active one unless named) and the active one on today's held-out cases.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such version, or none beside the active one.
+    """
+    plugin = services.plugin(plugin_id)
+    active_weights(services, plugin)
+    others = [row.version for row in services.registry.versions(plugin_id) if row.state is not VersionState.ACTIVE]
+    if not version and not others:
+        raise NotFoundError(f"{plugin_id} has one version only, so there is nothing to compare; fine-tune it first.")
+    job = submit_comparison(
+        services.runner, services.queue, services.registry, plugin, version or others[-1], device=device
+    )
+    session = services.session
+
+    def compared(result: Comparison) -> None:
+        session.models_revision += 1
+        session.say(result.verdict.sentence, "ok")
+
+    return services.when_done(job, compared)
 
 
 def promote(services: Services, plugin_id: str, version: str, *, reason: str = "", decide: bool = False) -> None:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from medviewer import formats
+from medviewer.app.commands.strokes import StrokeJournal, left_strokes, stroke_journal
 from medviewer.app.mask_store import MaskStore
-from medviewer.app.services import Services
+from medviewer.domain.image import Image
 from medviewer.domain.mask import Correction, Segmentation, empty
 from medviewer.domain.provenance import utc_now
-from medviewer.errors import InputError
+from medviewer.domain.study import Series, Study
+from medviewer.errors import InputError, StoreError
+
+if TYPE_CHECKING:
+    # Both load the database, which commands that only read files do without.
+    from medviewer.app.services import Services
+    from medviewer.learning.queue import Verdict
 
 ALGORITHM = "algorithm"
 """The author of masks that nobody touched."""
@@ -18,34 +26,23 @@ ALGORITHM = "algorithm"
 
 def restore(services: Services) -> None:
     """Bring back the newest mask of the open series, and the strokes that a crash left in its journal."""
-    series = services.session.series
-    if series is None:
-        return
-    kept = services.archive.masks.masks_for(series.uid)
-    base = services.archive.masks.load_mask(kept[0].mask_id) if kept else None
-    if base is not None and services.session.image is not None and not base.grid.matches(services.session.image.grid):
-        services.session.say("The mask that was kept for this series lies on another grid and is not shown.", "warning")
-        return
-    adopt(services, base)
+    try:
+        _restore(services)
+    except StoreError as error:  # the image opens all the same
+        services.session.say(str(error), "warning", error.details)
 
 
-def adopt(services: Services, base: Segmentation | None) -> None:
-    """Make a segmentation the open, editable mask; None starts from nothing if a journal has strokes for it."""
+def adopt(services: Services, base: Segmentation | None, mask_id: str) -> MaskStore | None:
+    """Make a segmentation, which the archive has under that id, the open, editable mask; None closes the mask."""
     session = services.session
-    if session.series is None or session.image is None:
-        return
-    journal = services.archive.journal_for(session.series.uid)
-    records = journal.records()
-    if base is None and not records:
+    if session.series is None or session.image is None or base is None:
         session.mask = None
-        return
-    store = MaskStore(base or empty(session.image.grid, series_uid=session.series.uid), journal)
-    count = store.replay(records)
+        return None
+    store = MaskStore(base, stroke_journal(services.archive, session.series.uid, base.grid.shape, mask_id))
     session.hidden_labels = frozenset()
     session.active_label = store.segments[0].label if store.segments else 1
     session.mask = store
-    if count:
-        session.say(f"{count} strokes that were not saved before medviewer ended were brought back.", "warning")
+    return store
 
 
 def new(services: Services) -> MaskStore:
@@ -54,12 +51,8 @@ def new(services: Services) -> MaskStore:
     if session.image is None or session.series is None:
         raise InputError("A mask needs an open image; open a study first.")
     keep(services)
-    store = MaskStore(
-        empty(session.image.grid, series_uid=session.series.uid), services.archive.journal_for(session.series.uid)
-    )
-    session.active_label = 1
-    session.hidden_labels = frozenset()
-    session.mask = store
+    store = adopt(services, empty(session.image.grid, series_uid=session.series.uid), "")
+    assert store is not None  # there is an image
     return store
 
 
@@ -75,8 +68,7 @@ def replace_with(services: Services, segmentation: Segmentation) -> None:
         )
     keep(services)
     owned = replace(segmentation, series_uid=session.series.uid)
-    services.archive.masks.save_mask(session.series.uid, owned)
-    adopt(services, owned)
+    adopt(services, owned, services.archive.masks.save_mask(session.series.uid, owned))
 
 
 def keep(services: Services) -> str | None:
@@ -89,6 +81,8 @@ def keep(services: Services) -> str | None:
     if not store.dirty:
         return None
     mask_id = services.archive.masks.save_mask(session.series.uid, _authored(services, store))
+    if isinstance(store.journal, StrokeJournal):
+        store.journal.rebase(mask_id)
     store.saved()
     return mask_id
 
@@ -125,8 +119,44 @@ def model_mask(services: Services, series_uid: str) -> Segmentation | None:
     """The newest mask of a series that a model made and nobody touched."""
     for row in services.archive.masks.masks_for(series_uid):
         if row.provenance.author == ALGORITHM:
-            return services.archive.masks.load_mask(row.mask_id)
+            return services.archive.masks.load_mask(row.id)
     return None
+
+
+def _restore(services: Services) -> None:
+    session = services.session
+    if session.series is None or session.image is None:
+        return
+    kept = services.archive.masks.masks_for(session.series.uid)
+    newest = services.archive.masks.load_mask(kept[0].id) if kept else None
+    if newest is not None and not newest.grid.matches(session.image.grid):
+        session.say("The mask that was kept for this series lies on another grid and is not shown.", "warning")
+    elif not _recover(services, newest):
+        adopt(services, newest, kept[0].id if kept else "")
+
+
+def _recover(services: Services, newest: Segmentation | None) -> bool:
+    """Open the mask that the series' journal was written for, with its strokes; False when it has none to give."""
+    session = services.session
+    assert session.series is not None  # restore looked
+    assert session.image is not None
+    uid, grid = session.series.uid, session.image.grid
+    header, records = left_strokes(services.archive, uid)
+    if header is None or not records or header.shape != grid.shape:
+        return False
+    base = services.archive.masks.load_mask(header.base_mask) if header.base_mask else empty(grid, series_uid=uid)
+    journal = stroke_journal(services.archive, uid, grid.shape, header.base_mask)
+    store = MaskStore(base, journal)
+    count = store.replay(records)
+    # The program may have ended between saving the mask and forgetting its strokes.
+    if newest is not None and (store.labels == newest.labels).all():
+        return False
+    journal.resume()
+    session.hidden_labels = frozenset()
+    session.active_label = store.segments[0].label if store.segments else 1
+    session.mask = store
+    session.say(f"{count} strokes that were not saved before medviewer ended were brought back.", "warning")
+    return True
 
 
 def _authored(services: Services, store: MaskStore) -> Segmentation:
@@ -137,23 +167,62 @@ def _authored(services: Services, store: MaskStore) -> Segmentation:
     return replace(mask, provenance=replace(mask.provenance, author=services.author, created=utc_now()))
 
 
-def _judge(services: Services, verdict: str, note: str) -> Correction:
+def judge(
+    services: Services,
+    image: Image,
+    series: Series,
+    study: Study | None,
+    mask: Segmentation,
+    verdict: Verdict,
+    *,
+    model: Segmentation | None,
+    plugin_id: str = "",
+    note: str = "",
+) -> Correction:
+    """Take a person's verdict on any mask of any image; what is open stays as it is.
+
+    Parameters
+    ----------
+    model
+        What the model gave before it was corrected, or None.
+    plugin_id
+        The plugin that learns from it; by default the one that the masks name.
+
+    Raises
+    ------
+    InputError
+        If an empty mask is approved.
+    GridMismatchError
+        If the mask does not lie on the image's grid.
+    """
+    if verdict == "approved" and not mask.labels.any():
+        raise InputError("The mask is empty; paint what belongs to it, or reject it.")
+    correction = services.queue.add(
+        image,
+        series,
+        study.patient.id if study else "",
+        mask,
+        model,
+        verdict=verdict,
+        author=services.author,
+        note=note,
+        study_uid=study.uid if study else series.uid,
+        plugin_id=plugin_id,
+    )
+    services.session.queue_revision += 1
+    return correction
+
+
+def _judge(services: Services, verdict: Verdict, note: str) -> Correction:
     session = services.session
     store, series, image = session.mask, session.series, session.image
     if store is None or series is None or image is None:
         raise InputError("There is no mask to judge; run a segmentation or paint one first.")
     store.end()
     mask = _authored(services, store)
-    if verdict == "approved" and not mask.labels.any():
-        raise InputError("The mask is empty; paint what belongs to it, or reject it.")
-    keep(services)
-    patient = session.study.patient.id if session.study else ""
-    study_uid = session.study.uid if session.study else series.uid
     model = model_mask(services, series.uid)
-    correction = services.queue.add(
-        image, series, patient or study_uid, mask, model, verdict=verdict, author=services.author, note=note
-    )
-    session.queue_revision += 1
+    correction = judge(services, image, series, session.study, mask, verdict, model=model, note=note)
+    keep(services)
     if verdict == "approved":
         text = f"Approved: the case is in the fine-tuning queue (Dice against the model {correction.dice_before:.3f})."
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from medviewer.app.commands import masks
 from medviewer.app.services import Services
@@ -39,9 +39,10 @@ def submit(
     """
     plugin = services.plugin(plugin_id)
     chosen, weights = active_weights(services, plugin, version)
-    return submit_prediction(
+    job = submit_prediction(
         services.runner, image, series, plugin, weights, chosen, device=device, parameters=parameters
     )
+    return cast("Job[Prediction]", job)
 
 
 def run(services: Services, plugin_id: str, *, device: str = "auto") -> Job[Prediction]:
@@ -94,7 +95,8 @@ def active_weights(services: Services, plugin: DiscoverResult, version: str | No
     if not base.is_file():
         raise WeightsMissingError(
             f"The weights of {plugin.id} are not on this machine: they come from {plugin.manifest.weights.source} "
-            f"({plugin.manifest.weights.licence}); fetch them with the panel's button or: medviewer plugin fetch {plugin.id}."
+            f"({plugin.manifest.weights.licence}); fetch them with the panel's button or: "
+            f"medviewer plugin fetch {plugin.id}"
         )
     services.registry.ensure_base(plugin, base)
     chosen = version or services.registry.active(plugin.id).version

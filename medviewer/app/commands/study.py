@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from medviewer import formats
 from medviewer.app.commands import masks
 from medviewer.app.presets import windows_for
 from medviewer.app.resources import resource
-from medviewer.app.services import Services
 from medviewer.domain.image import Image, Window
 from medviewer.domain.study import ScanResult, Series, Study, Warning
 from medviewer.errors import NotFoundError, UnreadableError
 from medviewer.jobs import Job
 from medviewer.plugin_api import RunContext
+
+if TYPE_CHECKING:
+    # Loads the database, which commands that only read files do without.
+    from medviewer.app.services import Services
+    from medviewer.app.state import Session
 
 
 def open_paths(services: Services, paths: Sequence[Path], show_first: bool = True) -> Job[ScanResult]:
@@ -71,15 +76,15 @@ def find_series(found: ScanResult, uid: str | None = None) -> Series:
     Raises
     ------
     UnreadableError
-        If nothing that can be opened was found; the text is the scan's first warning.
+        If nothing that can be opened was found; the text is one of the scan's warnings.
     NotFoundError
         If there are series, but none of that UID.
     """
     if not found.series:
-        text = (
-            found.warnings[0].text if found.warnings else "No image was found; name a folder with DICOM or NIfTI files."
-        )
-        raise UnreadableError(text, "\n".join(warning.text for warning in found.warnings[1:]))
+        # One broken file is told by its own sentence; of many, the last says what all of them come to.
+        told = [warning.text for warning in found.warnings] or ["No image was found; name DICOM or NIfTI files."]
+        chosen = told.pop(0 if len(told) == 2 else -1)
+        raise UnreadableError(chosen, "\n".join(told))
     for series in found.series:
         if uid in (None, series.uid):
             return series
@@ -101,7 +106,15 @@ def _add(services: Services, found: ScanResult, show_first: bool) -> None:
 
 def _present(services: Services, series: Series, image: Image) -> None:
     masks.keep(services)
-    session, view = services.session, services.session.view
+    present(services.session, series, image)
+    masks.restore(services)
+    if series.warnings:
+        services.session.say(series.warnings[0].text, "warning", "\n".join(w.text for w in series.warnings))
+
+
+def present(session: Session, series: Series, image: Image) -> None:
+    """Make a loaded series the open one, as it is first looked at; what was open is gone."""
+    view = session.view
     session.mask = session.heatmap = session.classification = None
     session.image = None
     session.series, session.study = series, _study_of(session.studies, series)
@@ -111,9 +124,6 @@ def _present(services: Services, series: Series, image: Image) -> None:
     view.layout = "mpr" if image.is_volume else "single"
     view.active = 0
     session.image = image
-    masks.restore(services)
-    if series.warnings:
-        session.say(series.warnings[0].text, "warning", "\n".join(w.text for w in series.warnings))
 
 
 def first_window(image: Image) -> Window:

@@ -1,0 +1,74 @@
+"""Commands about files: what is in them, and from one format to another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from medviewer.cli.console import report, report_json
+from medviewer.cli.options import JSON, OUTPUT, SERIES, SOURCE
+from medviewer.cli.reading import IMAGE_NAMES, check_output, read, scan
+
+if TYPE_CHECKING:
+    from medviewer.domain.study import ScanResult, Series
+
+
+def info(path: SOURCE, as_json: JSON = False) -> None:
+    """List studies and series, and how they lie.
+
+    Pixels are not read. Sizes are in the order z, y, x. With --json, world coordinates are DICOM's (LPS, mm):
+    world = origin_mm + direction @ (spacing_mm * index), with direction a row-major 3x3 whose columns are the unit
+    steps along z, y and x.
+    """
+    found = scan(path)
+    if as_json:
+        report_json(_as_json(found))
+        return
+    for study in found.studies:
+        report("  ".join(part for part in ("Study", study.date, study.description, study.uid) if part))
+        for series in study.series:
+            report("  ".join(("", series.modality, series.description or "-", series.grid.describe(), series.uid)))
+            for warning in series.warnings:
+                report(f"    Warning: {warning.text}")
+    for warning in found.warnings:
+        report(f"Warning: {warning.text}")
+
+
+def convert(path: SOURCE, output: OUTPUT, series: SERIES = None) -> None:
+    """Write a series as NIfTI, MetaImage or NRRD.
+
+    The file's ending chooses: .nii.gz, .nii, .mha or .nrrd. The image stays on its own grid, and
+    readers see real units (HU where the file has them).
+    """
+    from medviewer import formats
+
+    check_output(output, (*IMAGE_NAMES, ".mha", ".nrrd"))
+    case = read(path, series)
+    formats.save_image(case.image, output)
+    report(f"Wrote {output}")
+
+
+def _as_json(found: ScanResult) -> dict[str, Any]:
+    studies = [
+        {
+            "uid": study.uid,
+            "date": study.date,
+            "description": study.description,
+            "series": [_series_json(series) for series in study.series],
+        }
+        for study in found.studies
+    ]
+    return {"studies": studies, "warnings": [warning.text for warning in found.warnings]}
+
+
+def _series_json(series: Series) -> dict[str, Any]:
+    grid = series.grid
+    return {
+        "uid": series.uid,
+        "modality": series.modality,
+        "description": series.description,
+        "shape": list(grid.shape),
+        "spacing_mm": list(grid.spacing),
+        "origin_mm": list(grid.origin),
+        "direction": list(grid.direction),
+        "warnings": [warning.text for warning in series.warnings],
+    }

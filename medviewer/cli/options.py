@@ -1,0 +1,31 @@
+"""Arguments and options that several commands share: one name and one help text each."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Device(StrEnum):
+    """Where a plugin runs."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+SOURCE = Annotated[Path, typer.Argument(metavar="PATH", help="A folder, a file or a ZIP archive: DICOM or NIfTI.")]
+OUTPUT = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
+SERIES = Annotated[
+    str | None,
+    typer.Option(
+        "--series", metavar="UID", help="Which series, where there are several (info lists them); by default the first."
+    ),
+]
+PLUGIN = Annotated[str, typer.Option("--plugin", metavar="ID", help="The plugin; `medviewer plugin list` shows them.")]
+DEVICE = Annotated[Device, typer.Option("--device", help="Where it runs; auto takes CUDA where there is one.")]
+JSON = Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")]
+ANY_PLUGIN = Annotated[str | None, typer.Option("--plugin", metavar="ID", help="Only what belongs to this plugin.")]

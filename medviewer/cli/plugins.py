@@ -1,0 +1,96 @@
+"""Commands about plugins: which there are, whether they keep their contract, and their weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from medviewer.cli.console import report, report_json, say, table
+from medviewer.cli.options import DEVICE, JSON, Device
+from medviewer.cli.reading import opened_services, result_of
+from medviewer.errors import ContractError
+
+if TYPE_CHECKING:
+    from medviewer.app.services import Services
+    from medviewer.plugin_api.discovery import DiscoverResult
+
+ID = Annotated[str, typer.Argument(metavar="ID", help="The plugin's id; `medviewer plugin list` shows them.")]
+
+app = typer.Typer(help="List plugins, check them, fetch their weights.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_plugins(as_json: JSON = False) -> None:
+    """List every plugin that was found, the broken ones with what is wrong with them."""
+    with opened_services() as services:
+        rows = [_row(services, plugin) for plugin in services.plugins]
+    if as_json:
+        report_json({"plugins": rows})
+        return
+    good = [row for row in rows if not row["error"]]
+    cells = [(row["id"], row["version"], ", ".join(row["kinds"]), row["weights"], row["description"]) for row in good]
+    report(table(("ID", "VERSION", "KINDS", "WEIGHTS", "WHAT IT DOES"), cells))
+    for row in rows:
+        if row["error"]:
+            report(f"{row['id']}  broken: {row['error']}")
+
+
+@app.command("check")
+def check(plugin: ID, device: DEVICE = Device.AUTO, as_json: JSON = False) -> None:
+    """Run the contract tests on a plugin; exit code 1 if one of them fails."""
+    from medviewer.inference import base_weights, submit_check
+
+    with opened_services() as services:
+        found = services.plugin(plugin)
+        weights = base_weights(found, services.archive.home)
+        rows = result_of(services, submit_check(services.runner, found, weights, device=device))
+    failed = [row.name for row in rows if not row.ok]
+    if as_json:
+        checks = [{"name": row.name, "ok": row.ok, "text": row.text} for row in rows]
+        report_json({"plugin": plugin, "ok": not failed, "checks": checks})
+    else:
+        report(table(("CHECK", "", ""), [(row.name, "ok" if row.ok else "FAILED", row.text) for row in rows]))
+    if failed:
+        raise ContractError(f"{plugin} should pass every check, but fails: {', '.join(failed)}; mend the plugin.")
+
+
+@app.command("fetch")
+def fetch(
+    plugin: ID,
+    yes: Annotated[bool, typer.Option("--yes", help="You have read source and licence; do not ask.")] = False,
+) -> None:
+    """Fetch the weights of a plugin that comes without them, after you agreed to their source and licence."""
+    from medviewer.app.commands import predict as predicting
+
+    with opened_services() as services:
+        found = services.plugin(plugin)
+        assert found.manifest is not None
+        if predicting.weights_present(services, found):
+            report(f"The weights of {plugin} are here already.")
+            return
+        weights = found.manifest.weights
+        say(f"Source: {weights.source}\nLicence: {weights.licence}\nIntended use: {weights.intended_use}")
+        if not yes:
+            typer.confirm("Fetch these weights?", abort=True, err=True)
+        path = result_of(services, predicting.fetch(services, plugin))
+    report(f"The weights of {plugin} are here: {path}")
+
+
+def _row(services: Services, plugin: DiscoverResult) -> dict[str, Any]:
+    from medviewer.app.commands.predict import weights_present
+
+    manifest = plugin.manifest
+    if manifest is None:
+        return {"id": plugin.id, "folder": str(plugin.folder), "error": plugin.error}
+    return {
+        "id": plugin.id,
+        "name": manifest.name,
+        "version": manifest.version,
+        "kinds": list(manifest.kinds),
+        "description": " ".join(manifest.description.split()),
+        "weights": "here" if weights_present(services, plugin) else "to be fetched",
+        "licence": manifest.weights.licence,
+        "folder": str(plugin.folder),
+        "error": "",
+    }

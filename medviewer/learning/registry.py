@@ -7,16 +7,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from medviewer.archive import Archive
 from medviewer.archive.blobs import write_atomic
-from medviewer.archive.tables import ActivationRow, CorrectionRow, ScoreRow, SideRow, VersionRow
+from medviewer.archive.tables import ScoreRow, VersionRow
 from medviewer.domain.provenance import Provenance, utc_now
-from medviewer.errors import GateRefusal, NotFoundError, StoreError
+from medviewer.errors import GateRefusal, StoreError
 from medviewer.inference.client import checked_manifest
 from medviewer.learning.gate import CaseScore, Score, Verdict, VerdictKind, judge
-from medviewer.learning.queue import Status
+from medviewer.learning.rows import (
+    activate,
+    find_active,
+    find_version,
+    get_active,
+    get_version,
+    keep_scores,
+    keep_sides,
+    mark_used,
+    read_history,
+    read_sides,
+)
 from medviewer.learning.split import Side, assign
 from medviewer.learning.versions import (
     Activation,
@@ -66,7 +76,7 @@ class ModelRegistry:
         manifest = checked_manifest(plugin)
         sha256 = self._sha256(weights)
         with self._archive.session() as session:
-            row = _find(session, manifest.id, manifest.version)
+            row = find_version(session, manifest.id, manifest.version)
             if row is not None and row.sha256 != sha256:
                 raise StoreError(
                     f"The weights of {manifest.id} {manifest.version} changed since they were first used; "
@@ -86,9 +96,9 @@ class ModelRegistry:
                 row.weights = str(weights.absolute())
                 session.add(row)
                 session.flush()
-                active = _active(session, manifest.id)
+                active = find_active(session, manifest.id)
                 if active is None or active.parent is None:
-                    _activate(session, row, "base", _SYSTEM, "The version that the plugin comes with.")
+                    activate(session, row, "base", _SYSTEM, "The version that the plugin comes with.")
             row.weights = str(weights.absolute())
             return as_version(row, self._archive.home)
 
@@ -103,12 +113,12 @@ class ModelRegistry:
     def get(self, plugin_id: str, version: str) -> ModelVersion:
         """One version. Raises NotFoundError if there is none of that name."""
         with self._archive.reading() as session:
-            return as_version(_get(session, plugin_id, version), self._archive.home)
+            return as_version(get_version(session, plugin_id, version), self._archive.home)
 
     def active(self, plugin_id: str) -> ModelVersion:
         """The version that predictions use. Raises NotFoundError if the plugin has not been used yet."""
         with self._archive.reading() as session:
-            return as_version(_require_active(session, plugin_id), self._archive.home)
+            return as_version(get_active(session, plugin_id), self._archive.home)
 
     def weights_path(self, plugin_id: str, version: str) -> Path:
         """The weights of a version, after a look at their SHA-256.
@@ -131,15 +141,15 @@ class ModelRegistry:
     def history(self, plugin_id: str) -> list[Activation]:
         """Every change of the active version, oldest first."""
         with self._archive.reading() as session:
-            return _history(session, plugin_id)
+            return read_history(session, plugin_id)
 
     def sides(self, plugin_id: str) -> dict[str, Side]:
         """On which side of the split each patient was put when a version was registered."""
         with self._archive.reading() as session:
-            return _sides(session, plugin_id)
+            return read_sides(session, plugin_id)
 
     def planned_sides(self, plugin_id: str, patients: Iterable[str]) -> dict[str, Side]:
-        """The split with these patients in it; it is kept once a version that was trained on it is registered."""
+        """The split with these patients in it; it is kept once it was used."""
         return assign(plugin_id, patients, self.sides(plugin_id))
 
     def scores(self, plugin_id: str, version: str) -> dict[str, Score]:
@@ -187,7 +197,7 @@ class ModelRegistry:
         """
         verdict = judge(pairs)
         with self._archive.session() as session:
-            _get(session, plugin_id, parent)
+            get_version(session, plugin_id, parent)
             names = session.scalars(select(VersionRow.version).where(VersionRow.plugin_id == plugin_id))
             version = next_candidate(base, names)
             relative = Path("models") / plugin_id / version / "weights.safetensors"
@@ -211,24 +221,34 @@ class ModelRegistry:
             )
             session.add(row)
             session.flush()
-            _keep_sides(session, plugin_id, sides)
-            _keep_scores(session, plugin_id, parent, version, pairs)
-            _mark_used(session, training_cases, version)
+            keep_sides(session, plugin_id, sides)
+            keep_scores(session, plugin_id, parent, version, pairs)
+            mark_used(session, training_cases, version)
             return as_version(row, self._archive.home)
 
-    def record_comparison(self, plugin_id: str, present: str, candidate: str, pairs: Sequence[CaseScore]) -> Verdict:
+    def record_comparison(
+        self, plugin_id: str, present: str, candidate: str, *, sides: Mapping[str, Side], pairs: Sequence[CaseScore]
+    ) -> Verdict:
         """Keep the scores of two versions, and the gate's verdict on the second one against the first.
+
+        Parameters
+        ----------
+        sides
+            The split that was used; patients stay where it puts them.
 
         Raises
         ------
         NotFoundError
             If either version is unknown.
+        StoreError
+            If another run split the patients otherwise meanwhile.
         """
         verdict = judge(pairs)
         with self._archive.session() as session:
-            _get(session, plugin_id, present)
-            row = _get(session, plugin_id, candidate)
-            _keep_scores(session, plugin_id, present, candidate, pairs)
+            get_version(session, plugin_id, present)
+            row = get_version(session, plugin_id, candidate)
+            keep_sides(session, plugin_id, sides)
+            keep_scores(session, plugin_id, present, candidate, pairs)
             row.compared_with, row.verdict = present, verdict.to_json()
             if row.state in (VersionState.CANDIDATE, VersionState.REFUSED):
                 row.state = _judged(verdict).value
@@ -248,11 +268,11 @@ class ModelRegistry:
             If there is no such version.
         """
         with self._archive.session() as session:
-            row = _get(session, plugin_id, version)
-            active = _require_active(session, plugin_id)
+            row = get_version(session, plugin_id, version)
+            active = get_active(session, plugin_id)
             if row.state != VersionState.ACTIVE:
                 _check_gate(row, active.version, reason, force)
-                _activate(session, row, "promote", by, reason)
+                activate(session, row, "promote", by, reason)
             return as_version(row, self._archive.home)
 
     def rollback(self, plugin_id: str, by: str, reason: str = "") -> str:
@@ -270,13 +290,13 @@ class ModelRegistry:
             If the plugin has no version yet.
         """
         with self._archive.session() as session:
-            active = _require_active(session, plugin_id)
-            line = line_of_activations(_history(session, plugin_id))
+            active = get_active(session, plugin_id)
+            line = line_of_activations(read_history(session, plugin_id))
             if len(line) < 2:
                 raise StoreError(
                     f"{plugin_id} {active.version} is the first version that was active; there is none to roll back to."
                 )
-            _activate(session, _get(session, plugin_id, line[-2]), "rollback", by, reason)
+            activate(session, get_version(session, plugin_id, line[-2]), "rollback", by, reason)
             return line[-2]
 
     def _sha256(self, path: Path) -> str:
@@ -295,53 +315,6 @@ class ModelRegistry:
         return known[2]
 
 
-def _find(session: Session, plugin_id: str, version: str) -> VersionRow | None:
-    return session.scalar(select(VersionRow).where(VersionRow.plugin_id == plugin_id, VersionRow.version == version))
-
-
-def _get(session: Session, plugin_id: str, version: str) -> VersionRow:
-    row = _find(session, plugin_id, version)
-    if row is None:
-        known = session.scalars(select(VersionRow.version).where(VersionRow.plugin_id == plugin_id))
-        raise NotFoundError(f"{plugin_id} has no version {version!r}; it has: {', '.join(known) or 'none'}.")
-    return row
-
-
-def _active(session: Session, plugin_id: str) -> VersionRow | None:
-    return session.scalar(
-        select(VersionRow).where(VersionRow.plugin_id == plugin_id, VersionRow.state == VersionState.ACTIVE.value)
-    )
-
-
-def _require_active(session: Session, plugin_id: str) -> VersionRow:
-    row = _active(session, plugin_id)
-    if row is None:
-        raise NotFoundError(f"{plugin_id} has no model version yet; run the plugin once.")
-    return row
-
-
-def _history(session: Session, plugin_id: str) -> list[Activation]:
-    query = select(ActivationRow).where(ActivationRow.plugin_id == plugin_id).order_by(ActivationRow.number)
-    return [Activation(row.version, row.action, row.by, row.reason, row.at) for row in session.scalars(query)]
-
-
-def _sides(session: Session, plugin_id: str) -> dict[str, Side]:
-    rows = session.scalars(select(SideRow).where(SideRow.plugin_id == plugin_id).order_by(SideRow.patient_key))
-    return {row.patient_key: Side(row.side) for row in rows}
-
-
-def _activate(session: Session, row: VersionRow, action: str, by: str, reason: str) -> None:
-    former = _active(session, row.plugin_id)
-    if former is not None:
-        former.state = VersionState.RETIRED.value
-        session.flush()  # first, or two versions would be active for a moment
-    row.state = VersionState.ACTIVE.value
-    session.add(
-        ActivationRow(plugin_id=row.plugin_id, version=row.version, action=action, by=by, reason=reason, at=utc_now())
-    )
-    session.flush()
-
-
 def _judged(verdict: Verdict) -> VersionState:
     return VersionState.REFUSED if verdict.kind is VerdictKind.WORSE else VersionState.CANDIDATE
 
@@ -358,32 +331,3 @@ def _check_gate(row: VersionRow, active: str, reason: str, force: bool) -> None:
         raise GateRefusal(f"{name} is not promoted. {verdict.sentence}")
     if verdict.kind is VerdictKind.UNDECIDED and not (force and reason.strip()):
         raise GateRefusal(f"{name} is not promoted by itself. {verdict.sentence} To take it, say so and give a reason.")
-
-
-def _keep_sides(session: Session, plugin_id: str, sides: Mapping[str, Side]) -> None:
-    known = _sides(session, plugin_id)
-    if any(known.get(patient, side) is not side for patient, side in sides.items()):
-        raise StoreError("Another run put the patients on other sides of the split meanwhile; fine-tune again.")
-    for patient in sides.keys() - known.keys():
-        session.add(SideRow(plugin_id=plugin_id, patient_key=patient, side=sides[patient].value))
-
-
-def _keep_scores(session: Session, plugin_id: str, present: str, candidate: str, pairs: Sequence[CaseScore]) -> None:
-    for pair in pairs:
-        for version, score in ((present, pair.present), (candidate, pair.candidate)):
-            session.merge(
-                ScoreRow(
-                    plugin_id=plugin_id,
-                    version=version,
-                    case_id=pair.case_id,
-                    dice=score.dice,
-                    hd95_mm=score.hd95_mm,
-                )
-            )
-
-
-def _mark_used(session: Session, case_ids: Sequence[str], version: str) -> None:
-    for row in session.scalars(select(CorrectionRow).where(CorrectionRow.id.in_(case_ids))):
-        row.used_in = version
-        if row.status == Status.WAITING:  # a verdict that was superseded meanwhile stays so
-            row.status = Status.USED.value

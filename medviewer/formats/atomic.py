@@ -45,7 +45,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def _cannot_write(path: Path, error: OSError) -> InputError:
     reason = error.strerror or type(error).__name__
-    return InputError(f"{path.name} could not be written to {path.parent} ({reason}); choose a folder you can write to.")
+    return InputError(
+        f"{path.name} could not be written to {path.parent} ({reason}); choose a folder you can write to."
+    )
 
 
 def _flush(path: Path) -> None:

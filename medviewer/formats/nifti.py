@@ -10,8 +10,9 @@ import gzip
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import IOBase
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from nibabel.nifti1 import Nifti1Extension, Nifti1Header
@@ -25,8 +26,15 @@ from medviewer.domain.image import Image, Rescale, Window
 from medviewer.domain.study import Series, Warning
 from medviewer.errors import InputError, UnreadableError
 from medviewer.formats.atomic import replacing
+from medviewer.formats.lattice import matrix, vector
+
+_Header = Any
+"""A nibabel header; nibabel annotates few of its methods."""
+_NEW: dict[bool, _Header] = {False: Nifti1Header, True: Nifti2Header}
 
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_NIFTI2_SIZES = (b"\x1c\x02\0\0", b"\0\0\x02\x1c")
+"""A NIfTI-2 header begins with its own size, 540, in either byte order (nifti2.h)."""
 _COMMENT = 6
 """Extension code of free text (nifti1.h: NIFTI_ECODE_COMMENT)."""
 _SCANNER = 1
@@ -41,15 +49,17 @@ def grid_of(shape: tuple[int, ...], affine: NDArray[np.float64], name: str) -> G
     UnreadableError
         If the affine is sheared, singular or not finite.
     """
-    sizes = (*shape, 1, 1)[:3]
+    x, y, z = (*shape, 1, 1)[:3]
     lps = _LPS_FROM_RAS @ affine
     spacing = np.linalg.norm(lps[:3, :3], axis=0)
     if not np.all(np.isfinite(lps)) or np.any(spacing <= 0):
-        raise UnreadableError(f"{name} has a broken header: its affine gives no spacing; write its sform or qform again.")
+        raise UnreadableError(
+            f"{name} has a broken header: its affine gives no spacing; write its sform or qform again."
+        )
     columns = (lps[:3, :3] / spacing)[:, ::-1]
     if not np.allclose(columns.T @ columns, np.eye(3), atol=1e-3):
         raise UnreadableError(f"{name} has a sheared affine, but axes at right angles are needed; resample it first.")
-    return Grid(sizes[::-1], tuple(spacing[::-1]), tuple(lps[:3, 3]), tuple(columns.ravel()))
+    return Grid((z, y, x), vector(spacing[::-1]), vector(lps[:3, 3]), matrix(columns))
 
 
 def affine_of(grid: Grid) -> NDArray[np.float64]:
@@ -126,7 +136,7 @@ def write(
     InputError
         If the type has no place in NIfTI or the file cannot be written.
     """
-    header = Nifti1Header()
+    header = _NEW[False]()
     try:
         header.set_data_dtype(voxels.dtype)
     except HeaderDataError as error:
@@ -152,7 +162,7 @@ def _opener(path: Path) -> Any:
     return gzip.GzipFile(path, "wb", compresslevel=3, mtime=0) if path.name.endswith(".gz") else path.open("wb")
 
 
-def _read(path: Path) -> tuple[Nifti1Header, NDArray[Any]]:
+def _read(path: Path) -> tuple[_Header, NDArray[Any]]:
     """Header and stored voxels (z, y, x), contiguous and in the machine's byte order."""
     with _opened(path) as file:
         header = _header(file, path)
@@ -161,7 +171,7 @@ def _read(path: Path) -> tuple[Nifti1Header, NDArray[Any]]:
             stored = array_from_file(
                 header.get_data_shape(), header.get_data_dtype(), file, header.get_data_offset(), mmap=False
             )
-        except Exception as error:  # noqa: BLE001 - nibabel raises whatever broken bytes lead it to
+        except Exception as error:
             raise UnreadableError(
                 f"{path.name} ends before its voxels do, or is damaged; fetch the file again.", details=str(error)
             ) from error
@@ -172,7 +182,7 @@ def _read(path: Path) -> tuple[Nifti1Header, NDArray[Any]]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _opened(path: Path) -> Iterator[IOBase]:
     """The file's content, unpacked when it is gzip, whatever its name says."""
     try:
         with path.open("rb") as file:
@@ -180,47 +190,53 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
             file.seek(0)
             if packed:
                 with gzip.GzipFile(fileobj=file) as unpacked:
-                    yield cast(IO[bytes], unpacked)
+                    yield unpacked
             else:
                 yield file
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise UnreadableError(f"{path.name} could not be opened ({reason}); check that it exists and is whole.") from error
+        raise UnreadableError(
+            f"{path.name} could not be opened ({reason}); check that it exists and is whole."
+        ) from error
 
 
-def _header(file: IO[bytes], path: Path) -> Nifti1Header:
+def _header(file: Any, path: Path) -> _Header:
     """The header of one scalar volume."""
     try:
         size = file.read(4)
         file.seek(0)
-        kind = Nifti2Header if size in (b"\x1c\x02\0\0", b"\0\0\x02\x1c") else Nifti1Header
-        header = kind.from_fileobj(file)
+        header = _NEW[size in _NIFTI2_SIZES].from_fileobj(file)
         shape, dtype = header.get_data_shape(), header.get_data_dtype()
-    except Exception as error:  # noqa: BLE001 - nibabel raises whatever broken bytes lead it to
+    except Exception as error:
         raise UnreadableError(
-            f"{path.name} has a broken NIfTI header ({type(error).__name__}); export the file again.", details=str(error)
+            f"{path.name} has a broken NIfTI header ({type(error).__name__}); export the file again.",
+            details=str(error),
         ) from error
     size_text = " x ".join(str(n) for n in shape)
     if len(shape) < 2 or min(shape) < 1:
-        raise UnreadableError(f"{path.name} has a broken NIfTI header (size {size_text or 'none'}); export the file again.")
+        raise UnreadableError(
+            f"{path.name} has a broken NIfTI header (size {size_text or 'none'}); export the file again."
+        )
     if int(np.prod(shape[3:], dtype=np.int64)) != 1:
-        raise UnreadableError(f"{path.name} holds {size_text} values, but one volume is needed; split it into 3D files.")
+        raise UnreadableError(
+            f"{path.name} holds {size_text} values, but one volume is needed; split it into 3D files."
+        )
     if dtype.kind not in "iuf":
         label = header.get_value_label("datatype")
         raise UnreadableError(f"{path.name} holds {label} voxels, but real numbers are needed; convert it first.")
     return header
 
 
-def _grid(header: Nifti1Header, path: Path) -> Grid:
+def _grid(header: _Header, path: Path) -> Grid:
     return grid_of(header.get_data_shape(), np.asarray(header.get_best_affine(), np.float64), path.name)
 
 
-def _slope_intercept(header: Nifti1Header) -> tuple[float, float]:
+def _slope_intercept(header: _Header) -> tuple[float, float]:
     slope, intercept = header.get_slope_inter()
     return (1.0 if slope is None else float(slope)), (0.0 if intercept is None else float(intercept))
 
 
-def _notes(header: Nifti1Header) -> dict[str, Any]:
+def _notes(header: _Header) -> dict[str, Any]:
     """What `write` put into the header; comments of other programs are none of ours."""
     for extension in header.extensions:
         if extension.get_code() == _COMMENT:

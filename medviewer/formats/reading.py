@@ -165,7 +165,9 @@ def _nifti_studies(files: Sequence[Path], sources: Sources, warnings: list[Warni
 def _ordered(studies: Sequence[Study]) -> tuple[Study, ...]:
     """Studies by date and series by number, whatever the order of the files was."""
     sorted_inside = [
-        replace(study, series=tuple(sorted(study.series, key=lambda s: (s.number is None, s.number or 0, _natural(s.uid)))))
+        replace(
+            study, series=tuple(sorted(study.series, key=lambda s: (s.number is None, s.number or 0, _natural(s.uid))))
+        )
         for study in studies
     ]
     return tuple(sorted(sorted_inside, key=lambda study: (study.date, study.uid)))

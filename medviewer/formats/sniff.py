@@ -37,7 +37,9 @@ def sniff(path: Path) -> Kind:
             head = file.read(HEAD)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise UnreadableError(f"{path.name} could not be opened ({reason}); check that it exists and may be read.") from error
+        raise UnreadableError(
+            f"{path.name} could not be opened ({reason}); check that it exists and may be read."
+        ) from error
     kind = kind_of(head)
     if kind is not Kind.UNKNOWN or not may_lack_preamble(head):
         return kind

@@ -74,11 +74,28 @@ def _mr_attributes() -> Dataset:
     return extra
 
 
-_CHEST_KEPT = (
-    "SpecificCharacterSet SOPClassUID Modality BodyPartExamined ViewPosition PatientOrientation PatientSex KVP "
-    "SamplesPerPixel PhotometricInterpretation Rows Columns PixelSpacing BitsAllocated BitsStored HighBit "
-    "PixelRepresentation WindowCenter WindowWidth PixelData"
-).split()
+_CHEST_KEPT = [
+    "SpecificCharacterSet",
+    "SOPClassUID",
+    "Modality",
+    "BodyPartExamined",
+    "ViewPosition",
+    "PatientOrientation",
+    "PatientSex",
+    "KVP",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "Rows",
+    "Columns",
+    "PixelSpacing",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "WindowCenter",
+    "WindowWidth",
+    "PixelData",
+]
 """All that is taken from the original: what describes the picture, nothing that describes the person or the place."""
 
 
@@ -127,7 +144,9 @@ def main() -> int:
     """Build what the arguments name."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--colin", type=Path, help="ch2.nii.gz; without it the head is left as it is")
-    parser.add_argument("--chest", type=Path, default=_installed_chest(), help="RG1_UNCR.dcm; default: from pydicom-data")
+    parser.add_argument(
+        "--chest", type=Path, default=_installed_chest(), help="RG1_UNCR.dcm; default: from pydicom-data"
+    )
     parser.add_argument("--out", type=Path, default=HERE)
     arguments = parser.parse_args()
     if arguments.chest is None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from medviewer.domain.geometry import IDENTITY, Grid, Matrix
 from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.headers import Header
+from medviewer.formats.lattice import matrix, vector
 
 SAME_POSITION_MM = 1e-3
 """Two slices closer than this lie at one position."""
@@ -73,17 +74,18 @@ def pixel_spacing(header: Header) -> tuple[float, float, bool]:
     return 1.0, 1.0, False
 
 
-def follow(distances: Sequence[float]) -> Steps:
+def follow(distances: Sequence[float], spacing_mm: float | None = None) -> Steps:
     """Find the lattice of slices at ascending, distinct distances in mm along the normal.
 
     A distance that is a whole multiple of the spacing is a gap, and the slices in it count as missing. Where gaps would
-    outnumber slices, or a distance is no multiple, the stack is irregular and its slices are numbered on.
+    outnumber slices, or a distance is no multiple, the stack is irregular and its slices are numbered on. A spacing that is
+    known beforehand allows for gaps of any number.
     """
     steps = np.diff(distances)
-    base = float(np.sort(steps)[(len(steps) - 1) // 2])
+    base = float(np.sort(steps)[(len(steps) - 1) // 2]) if spacing_mm is None else spacing_mm
     jumps = np.rint(steps / base).astype(int)
     on_lattice = bool(np.all(jumps >= 1) and np.all(np.abs(steps - jumps * base) <= np.maximum(0.02 * base, 0.02)))
-    if not on_lattice or int(jumps.sum()) > 2 * len(distances):
+    if not on_lattice or (spacing_mm is None and int(jumps.sum()) > 2 * len(distances)):
         jumps = np.ones(len(steps), int)
     index = np.concatenate(([0], np.cumsum(jumps)))
     spacing = float((distances[-1] - distances[0]) / index[-1])
@@ -91,12 +93,13 @@ def follow(distances: Sequence[float]) -> Steps:
     return Steps(spacing, tuple(index.tolist()), deviation if deviation > max(0.02 * spacing, 0.02) else 0.0)
 
 
-def stack_grid(first: Header, axes: NDArray[np.float64], origin: NDArray[np.float64], size: int, spacing: float) -> Grid:
+def stack_grid(
+    first: Header, axes: NDArray[np.float64], origin: NDArray[np.float64], size: int, spacing: float
+) -> Grid:
     """The Grid of `size` slices, `spacing` mm apart, whose first one is `first`."""
     between_rows, between_columns, _ = pixel_spacing(first)
     shape = (size, first.integer(t.ROWS) or 0, first.integer(t.COLUMNS) or 0)
-    x, y, z = (float(v) for v in origin)
-    return Grid(shape, (spacing, between_rows, between_columns), (x, y, z), _direction(axes))
+    return Grid(shape, (spacing, between_rows, between_columns), vector(origin), direction_of(axes))
 
 
 def slice_thickness(header: Header) -> float:
@@ -115,7 +118,7 @@ def flat_grid(header: Header) -> tuple[Grid, bool, bool]:
     """
     between_rows, between_columns, calibrated = pixel_spacing(header)
     axes = _axes_from_letters(header.plain(t.PATIENT_ORIENTATION))
-    direction = IDENTITY if axes is None else _direction(axes)
+    direction = IDENTITY if axes is None else direction_of(axes)
     shape = (1, header.integer(t.ROWS) or 0, header.integer(t.COLUMNS) or 0)
     return Grid(shape, (1.0, between_rows, between_columns), direction=direction), calibrated, axes is not None
 
@@ -129,12 +132,10 @@ def slice_index(grid: Grid, header: Header) -> int | None:
     return z if 0 <= z < grid.shape[0] else None
 
 
-def _direction(axes: NDArray[np.float64]) -> Matrix:
+def direction_of(axes: NDArray[np.float64]) -> Matrix:
     """Row-major 3x3 whose columns are the unit steps along z, y, x, from the steps along x and y."""
     row, column = axes
-    columns = np.stack([np.cross(row, column), column, row], axis=1)
-    a, b, c, d, e, f, g, h, i = (float(v) for v in columns.ravel())
-    return a, b, c, d, e, f, g, h, i
+    return matrix(np.stack([np.cross(row, column), column, row], axis=1))
 
 
 def _axes_from_letters(text: str) -> NDArray[np.float64] | None:
@@ -144,4 +145,3 @@ def _axes_from_letters(text: str) -> NDArray[np.float64] | None:
         return None
     axes = np.array([_LETTER_STEPS[part[0]] for part in parts], np.float64)
     return axes if axes[0] @ axes[1] == 0 else None
-

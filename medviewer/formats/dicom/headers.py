@@ -1,8 +1,8 @@
 """The few header elements that a viewer needs, read fast.
 
 A study is thousands of files, and `pydicom` spends most of its time on elements that nobody asks for. So the plain
-case, little endian with a preamble, is walked here: tags are skipped by their length (PS3.5 7.1) and the wanted values kept as
-bytes. Whatever is odd goes to `pydicom`, and so does every conversion that is more than a number.
+case, little endian with a preamble, is walked here: tags are skipped by their length (PS3.5 7.1) and the wanted values
+kept as bytes. Whatever is odd goes to `pydicom`, and so does every conversion that is more than a number.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from struct import Struct
-from struct import error as StructError  # noqa: N812 - its own name would say nothing
+from struct import error as StructError
+from typing import Any
 
 import pydicom
 from pydicom.charset import convert_encodings, decode_bytes
@@ -37,7 +38,29 @@ _LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC"
 """Value representations whose length takes 4 bytes, after 2 reserved ones (PS3.5 7.1.2)."""
 _SHORT = frozenset(
     bytes(vr, "ascii")
-    for vr in ("AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US").split()
+    for vr in [
+        "AE",
+        "AS",
+        "AT",
+        "CS",
+        "DA",
+        "DS",
+        "DT",
+        "FL",
+        "FD",
+        "IS",
+        "LO",
+        "LT",
+        "PN",
+        "SH",
+        "SL",
+        "SS",
+        "ST",
+        "TM",
+        "UI",
+        "UL",
+        "US",
+    ]
 )
 _EXPLICIT = Struct("<HH2sH").unpack_from
 _IMPLICIT = Struct("<HHI").unpack_from
@@ -98,7 +121,9 @@ class Header:
     def integer(self, tag: int, signed: bool = False) -> int | None:
         """The value of a US or SS element; None if absent."""
         value = self.raw.get(tag, b"")[:2]
-        return int.from_bytes(value, "little" if self.little_endian else "big", signed=signed) if len(value) == 2 else None
+        return (
+            int.from_bytes(value, "little" if self.little_endian else "big", signed=signed) if len(value) == 2 else None
+        )
 
     def whole(self, tag: int) -> int | None:
         """The first value of an IS element; None if absent or not a whole number."""
@@ -147,7 +172,9 @@ def read_header(path: Path) -> Header:
             return read_open(file, path, file.read(BLOCK))
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise UnreadableError(f"{path.name} could not be opened ({reason}); check that it exists and may be read.") from error
+        raise UnreadableError(
+            f"{path.name} could not be opened ({reason}); check that it exists and may be read."
+        ) from error
 
 
 def read_open(file: io.FileIO, path: Path, block: bytes) -> Header:
@@ -259,7 +286,7 @@ def _read_with_pydicom(path: Path, size: int, block: bytes) -> Header:
             offset, length = (-1, 0) if syntax == DeflatedExplicitVRLittleEndian else _find_pixels(file, syntax)
     except (InvalidDicomError, UnreadableError) as error:
         raise UnreadableError(f"{path.name} is not a DICOM file; open a DICOM or NIfTI file instead.") from error
-    except Exception as error:  # noqa: BLE001 - pydicom raises whatever broken bytes lead it to
+    except Exception as error:
         raise UnreadableError(
             f"{path.name} is broken: its DICOM header could not be read ({type(error).__name__}); fetch it again.",
             details=str(error),
@@ -270,8 +297,9 @@ def _read_with_pydicom(path: Path, size: int, block: bytes) -> Header:
 
 
 def _raw_value(dataset: pydicom.Dataset, tag: int) -> bytes:
-    element = dataset.get_item(tag)
-    return element.value or b"" if isinstance(element, RawDataElement) else b""
+    element: Any = dataset.get_item(tag)  # annotated as never raw
+    value = element.value if isinstance(element, RawDataElement) else None
+    return value if isinstance(value, bytes) else b""
 
 
 def _guess_syntax(dataset: pydicom.Dataset) -> str:

@@ -33,9 +33,13 @@ def why_not(header: Header) -> Warning | None:
     if frames and header.whole(t.NUMBER_OF_FRAMES) is None:
         return Warning("unreadable", f"{header.path.name} gives no whole number of frames; it was left out.")
     if (header.whole(t.NUMBER_OF_FRAMES) or 1) > 1:
-        return _unsupported(header, f"a multi-frame image ({frames} frames, {_sop_name(sop_class)}), which is not shown yet")
+        return _unsupported(
+            header, f"a multi-frame image ({frames} frames, {_sop_name(sop_class)}), which is not shown yet"
+        )
     if header.integer(t.BITS_ALLOCATED) not in (8, 16, 32):
-        return _unsupported(header, f"an image of {header.integer(t.BITS_ALLOCATED)} bits a pixel; 8, 16 or 32 can be shown")
+        return _unsupported(
+            header, f"an image of {header.integer(t.BITS_ALLOCATED)} bits a pixel; 8, 16 or 32 can be shown"
+        )
     return None
 
 
@@ -46,7 +50,9 @@ def truncated(header: Header) -> Warning | None:
     needed, there = native_bytes(header), min(header.pixel_length, header.size - header.pixel_offset)
     if there >= needed:
         return None
-    text = f"{header.path.name} holds {there} of {needed} bytes of pixels; its slice is shown blank, fetch the file again."
+    text = (
+        f"{header.path.name} holds {there} of {needed} bytes of pixels; its slice is shown blank, fetch the file again."
+    )
     return Warning("truncated", text)
 
 

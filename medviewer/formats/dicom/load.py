@@ -36,7 +36,9 @@ class _Slice:
     problem: Warning | None
 
 
-def load_dicom(series: Series, progress: Progress | None, cancelled: threading.Event | None, warn: Warn | None) -> Image:
+def load_dicom(
+    series: Series, progress: Progress | None, cancelled: threading.Event | None, warn: Warn | None
+) -> Image:
     """Read all slices of a series; see `medviewer.formats.load`."""
     template = _template(series)
     colour = is_colour(template)
@@ -85,15 +87,19 @@ def _read_all(
     progress: Progress | None,
     cancelled: threading.Event | None,
 ) -> list[_Slice]:
-    """Read every file into its place; two threads overlap the copying (or decoding) of one with the parsing of another."""
+    """Read every file into its place.
+
+    Two threads halve the time of uncompressed files, which goes into copying; decoders hold Python's lock, and a second
+    thread only gets in their way.
+    """
     jobs = range(len(series.files))
     slices: list[_Slice] = []
-    workers = 2 if is_native(template) else 1
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(2) as pool:
+        run = pool.map if is_native(template) else map
         for start in range(0, len(jobs), _BATCH):
             if cancelled is not None and cancelled.is_set():
                 raise JobCancelled("Loading was stopped before the series was complete; open it again to see it.")
-            slices += pool.map(lambda k: _read_one(series, k, template, voxels), jobs[start : start + _BATCH])
+            slices += run(lambda k: _read_one(series, k, template, voxels), jobs[start : start + _BATCH])
             if progress is not None:
                 progress(len(slices) / len(jobs), f"Reading slice {len(slices)} of {len(jobs)}")
     return slices

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from pydicom.pixels import apply_color_lut, get_decoder
-from pydicom.pixels.decoders.base import Decoder
+from pydicom.pixels.decoders.base import Decoder, get_decoder
+from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from medviewer.errors import UnreadableError
 from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.headers import UNDEFINED, Header
-from medviewer.formats.dicom.kinds import native_bytes, truncated
+from medviewer.formats.dicom.kinds import truncated
 from medviewer.formats.dicom.quiet import quiet
 
 _NATIVE = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
@@ -24,7 +25,9 @@ _NATIVE = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
 
 def is_colour(header: Header) -> bool:
     """Whether the pixels become red, green and blue."""
-    return (header.integer(t.SAMPLES_PER_PIXEL) or 1) > 1 or header.plain(t.PHOTOMETRIC_INTERPRETATION) == "PALETTE COLOR"
+    return (header.integer(t.SAMPLES_PER_PIXEL) or 1) > 1 or header.plain(
+        t.PHOTOMETRIC_INTERPRETATION
+    ) == "PALETTE COLOR"
 
 
 def stored_dtype(header: Header) -> np.dtype[Any]:
@@ -82,7 +85,7 @@ def clean_bits(stored: NDArray[Any], bits: int, high_bit: int | None) -> None:
 
 def _read_native(file: io.FileIO, header: Header, out: NDArray[Any]) -> None:
     file.seek(header.pixel_offset)
-    view = memoryview(out.reshape(-1).view(np.uint8))
+    view = out.reshape(-1).view(np.uint8).data
     done = 0
     while done < len(view):
         count = file.readinto(view[done:])
@@ -91,14 +94,14 @@ def _read_native(file: io.FileIO, header: Header, out: NDArray[Any]) -> None:
         done += count
 
 
-def _checked(header: Header, out: NDArray[Any], decode: Any) -> None:
+def _checked(header: Header, out: NDArray[Any], decode: Callable[[], NDArray[Any]]) -> None:
     """Put into `out` what `decode` returns; whatever a decoder raises over broken bytes is one error here."""
     try:
         with quiet():
             pixels = np.asarray(decode())
         if pixels.shape != out.shape:
             raise ValueError(f"decoded to {pixels.shape} instead of {out.shape}")
-    except Exception as error:  # noqa: BLE001 - decoders raise whatever broken bytes lead them to
+    except Exception as error:
         syntax = UID(header.transfer_syntax).name
         raise UnreadableError(
             f"{header.path.name} could not be decoded ({syntax}); fetch the file again.", details=str(error)
@@ -109,25 +112,27 @@ def _checked(header: Header, out: NDArray[Any], decode: Any) -> None:
 def _decode_frame(file: io.FileIO, header: Header) -> NDArray[Any]:
     """Decode an encapsulated grey frame without reading the whole dataset again."""
     file.seek(header.pixel_offset)
-    pixels, _ = _decoder(header.transfer_syntax).as_array(
-        file.read(),
-        index=0,
-        rows=header.integer(t.ROWS),
-        columns=header.integer(t.COLUMNS),
-        samples_per_pixel=1,
-        bits_allocated=header.integer(t.BITS_ALLOCATED),
-        bits_stored=header.integer(t.BITS_STORED),
-        number_of_frames=1,
-        photometric_interpretation=header.plain(t.PHOTOMETRIC_INTERPRETATION),
-        pixel_representation=header.integer(t.PIXEL_REPRESENTATION) or 0,
-        pixel_keyword="PixelData",
-    )
+    decoder, plugin = _decoder(header.transfer_syntax)
+    options: dict[str, Any] = {
+        "rows": header.integer(t.ROWS),
+        "columns": header.integer(t.COLUMNS),
+        "samples_per_pixel": 1,
+        "bits_allocated": header.integer(t.BITS_ALLOCATED),
+        "bits_stored": header.integer(t.BITS_STORED),
+        "number_of_frames": 1,
+        "photometric_interpretation": header.plain(t.PHOTOMETRIC_INTERPRETATION),
+        "pixel_representation": header.integer(t.PIXEL_REPRESENTATION) or 0,
+        "pixel_keyword": "PixelData",
+    }
+    pixels, _ = decoder.as_array(file.read(), index=0, decoding_plugin=plugin, **options)
     return pixels
 
 
 @cache
-def _decoder(transfer_syntax: str) -> Decoder:
-    return get_decoder(UID(transfer_syntax))
+def _decoder(transfer_syntax: str) -> tuple[Decoder, str]:
+    """The decoder and the plugin to take; for JPEG-LS CharLS itself, which needs three quarters of GDCM's time."""
+    decoder = get_decoder(UID(transfer_syntax))
+    return decoder, "pyjpegls" if "pyjpegls" in decoder.available_plugins else ""
 
 
 def _decode_file(header: Header) -> NDArray[Any]:
@@ -144,6 +149,3 @@ def _decode_file(header: Header) -> NDArray[Any]:
     if is_colour(header) and bits > 8:
         pixels = (pixels >> (bits - 8)).astype(np.uint8)
     return np.asarray(pixels)
-
-
-__all__ = ["clean_bits", "is_colour", "is_native", "native_bytes", "read_pixels", "stored_dtype"]

@@ -113,10 +113,14 @@ def _split(headers: Sequence[Header]) -> list[_Stack]:
 def _matching(stacks: list[_Stack], header: Header, axes: NDArray[np.float64] | None) -> _Stack:
     """The stack that a file belongs to, by values and not by how they are spelled; a new one if there is none."""
     size = (header.integer(t.ROWS) or 0, header.integer(t.COLUMNS) or 0)
-    kind = tuple(header.raw.get(tag, b"").strip(b" \0") if tag == _FORMAT[-1] else _number(header, tag) for tag in _FORMAT)
+    kind = tuple(
+        header.raw.get(tag, b"").strip(b" \0") if tag == _FORMAT[-1] else _number(header, tag) for tag in _FORMAT
+    )
     spacing = pixel_spacing(header)
     for stack in stacks:
-        same_axes = axes is None if stack.axes is None else axes is not None and np.allclose(axes, stack.axes, atol=1e-3)
+        same_axes = (
+            axes is None if stack.axes is None else axes is not None and np.allclose(axes, stack.axes, atol=1e-3)
+        )
         if same_axes and (stack.size, stack.format) == (size, kind) and np.allclose(spacing, stack.spacing, atol=1e-3):
             return stack
     stacks.append(_Stack(size, kind, axes, spacing, []))
@@ -229,7 +233,11 @@ def _duplicates(dropped: Sequence[Header]) -> list[Warning]:
     if not dropped:
         return []
     names = _names([header.path.name for header in dropped])
-    return [Warning("duplicate", f"{names} lie at positions that other files of the series already fill; they are left out.")]
+    return [
+        Warning(
+            "duplicate", f"{names} lie at positions that other files of the series already fill; they are left out."
+        )
+    ]
 
 
 def _gaps(headers: Sequence[Header], steps: Steps) -> list[Warning]:
@@ -238,7 +246,9 @@ def _gaps(headers: Sequence[Header], steps: Steps) -> list[Warning]:
         if jump > 1:
             count = "1 slice is" if jump == 2 else f"{jump - 1} slices are"
             where = f"between {headers[k].path.name} and {headers[k + 1].path.name}"
-            text = f"{count} missing {where} (slice {steps.index[k] + 2}); the gap is shown blank, fetch the series again."
+            text = (
+                f"{count} missing {where} (slice {steps.index[k] + 2}); the gap is shown blank, fetch the series again."
+            )
             found.append(Warning("missing-slice", text))
     return found
 

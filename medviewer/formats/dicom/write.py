@@ -66,9 +66,13 @@ def write_dicom_series(
         If the image is in colour, has other types or modalities, or a file cannot be written.
     """
     if image.is_colour or image.voxels.dtype.kind not in "iu" or image.voxels.dtype.itemsize > 2:
-        raise InputError(f"DICOM slices hold grey integers of 8 or 16 bits, not {image.voxels.dtype}; convert the image.")
+        raise InputError(
+            f"DICOM slices hold grey integers of 8 or 16 bits, not {image.voxels.dtype}; convert the image."
+        )
     if image.modality not in _CLASSES:
-        raise InputError(f"Slices can be written as {', '.join(_CLASSES)}, not as {image.modality}; choose one of these.")
+        raise InputError(
+            f"Slices can be written as {', '.join(_CLASSES)}, not as {image.modality}; choose one of these."
+        )
     paths = []
     for k, dataset in enumerate(_datasets(image, study, series)):
         if attributes is not None:
@@ -107,7 +111,11 @@ def _describe(dataset: Dataset, image: Image, study: Study, series: Series) -> N
     dataset.StudyDate, dataset.StudyTime, dataset.StudyID = study.date.replace("-", ""), "", ""
     dataset.AccessionNumber, dataset.StudyDescription = study.accession, study.description
     dataset.ReferringPhysicianName, dataset.Manufacturer = "", ""
-    dataset.Modality, dataset.SeriesDescription, dataset.SeriesNumber = image.modality, series.description, series.number
+    dataset.Modality, dataset.SeriesDescription, dataset.SeriesNumber = (
+        image.modality,
+        series.description,
+        series.number,
+    )
     if series.body_part:
         dataset.BodyPartExamined = series.body_part
     if series.view or image.modality == "CR":
@@ -128,7 +136,9 @@ def _place(dataset: Dataset, image: Image, series: Series, k: int) -> None:
             dataset.add_new("PixelSpacing" if image.modality != "DX" else "ImagerPixelSpacing", "DS", spacing)
         return
     dataset.PixelSpacing = spacing
-    dataset.FrameOfReferenceUID = series.frame_of_reference or generate_uid(entropy_srcs=["medviewer frame", series.uid])
+    dataset.FrameOfReferenceUID = series.frame_of_reference or generate_uid(
+        entropy_srcs=["medviewer frame", series.uid]
+    )
     dataset.PositionReferenceIndicator = ""
     dataset.ImageOrientationPatient = [_decimal(v) for v in (*grid.axes[:, 2], *grid.axes[:, 1])]
     dataset.ImagePositionPatient = [_decimal(v) for v in grid.index_to_world((k, 0, 0))]

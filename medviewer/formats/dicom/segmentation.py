@@ -1,0 +1,216 @@
+"""Masks as DICOM Segmentation objects (PS3.3 A.51), written with highdicom.
+
+highdicom takes half a second to load and is loaded when the first mask is saved.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom import Dataset
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code as DicomCode
+from pydicom.uid import generate_uid
+
+import medviewer
+from medviewer.domain.geometry import Grid
+from medviewer.domain.mask import Code, Segment, Segmentation
+from medviewer.domain.provenance import Provenance
+from medviewer.domain.study import Series
+from medviewer.errors import GridMismatchError, InputError
+from medviewer.formats.atomic import replacing
+from medviewer.formats.dicom.geometry import position_of, slice_index
+from medviewer.formats.dicom.headers import read_header
+from medviewer.formats.dicom.quiet import quiet
+from medviewer.formats.lattice import TOLERANCE_MM
+
+if TYPE_CHECKING:
+    from highdicom import AlgorithmIdentificationSequence
+    from highdicom.seg import SegmentDescription
+
+LABEL_PREFIX = "label "
+"""Segment Description says which label of the label map a segment was: segment numbers have to run from 1."""
+
+_REQUIRED = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+)
+"""Type 2 attributes: they have to be there, and may be empty."""
+
+_SERIES_NUMBER = 9000
+"""High, so that results come after the images in every browser."""
+
+
+def write_seg(segmentation: Segmentation, path: Path, series: Series) -> None:
+    """Write a binary SEG that refers to the files of `series`; see `medviewer.formats.save_segmentation`."""
+    if not segmentation.grid.matches(series.grid):
+        raise GridMismatchError(
+            f"The mask has {segmentation.grid.describe()}, but its series has {series.grid.describe()}; save the mask with "
+            "the series that it was drawn on."
+        )
+    segments = _present(segmentation)
+    try:
+        with quiet():
+            dataset = _build(segmentation, segments, series)
+            with replacing(path) as temporary:
+                dataset.save_as(temporary)
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        text = f"{path.name} could not be written as DICOM SEG, because its source images lack what it needs; save it as .nii.gz."
+        raise InputError(text, details=f"{type(error).__name__}: {error}") from error
+
+
+def _build(segmentation: Segmentation, segments: Sequence[Segment], series: Series) -> Dataset:
+    import highdicom as hd
+
+    sources, order, on_grid = _sources(series)
+    frames = _renumbered(segmentation, segments)
+    arguments: dict[str, Any] = {}
+    if on_grid:
+        frames = frames[order]
+    else:
+        arguments = _own_planes(series.grid)
+    provenance = segmentation.provenance
+    return hd.seg.Segmentation(
+        source_images=sources,
+        pixel_array=frames,
+        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+        segment_descriptions=[_description(k + 1, segment, provenance) for k, segment in enumerate(segments)],
+        series_instance_uid=generate_uid(),
+        series_number=_SERIES_NUMBER,
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer="medviewer",
+        manufacturer_model_name="medviewer",
+        software_versions=medviewer.__version__,
+        device_serial_number="0",
+        content_label="SEGMENTATION",
+        content_description="Research use only, not for diagnosis",
+        content_creator_name=_creator(provenance),
+        series_description=_series_description(segments),
+        specific_character_set="ISO_IR 192",
+        omit_empty_frames=bool(frames.any()),
+        **arguments,
+    )
+
+
+def _sources(series: Series) -> tuple[list[Dataset], list[int], bool]:
+    """Headers of the source files, their z indices, and whether every slice of the grid lies where a file lies.
+
+    It does not where slices are missing or unevenly spaced; then the mask keeps the grid's own positions.
+    """
+    sources: list[Dataset] = []
+    order: list[int] = []
+    exact = len(series.files) == series.grid.shape[0]
+    for path in series.files:
+        header = read_header(path)
+        z = slice_index(series.grid, header)
+        position = position_of(header)
+        if z is None:
+            raise InputError(
+                f"{path.name} no longer lies in the series that was scanned; scan the folder again, then save."
+            )
+        if position is not None:
+            exact &= bool(np.linalg.norm(series.grid.index_to_world((z, 0, 0)) - position) <= TOLERANCE_MM)
+        source = pydicom.dcmread(path, stop_before_pixels=True, force=True)
+        for keyword in _REQUIRED:
+            if keyword not in source:
+                setattr(source, keyword, "")
+        sources.append(source)
+        order.append(z)
+    return sources, order, exact
+
+
+def _own_planes(grid: Grid) -> dict[str, Any]:
+    """Plane positions, orientation and spacing taken from the grid."""
+    import highdicom as hd
+
+    spacing = (grid.spacing[1], grid.spacing[2])
+    positions = [grid.index_to_world((z, 0, 0)) for z in range(grid.shape[0])]
+    return {
+        "plane_positions": [hd.PlanePositionSequence("PATIENT", [float(v) for v in point]) for point in positions],
+        "plane_orientation": hd.PlaneOrientationSequence(
+            "PATIENT", [float(v) for v in (*grid.axes[:, 2], *grid.axes[:, 1])]
+        ),
+        "pixel_measures": hd.PixelMeasuresSequence(spacing, grid.spacing[0], grid.spacing[0]),
+    }
+
+
+def _present(segmentation: Segmentation) -> list[Segment]:
+    """The segments that have voxels; the first declared one where none has, since a SEG needs one."""
+    labels = [int(label) for label in np.unique(segmentation.labels) if label]
+    declared = segmentation.segments[0] if segmentation.segments else Segment(1, "Segment 1")
+    return [segmentation.segment(label) for label in labels] or [declared]
+
+
+def _renumbered(segmentation: Segmentation, segments: Sequence[Segment]) -> NDArray[Any]:
+    """The label map with segment numbers 1, 2, 3 ... in place of labels."""
+    numbers = np.zeros(int(segmentation.labels.max()) + 1, np.uint16)
+    for number, segment in enumerate(segments, start=1):
+        if segment.label < len(numbers):
+            numbers[segment.label] = number
+    return numbers[segmentation.labels].astype(np.uint8 if len(segments) < 256 else np.uint16)
+
+
+def _description(number: int, segment: Segment, provenance: Provenance) -> SegmentDescription:
+    import highdicom as hd
+
+    kind = algorithm_type(provenance)
+    description = hd.seg.SegmentDescription(
+        segment_number=number,
+        segment_label=segment.name[:64] or f"Segment {segment.label}",
+        segmented_property_category=_code(segment.category),
+        segmented_property_type=_code(segment.code),
+        algorithm_type=kind,
+        algorithm_identification=None if kind == "MANUAL" else _algorithm(provenance),
+        tracking_uid=generate_uid(),
+        tracking_id=segment.name[:64] or f"Segment {segment.label}",
+        display_color=hd.color.CIELabColor.from_rgb(*segment.colour),
+    )
+    description.SegmentDescription = f"{LABEL_PREFIX}{segment.label}"
+    return description
+
+
+def algorithm_type(provenance: Provenance) -> str:
+    """Segment Algorithm Type (PS3.3 C.8.20.2): who drew it."""
+    if not provenance.plugin_id:
+        return "MANUAL"
+    return "AUTOMATIC" if provenance.author in ("", "algorithm") else "SEMIAUTOMATIC"
+
+
+def _algorithm(provenance: Provenance) -> AlgorithmIdentificationSequence:
+    """Plugin and model version, and the rest of the provenance as a parameter."""
+    import highdicom as hd
+
+    return hd.AlgorithmIdentificationSequence(
+        name=provenance.plugin_id[:64],
+        family=codes.cid7162.ArtificialIntelligence,
+        version=(provenance.model_version or provenance.plugin_version or "unknown")[:64],
+        source="medviewer",
+        parameters={"provenance": json.dumps(provenance.to_json(), ensure_ascii=True)},
+    )
+
+
+def _code(code: Code) -> DicomCode:
+    return DicomCode(code.value, code.scheme, code.meaning)
+
+
+def _creator(provenance: Provenance) -> str:
+    """Who made it, as a person's name; never the patient."""
+    name = provenance.author if provenance.author not in ("", "algorithm") else "medviewer"
+    return name.replace("=", " ").replace("\\", " ")[:64]
+
+
+def _series_description(segments: Sequence[Segment]) -> str:
+    return ("Segmentation of " + ", ".join(segment.name for segment in segments))[:64]

@@ -1,0 +1,64 @@
+"""Saving an image in a research format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medviewer.domain.image import Image
+from medviewer.errors import InputError
+from medviewer.formats import itk, nifti
+
+_NIFTI = (".nii", ".nii.gz")
+_ITK = (".mha", ".nrrd")
+
+
+def save_image(image: Image, path: Path) -> None:
+    """Write an image as NIfTI (.nii, .nii.gz), MetaImage (.mha) or NRRD (.nrrd), whole or not at all.
+
+    NIfTI keeps the stored values with slope and intercept beside them; a rescale that changes from slice to slice, and the
+    formats that have no place for one, get real values.
+
+    Raises
+    ------
+    InputError
+        If the suffix is none of these, the format cannot hold the voxels, or the folder refuses.
+    """
+    name = path.name.lower()
+    if name.endswith(_NIFTI):
+        _save_nifti(image, path)
+    elif name.endswith(_ITK):
+        itk.write(path, image.voxels if image.is_colour else _real(image), image.grid)
+    else:
+        accepted = ", ".join((*_NIFTI, *_ITK))
+        raise InputError(f"An image is saved as {accepted}, not as {path.name}; choose one of these endings.")
+
+
+def _save_nifti(image: Image, path: Path) -> None:
+    if image.is_colour:
+        raise InputError(
+            f"{path.name} would be NIfTI, which is written for grey images only; save colour as .mha or .nrrd."
+        )
+    slope, intercept = image.rescale.slope, image.rescale.intercept
+    if isinstance(slope, tuple) or isinstance(intercept, tuple):
+        nifti.write(path, image.real(), image.grid)
+    else:
+        nifti.write(path, image.voxels, image.grid, slope=slope, intercept=intercept)
+
+
+def _real(image: Image) -> NDArray[Any]:
+    """Real values, as integers where nothing is lost by it."""
+    rescale, stored = image.rescale, image.voxels
+    slope, intercept = rescale.slope, rescale.intercept
+    if isinstance(slope, tuple) or isinstance(intercept, tuple):
+        return image.real()
+    if (slope, intercept) == (1.0, 0.0):
+        return stored
+    if slope != 1.0 or not intercept.is_integer() or stored.dtype.kind not in "iu" or stored.dtype.itemsize > 2:
+        return image.real()
+    low, high = int(stored.min()) + int(intercept), int(stored.max()) + int(intercept)
+    dtype = np.int16 if np.iinfo(np.int16).min <= low and high <= np.iinfo(np.int16).max else np.int32
+    return (stored.astype(np.int32) + np.int32(intercept)).astype(dtype)

@@ -25,8 +25,8 @@ _NIFTI = (".nii", ".nii.gz")
 def save_segmentation(segmentation: Segmentation, path: Path, series: Series | None = None) -> None:
     """Write a mask as DICOM SEG (.dcm) or NIfTI (.nii, .nii.gz), whole or not at all.
 
-    A SEG is binary, has one segment for each label that occurs, and refers to the files of `series`. NIfTI holds the label
-    map, and segments, provenance and series as JSON in its header.
+    A SEG is binary, has one segment for each label that occurs, and refers to the files of `series`. NIfTI holds the
+    label map, and segments, provenance and series as JSON in its header.
 
     Raises
     ------

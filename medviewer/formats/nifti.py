@@ -1,7 +1,7 @@
 """NIfTI files to domain values and back; the only place where RAS meets LPS.
 
-NIfTI indexes (i, j, k) with i fastest and gives an affine into RAS; the program indexes (z, y, x) in LPS. So z, y, x are
-k, j, i, and the first two rows of the affine change their sign.
+NIfTI indexes (i, j, k) with i fastest and gives an affine into RAS; the program indexes (z, y, x) in LPS. So z, y, x
+are k, j, i, and the first two rows of the affine change their sign.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def write(
     intercept: float = 0.0,
     notes: dict[str, Any] | None = None,
 ) -> None:
-    """Write stored voxels (z, y, x) as they are, with slope and intercept beside them and `notes` as JSON in the header.
+    """Write stored voxels (z, y, x) as they are, slope and intercept beside them, and `notes` as JSON in the header.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def write(
 
 
 def _opener(path: Path) -> Any:
-    # Level 3: a third of the time of level 9 for a file 3 % larger on head MR. No name or time: equal images, equal files.
+    # No name or time in it: equal images make equal files.
     return gzip.GzipFile(path, "wb", compresslevel=3, mtime=0) if path.name.endswith(".gz") else path.open("wb")
 
 

@@ -20,7 +20,7 @@ from medviewer.formats.sniff import Kind, kind_of, may_lack_preamble
 from medviewer.formats.sources import Sources, collect
 
 _IMAGE_NAMES = (".dcm", ".dicom", ".ima", ".nii", ".nii.gz", ".zip")
-"""A file with such a name is expected to be an image, so it is said when it is none; a CD's other files are passed over."""
+"""A file with such a name should be an image, so it is said when it is none; a CD's other files are passed over."""
 
 _EVERY = 20
 """Files between two words of progress."""
@@ -182,5 +182,5 @@ def _natural(uid: str) -> tuple[str, int]:
 def _nothing(paths: Sequence[Path], count: int) -> Warning:
     where = paths[0].name if len(paths) == 1 else f"{len(paths)} places"
     came = "no files" if count == 0 else f"{count} file{'s' if count > 1 else ''} of other kinds"
-    text = f"Expected DICOM or NIfTI images in {where}, found {came}; choose a folder, file or ZIP archive that holds images."
+    text = f"Expected DICOM or NIfTI images in {where}, found {came}; choose a folder, file or ZIP archive with images."
     return Warning("nothing-found", text)

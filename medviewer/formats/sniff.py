@@ -65,7 +65,7 @@ def kind_of(head: bytes) -> Kind:
 
 
 def may_lack_preamble(head: bytes) -> bool:
-    """Whether a file without "DICM" could still be DICOM: it starts with a tag of group 2 or 8, as old archives wrote."""
+    """Whether a file without "DICM" could still be DICOM: it starts with a tag of group 2 or 8."""
     return head[:2] in (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08") and len(head) > 12
 
 

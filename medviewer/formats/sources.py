@@ -121,7 +121,7 @@ def unpack(archive: Path, folder: Path, stop: Callable[[], None], limit: int = M
                 left -= _copy(opened, member, target, left, archive)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         # zipfile raises RuntimeError for a member that needs a password.
-        text = f"{archive.name} could not be unpacked; it has to be a whole ZIP archive without a password, fetch it again."
+        text = f"{archive.name} could not be unpacked; it has to be a whole ZIP archive without a password."
         raise UnreadableError(text, details=str(error)) from error
     return warnings
 
@@ -148,8 +148,10 @@ def _copy(opened: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, left: 
 
 def _refuse_over(limit: int, size: int, archive: Path) -> None:
     if size > limit:
-        text = f"{archive.name} would unpack to more than {MAX_UNPACKED / 1024**3:.0f} GB; unpack it yourself and open the folder."
-        raise UnreadableError(text)
+        raise UnreadableError(
+            f"{archive.name} would unpack to more than the {MAX_UNPACKED / 1024**3:.0f} GB that are allowed; unpack it "
+            "yourself and open the folder."
+        )
 
 
 @cache

@@ -2,9 +2,9 @@
 
     python resources/demo/build.py --colin ch2.nii.gz [--chest RG1_UNCR.dcm]
 
-`ch2.nii.gz` is the Colin27 average in Debian's package `mricron-data` (/usr/share/mricron/templates); the radiograph is in
-the Python package `pydicom-data`, which is used when --chest is not given. The same input makes the same files. Sources and
-licences: LICENSES.md.
+`ch2.nii.gz` is the Colin27 average in Debian's package `mricron-data` (/usr/share/mricron/templates); the radiograph is
+in the Python package `pydicom-data`, which is used when --chest is not given. The same input makes the same files.
+Sources and licences: LICENSES.md.
 """
 
 from __future__ import annotations

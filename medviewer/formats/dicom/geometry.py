@@ -1,8 +1,8 @@
 """From DICOM's image plane and pixel spacing to a Grid: the only place where the two meet.
 
 The array axes of a stack are z, y, x. x runs along the first triplet of Image Orientation (Patient), from column to
-column; y along the second, from row to row; z along their cross product x * y, so slices always ascend along it whatever their
-instance numbers say (PS3.3 C.7.6.2.1.1). An axial head-first stack therefore runs from the feet to the head.
+column; y along the second, from row to row; z along their cross product x * y, so slices always ascend along it
+whatever their instance numbers say (PS3.3 C.7.6.2.1.1). An axial stack therefore runs from the feet to the head.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def follow(distances: Sequence[float], spacing_mm: float | None = None) -> Steps
     """Find the lattice of slices at ascending, distinct distances in mm along the normal.
 
     A distance that is a whole multiple of the spacing is a gap, and the slices in it count as missing. Where gaps would
-    outnumber slices, or a distance is no multiple, the stack is irregular and its slices are numbered on. A spacing that is
-    known beforehand allows for gaps of any number.
+    outnumber slices, or a distance is no multiple, the stack is irregular and its slices are numbered on. A spacing that
+    is known beforehand allows for gaps of any number.
     """
     steps = np.diff(distances)
     base = float(np.sort(steps)[(len(steps) - 1) // 2]) if spacing_mm is None else spacing_mm
@@ -139,7 +139,7 @@ def direction_of(axes: NDArray[np.float64]) -> Matrix:
 
 
 def _axes_from_letters(text: str) -> NDArray[np.float64] | None:
-    """Steps along x and y from Patient Orientation, for example ``L\\F``; only the main letter of each is used."""
+    r"""Steps along x and y from Patient Orientation, for example ``L\F``; only the main letter of each is used."""
     parts = text.split("\\")
     if len(parts) != 2 or not all(part[:1] in _LETTER_STEPS for part in parts if part) or not all(parts):
         return None

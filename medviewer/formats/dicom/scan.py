@@ -148,7 +148,7 @@ def _split_warnings(stack: _Stack, stacks: Sequence[_Stack]) -> list[Warning]:
         code, what = "mixed-orientations", "different orientations or pixel spacings"
     count = sum(len(other.headers) for other in stacks)
     mine = len(stack.headers)
-    text = f"The series mixes images of {what}; {mine} of its {count} files are shown here, the others as series of their own."
+    text = f"The series mixes images of {what}; {mine} of its {count} files are shown here, the others as their own series."
     return [Warning(code, text)]
 
 
@@ -258,8 +258,8 @@ def _uneven(steps: Steps, distances: Sequence[float]) -> list[Warning]:
         return []
     apart = np.diff(distances)
     text = (
-        f"The slices lie {apart.min():.2f} to {apart.max():.2f} mm apart, not evenly; they are shown {steps.spacing:.2f} mm "
-        f"apart, so positions along the stack are off by up to {steps.irregular:.2f} mm."
+        f"The slices lie {apart.min():.2f} to {apart.max():.2f} mm apart, not evenly; they are shown "
+        f"{steps.spacing:.2f} mm apart, so positions along the stack are off by up to {steps.irregular:.2f} mm."
     )
     return [Warning("irregular-spacing", text)]
 

@@ -57,8 +57,8 @@ def write_seg(segmentation: Segmentation, path: Path, series: Series) -> None:
     """Write a binary SEG that refers to the files of `series`; see `medviewer.formats.save_segmentation`."""
     if not segmentation.grid.matches(series.grid):
         raise GridMismatchError(
-            f"The mask has {segmentation.grid.describe()}, but its series has {series.grid.describe()}; save the mask with "
-            "the series that it was drawn on."
+            f"The mask has {segmentation.grid.describe()}, but its series has {series.grid.describe()}; save the mask "
+            "with the series that it was drawn on."
         )
     segments = _present(segmentation)
     try:
@@ -67,7 +67,9 @@ def write_seg(segmentation: Segmentation, path: Path, series: Series) -> None:
             with replacing(path) as temporary:
                 dataset.save_as(temporary)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
-        text = f"{path.name} could not be written as DICOM SEG, because its source images lack what it needs; save it as .nii.gz."
+        text = (
+            f"{path.name} could not be a DICOM SEG, because its source images lack what it needs; save it as .nii.gz."
+        )
         raise InputError(text, details=f"{type(error).__name__}: {error}") from error
 
 

@@ -142,8 +142,8 @@ def _flat_grid(shape: tuple[int, int], grid: Grid | None, path: Path) -> Grid:
         return Grid((1, *shape))
     if grid.shape != (1, *shape):
         raise GridMismatchError(
-            f"{path.name} has {shape[0]} x {shape[1]} pixels and no position, but the image has {grid.describe()}; open the "
-            "image that it was drawn on."
+            f"{path.name} has {shape[0]} x {shape[1]} pixels and no position, but the image has {grid.describe()}; open "
+            "the image that it was drawn on."
         )
     return grid
 

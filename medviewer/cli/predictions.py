@@ -53,7 +53,7 @@ def predict(
         manifest = services.plugin(plugin).manifest
         assert manifest is not None
         check_output(output, MASK_NAMES if "segment" in manifest.kinds else (".json",))
-        case = read(path, series)
+        case = read(path, series, manifest)
         job = predicting.submit(services, case.image, case.series, plugin, device=device, version=model)
         reasons = None
         if explain is not None:  # asked for at once, so that a wrong method is told before the network runs
@@ -94,7 +94,7 @@ def explain(
         manifest = services.plugin(plugin).manifest
         assert manifest is not None
         label = None if target is None else _label(manifest, target)
-        case = read(path, series)
+        case = read(path, series, manifest)
         job = explaining.submit(services, case.image, case.series, plugin, method=method, label=label, device=device)
         data = save_heatmap(result_of(services, job), output)
     if as_json:

@@ -95,10 +95,9 @@ def add(
         services.plugin(plugin)
         case = read(path, series)
         corrected = formats.load_segmentation(mask, case.image.grid)
+        model = masks.model_mask(services, case.series.uid)
         if model_mask is not None:
             model = formats.load_segmentation(model_mask, case.image.grid)
-        else:
-            model = masks.model_mask(services, case.series.uid)
         correction = masks.judge(
             services,
             case.image,

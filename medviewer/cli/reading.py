@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from medviewer.domain.image import Image
     from medviewer.domain.study import ScanResult, Series, Study, Warning
     from medviewer.jobs import Job
+    from medviewer.plugin_api import Manifest
 
 T = TypeVar("T")
 
@@ -45,15 +46,32 @@ def scan(path: Path) -> ScanResult:
     return found
 
 
-def read(path: Path, uid: str | None = None) -> Case:
-    """Load the series of that UID, or the first one, below a path; what is wrong with it is said on stderr."""
+def read(path: Path, uid: str | None = None, manifest: Manifest | None = None) -> Case:
+    """Load one series below a path; what is wrong with it is said on stderr.
+
+    Parameters
+    ----------
+    uid
+        Which one; by default the first.
+    manifest
+        Of the plugin that it is for: the default is then the first that suits it by modality and dimensions.
+    """
     from medviewer.app.commands.study import find_series
 
     found = scan(path)
     series = find_series(found, uid)
     if uid is None and len(found.series) > 1:
-        say(f"There are {len(found.series)} series; this is the first one, {series.uid}. Choose another with --series.")
+        series = next((one for one in found.series if manifest is None or _suits(manifest, one)), series)
+        name = series.description or series.modality
+        say(f"Of {len(found.series)} series this is {name}, {series.uid}; choose another with --series.")
     return load(found, series)
+
+
+def _suits(manifest: Manifest, series: Series) -> bool:
+    """Whether a plugin may want a series; the plugin's own check still follows."""
+    inputs = manifest.inputs
+    volume = series.grid.shape[0] > 1
+    return volume == (inputs.ndim == 3) and (not inputs.modality or series.modality.upper() in inputs.modality)
 
 
 def load(found: ScanResult, series: Series) -> Case:

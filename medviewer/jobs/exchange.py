@@ -175,6 +175,22 @@ def file_names(value: object) -> dict[str, str]:
     return value
 
 
+def checked_answer(message: dict[str, Any]) -> dict[str, Any]:
+    """Check that a message answers a request: it is a whole reply, or a failure.
+
+    Raises
+    ------
+    ContractError
+        If it is neither.
+    """
+    kind = message.get("type")
+    if kind == "reply" and isinstance(message.get("payload"), dict):
+        file_names(message.get("arrays"))
+    elif kind != "failure":
+        raise ContractError(f"A worker should answer with a reply or a failure, but it sent {str(kind)[:40]!r}.")
+    return message
+
+
 def _open(path: Path, name: str, mode: Literal["r", "c"]) -> NDArray[Any]:
     try:
         # asarray: a view of the plain class, so that nothing downstream meets a memmap's own habits.

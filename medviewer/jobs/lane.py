@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from medviewer.errors import JobCancelled, JobTimeout, MedviewerError, PluginError, WorkerDied
 from medviewer.jobs import scratch
-from medviewer.jobs.exchange import WorkerReply, file_names, open_arrays, save_arrays, unlinked
+from medviewer.jobs.exchange import WorkerReply, checked_answer, open_arrays, save_arrays, unlinked
 from medviewer.jobs.failure import foreign_sentence, restore, with_log
 from medviewer.jobs.job import Job, Outcome, failed
 from medviewer.jobs.process import WorkerProcess
@@ -80,6 +80,11 @@ class Task:
     def cancelled(self) -> bool:
         """Whether somebody wants it to stop."""
         return self.cancelled_at is not None
+
+    def check(self) -> None:
+        """Raise JobCancelled if somebody wants it to stop."""
+        if self.cancelled:
+            raise JobCancelled(f"{self.job.title} was cancelled.")
 
 
 class Lane:
@@ -198,36 +203,19 @@ class Lane:
         try:
             process = self._ready(task)
             files = save_arrays(folder / "request", task.arrays)
-            if task.cancelled:
-                raise JobCancelled(f"{task.job.title} was cancelled.")
-            process.send(
-                {
-                    "type": "run",
-                    "id": task.job.id,
-                    "entry": task.entry,
-                    "payload": task.payload,
-                    "folder": str(folder),
-                    "arrays": files,
-                }
-            )
-            if task.cancelled:  # the wish may have come before there was a process to tell
-                process.notify({"type": "cancel", "id": task.job.id})
-            answer = self._follow(task, process)
-            if task.cancelled:
-                raise JobCancelled(f"{task.job.title} was cancelled.")
+            task.check()
+            answer = self._ask(task, process, folder, files)
+            task.check()
             return self._settle(task, answer, folder, process.log.text())
         except JobCancelled as error:
             return Outcome(FinishReason.CANCELLED, error=error)
         except WorkerDied as error:
-            self._drop_process()
             return Outcome(FinishReason.DIED, error=error)
         except JobTimeout as error:
-            self._drop_process()
             return Outcome(FinishReason.TIMED_OUT, error=error)
         except MedviewerError as error:
             return Outcome(FinishReason.FAILED, error=error)
         except BaseException as error:  # whatever it is, the lane and the jobs after it go on
-            self._drop_process()
             return failed(task.job, error)
         finally:
             scratch.remove(folder)
@@ -242,6 +230,18 @@ class Lane:
         self._process.log.clear()
         return self._process
 
+    def _ask(self, task: Task, process: WorkerProcess, folder: Path, files: dict[str, str]) -> dict[str, Any]:
+        """Send the request and wait for the answer; a process that gives none is ended, whatever the reason."""
+        request = {"entry": task.entry, "payload": task.payload, "folder": str(folder), "arrays": files}
+        try:
+            process.send({"type": "run", "id": task.job.id, **request})
+            if task.cancelled:  # the wish may have come before there was a request to cancel
+                process.notify({"type": "cancel", "id": task.job.id})
+            return self._follow(task, process)
+        except BaseException:
+            self._drop_process(grace_s=0)
+            raise
+
     def _follow(self, task: Task, process: WorkerProcess) -> dict[str, Any]:
         """Pass on what the worker sends, until its answer: the reply or the failure."""
         heard = time.monotonic()
@@ -249,7 +249,6 @@ class Lane:
             message = process.receive()
             now = time.monotonic()
             if task.cancelled_at is not None and now - task.cancelled_at > GRACE_S:
-                self._drop_process(grace_s=0)
                 raise JobCancelled(f"{task.job.title} was cancelled, and its worker process was ended for it.")
             if message is None:
                 if now - heard > task.silence_s and not task.cancelled:
@@ -258,12 +257,12 @@ class Lane:
             if message.get("id") != task.job.id:
                 continue  # a late word about an earlier job
             heard = now
-            if message["type"] == "progress":
+            if message.get("type") == "progress":
                 self._host.job_progress(task.job, message["fraction"], message["message"])
-            elif message["type"] == "event":
+            elif message.get("type") == "event":
                 self._host.job_event(task.job, message["data"])
             else:
-                return message
+                return checked_answer(message)
 
     def _silent(self, task: Task, process: WorkerProcess) -> None:
         self._drop_process(grace_s=0)
@@ -279,7 +278,7 @@ class Lane:
             error = restore(answer, log)
             cancelled = isinstance(error, JobCancelled)
             return Outcome(FinishReason.CANCELLED if cancelled else FinishReason.FAILED, error=error)
-        arrays = unlinked(open_arrays(folder / "reply", file_names(answer["arrays"]), "c"))
+        arrays = unlinked(open_arrays(folder / "reply", answer["arrays"], "c"))
         try:
             value = task.convert(WorkerReply(answer["payload"], arrays))
         except MedviewerError:

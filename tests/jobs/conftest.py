@@ -48,8 +48,7 @@ def runner(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
     runner.shutdown()
 
 
-@pytest.fixture
-def start(runner: Runner) -> Start:
+def starter(runner: Runner) -> Start:
     def submit(
         entry: str,
         payload: dict[str, Any] | None = None,
@@ -72,9 +71,8 @@ def start(runner: Runner) -> Start:
     return submit
 
 
-@pytest.fixture
-def run(runner: Runner, start: Start) -> Callable[..., Job[Any]]:
-    """Submit, and wait for the end."""
+def waiter(runner: Runner) -> Callable[..., Job[Any]]:
+    start = starter(runner)
 
     def submit_and_wait(*args: Any, **keywords: Any) -> Job[Any]:
         job = start(*args, **keywords)
@@ -85,12 +83,33 @@ def run(runner: Runner, start: Start) -> Callable[..., Job[Any]]:
 
 
 @pytest.fixture
+def start(runner: Runner) -> Start:
+    return starter(runner)
+
+
+@pytest.fixture
+def run(runner: Runner) -> Callable[..., Job[Any]]:
+    """Submit, and wait for the end."""
+    return waiter(runner)
+
+
+@pytest.fixture(scope="module")
+def warm_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Job[Any]]]:
+    """As `run`, in one warm worker for all tests of a module that leave it fit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parent))
+        runner = Runner(tmp_path_factory.mktemp("scratch"))
+        yield waiter(runner)
+        runner.shutdown()
+
+
+@pytest.fixture
 def first_event(runner: Runner) -> Callable[[Job[Any]], dict[str, Any]]:
     """Wait until a job has sent its first event: then its entry is running."""
 
     def wait(job: Job[Any]) -> dict[str, Any]:
         events: list[dict[str, Any]] = []
-        marker: Job[None] = runner.submit(lambda context: context.cancelled.wait(PATIENCE_S) and None, title="marker")
+        marker = runner.submit(lambda context: context.cancelled.wait(PATIENCE_S), title="marker")
 
         def note(data: dict[str, Any]) -> None:
             events.append(data)

@@ -1,13 +1,14 @@
 """Entry functions for the child process: good ones, and each way of going wrong. Only the child imports this."""
 
 import ctypes
+import fcntl
 import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,10 @@ class OwnError(WeightsMissingError):
 
 class OutOfMemoryError(RuntimeError):
     """Named like torch's."""
+
+
+def pause(seconds: float) -> None:
+    threading.Event().wait(seconds)
 
 
 def echo(request: WorkerRequest, context: RunContext) -> WorkerReply:
@@ -54,7 +59,7 @@ def progress(request: WorkerRequest, context: RunContext) -> WorkerReply:
 
 
 def raises(request: WorkerRequest, context: RunContext) -> WorkerReply:
-    print("about to raise")
+    sys.stdout.write("about to raise\n")
     raise ValueError("the kernel\nis odd.")
 
 
@@ -79,7 +84,7 @@ def raises_device_memory(request: WorkerRequest, context: RunContext) -> WorkerR
 
 
 def exits(request: WorkerRequest, context: RunContext) -> WorkerReply:
-    print("last words", flush=True)
+    sys.stdout.write("last words\n")
     os._exit(7)
 
 
@@ -88,11 +93,22 @@ def crashes(request: WorkerRequest, context: RunContext) -> WorkerReply:
     return WorkerReply()
 
 
+def talks_nonsense(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    """Get hold of the line and send what is no message, or no message that the host knows; then stay busy."""
+    assert request.emit.__closure__
+    cells = [cell.cell_contents for cell in request.emit.__closure__]
+    worker = next(cell for cell in cells if hasattr(cell, "_connection"))
+    words = request.payload["words"].replace("JOB", next(cell for cell in cells if isinstance(cell, str)))
+    worker._connection.send_bytes(words.encode())
+    while True:
+        pause(1)
+
+
 def hangs_up(request: WorkerRequest, context: RunContext) -> WorkerReply:
     """Close every line to the host, and stay."""
     os.closerange(3, 256)
     while True:
-        time.sleep(1)
+        pause(1)
 
 
 def loops(request: WorkerRequest, context: RunContext) -> WorkerReply:
@@ -119,17 +135,17 @@ def listens(request: WorkerRequest, context: RunContext) -> WorkerReply:
 
 def beats_without_progress(request: WorkerRequest, context: RunContext) -> WorkerReply:
     """A living process, busy threads, but nothing reported."""
-    threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+    threading.Thread(target=pause, args=(3600,), daemon=True).start()
     while True:
-        print("alive")
-        time.sleep(0.01)
+        sys.stdout.write("alive\n")
+        pause(0.01)
 
 
 def slow_but_talking(request: WorkerRequest, context: RunContext) -> WorkerReply:
     """Takes longer than its silence limit in all, but never between two words."""
     for step in range(8):
         context.progress(step / 8)
-        time.sleep(request.payload["pause_s"])
+        pause(request.payload["pause_s"])
     return WorkerReply()
 
 
@@ -164,19 +180,18 @@ def wrong_dtype(request: WorkerRequest, context: RunContext) -> WorkerReply:
     return WorkerReply({}, {"objects": np.array([object()])})
 
 
-def _after_saving(spoil: Callable[[Path], None]) -> None:
-    """Let something happen to the array files after they were written."""
-    from medviewer.jobs import worker
-
+def _after_saving(spoil: Callable[[Path], object]) -> None:
+    """Let something happen, once, to the first array file after it was written."""
+    worker: Any = sys.modules["__main__"]
     save = worker.save_arrays
 
     def spoiled(folder: Path, arrays: dict[str, np.ndarray]) -> dict[str, str]:
+        worker.save_arrays = save
         files = save(folder, arrays)
         spoil(folder / next(iter(files.values())))
         return files
 
-    # The running module is __main__: runpy does not register it by its name.
-    sys.modules["__main__"].save_arrays = spoiled  # type: ignore[attr-defined]
+    worker.save_arrays = spoiled
 
 
 def loses_file(request: WorkerRequest, context: RunContext) -> WorkerReply:
@@ -190,7 +205,7 @@ def cuts_file(request: WorkerRequest, context: RunContext) -> WorkerReply:
 
 
 def scrambles_file(request: WorkerRequest, context: RunContext) -> WorkerReply:
-    _after_saving(lambda path: path.write_bytes(b"\x80\x04scrambled") and None)
+    _after_saving(lambda path: path.write_bytes(b"\x80\x04scrambled"))
     return WorkerReply({}, {"mask": np.ones(9)})
 
 
@@ -200,17 +215,17 @@ def dies_in_hand_over(request: WorkerRequest, context: RunContext) -> WorkerRepl
 
 
 def has_children(request: WorkerRequest, context: RunContext) -> WorkerReply:
-    """A worker with a process of its own, that dies of a signal."""
-    child = subprocess.Popen([sys.executable, "-c", "import time; print(flush=True); time.sleep(3600)"])
-    request.emit({"pid": child.pid})
-    os.kill(os.getpid(), 9)
+    """A worker that dies of a signal while a process of its own shares its lock on a file, if one is given."""
+    with Path(request.payload.get("path", os.devnull)).open("wb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        code = "import time; time.sleep(3600)"
+        request.emit({"pid": subprocess.Popen([sys.executable, "-c", code], pass_fds=[stream.fileno()]).pid})
+        os.kill(os.getpid(), 9)
     return WorkerReply()
 
 
 def holds_lock(request: WorkerRequest, context: RunContext) -> WorkerReply:
     """Lock a file, say so, and compute for ever: the lock goes with the process only."""
-    import fcntl
-
     with Path(request.payload["path"]).open("wb") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         request.emit({"locked": True})

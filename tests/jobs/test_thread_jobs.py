@@ -1,0 +1,159 @@
+"""Jobs in threads of the host."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+import pytest
+from psygnal import EmitLoopError
+
+from medviewer.errors import JobCancelled, JobError, MedviewerError, UnreadableError
+from medviewer.jobs import FinishReason, JobState, Runner
+from medviewer.plugin_api import RunContext
+
+from .conftest import PATIENCE_S
+
+
+def test_value_and_progress(runner: Runner) -> None:
+    seen: list[tuple[float, str]] = []
+    threads: set[int] = {threading.get_ident()}
+
+    def work(context: RunContext) -> int:
+        threads.add(threading.get_ident())
+        for step in range(3):
+            context.progress(step / 2, f"file {step}")
+        return 42
+
+    job = runner.submit(work, title="Scan")
+    job.progressed.connect(lambda fraction, message: seen.append((fraction, message)))
+    runner.wait(job, PATIENCE_S)
+    assert job.result() == 42
+    assert seen == [(0.0, "file 0"), (0.5, "file 1"), (1.0, "file 2")]
+    assert len(threads) == 2
+
+
+def test_our_errors_pass_as_they_are(runner: Runner) -> None:
+    error = UnreadableError("No reader knows this file.", "four zero bytes")
+
+    def work(context: RunContext) -> None:
+        raise error
+
+    job = runner.submit(work, title="Open")
+    runner.wait(job, PATIENCE_S)
+    assert job.reason is FinishReason.FAILED
+    assert job.error is error
+
+
+def test_other_errors_become_a_sentence_and_a_line_in_the_log(runner: Runner, caplog: pytest.LogCaptureFixture) -> None:
+    def work(context: RunContext) -> None:
+        raise KeyError("DOE^JANE")
+
+    job = runner.submit(work, title="Open")
+    with caplog.at_level(logging.DEBUG):
+        runner.wait(job, PATIENCE_S)
+    assert type(job.error) is MedviewerError
+    assert str(job.error).startswith("Open stopped with KeyError: 'DOE^JANE'; run it again")
+    assert "in work" in job.error.details
+    assert f"Job {job.id} stopped with KeyError at test_thread_jobs.py:" in caplog.text
+    assert "DOE" not in caplog.text
+
+
+def test_cancel_reaches_the_function(runner: Runner) -> None:
+    running = threading.Event()
+
+    def work(context: RunContext) -> None:
+        running.set()
+        assert context.cancelled.wait(PATIENCE_S)
+        context.progress(0.5)
+
+    job = runner.submit(work, title="Load")
+    assert running.wait(PATIENCE_S)
+    job.cancel()
+    runner.wait(job, PATIENCE_S)
+    assert job.reason is FinishReason.CANCELLED
+    with pytest.raises(JobCancelled):
+        job.result()
+
+
+def test_result_that_comes_after_a_cancel_is_dropped(runner: Runner) -> None:
+    running, go = threading.Event(), threading.Event()
+
+    def work(context: RunContext) -> str:
+        running.set()
+        assert go.wait(PATIENCE_S)
+        return "too late"
+
+    job = runner.submit(work, title="Load")
+    assert running.wait(PATIENCE_S)
+    runner.pump()
+    job.cancel()
+    assert job.state is JobState.CANCELLING
+    go.set()
+    runner.wait(job, PATIENCE_S)
+    with pytest.raises(JobCancelled, match="Load was cancelled"):
+        job.result()
+
+
+def test_cancelled_before_its_turn_never_runs(runner: Runner) -> None:
+    go = threading.Event()
+    ran: list[bool] = []
+    blockers = [runner.submit(lambda context: go.wait(PATIENCE_S), title="Block") for _ in range(8)]
+    job = runner.submit(lambda context: ran.append(True), title="Load")
+    job.cancel()
+    assert job.done
+    go.set()
+    for other in [*blockers, runner.submit(lambda context: None, title="After")]:
+        runner.wait(other, PATIENCE_S)
+    assert ran == []
+
+
+def test_cancel_from_another_thread_is_seen_at_the_next_pump(runner: Runner) -> None:
+    job = runner.submit(lambda context: context.cancelled.wait(PATIENCE_S), title="Load")
+    thread = threading.Thread(target=job.cancel)
+    thread.start()
+    thread.join()
+    assert not job.done
+    assert job.state is not JobState.CANCELLING
+    runner.wait(job, PATIENCE_S)
+    assert job.reason is FinishReason.CANCELLED
+
+
+def test_another_thread_may_not_drive_the_runner(runner: Runner) -> None:
+    job = runner.submit(lambda context: runner.pump(), title="Pump")
+    runner.wait(job, PATIENCE_S)
+    with pytest.raises(JobError, match="driven by the thread that made it"):
+        job.result()
+
+
+def test_listener_that_raises_costs_no_other_news(runner: Runner) -> None:
+    seen: list[float] = []
+    ended = threading.Event()
+
+    def listen(fraction: float, message: str) -> None:
+        seen.append(fraction)
+        if fraction == 0.5:
+            raise ValueError("a fault of the listener")
+
+    def work(context: RunContext) -> None:
+        for step in range(3):
+            context.progress(step / 2)
+        ended.set()
+
+    job = runner.submit(work, title="Load")
+    job.progressed.connect(listen)
+    assert ended.wait(PATIENCE_S)
+    with pytest.raises(EmitLoopError):
+        runner.wait(job, PATIENCE_S)
+    runner.wait(job, PATIENCE_S)
+    assert seen == [0.0, 0.5, 1.0]
+    assert job.reason is FinishReason.DONE
+
+
+def test_nan_is_no_progress(runner: Runner) -> None:
+    seen: list[Any] = []
+    job = runner.submit(lambda context: context.report(float("nan"), "thinking"), title="Load")
+    job.progressed.connect(lambda *values: seen.append(values))
+    runner.wait(job, PATIENCE_S)
+    assert seen == [(0.0, "thinking")]

@@ -21,6 +21,9 @@ from medviewer.plugin_api.discovery import DiscoverResult
 if TYPE_CHECKING:
     from medviewer.jobs import Job, Runner, WorkerReply
 
+SILENCE_S = 120.0
+"""A plugin reports before every layer; one that says nothing for so long hangs."""
+
 
 def submit_prediction(
     runner: Runner,
@@ -71,7 +74,7 @@ def submit_prediction(
             return Segmentation(reply.arrays["labels"], image.grid, manifest.segments(), made, series.uid)
 
         return runner.submit_process(
-            f"{service}:segment", payload, arrays, title=title, lane=lane, convert=segmentation
+            f"{service}:segment", payload, arrays, title=title, lane=lane, convert=segmentation, silence_s=SILENCE_S
         )
     if "classify" in manifest.kinds:
 
@@ -82,7 +85,7 @@ def submit_prediction(
             return Classification(probabilities, made, series.uid, made.notes)
 
         return runner.submit_process(
-            f"{service}:classify", payload, arrays, title=title, lane=lane, convert=classification
+            f"{service}:classify", payload, arrays, title=title, lane=lane, convert=classification, silence_s=SILENCE_S
         )
     raise ManifestError(f"{manifest.name} should segment or classify, but its kinds are {', '.join(manifest.kinds)}.")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from medviewer.domain.image import Image
+from medviewer.domain.image import Image, Rescale
 from medviewer.domain.provenance import Provenance
 from medviewer.errors import ContractError
 from medviewer.inference.device import describe_device, resolve_device
@@ -135,7 +135,8 @@ def _intensity(image: Image, values: Tensor, intensity: str) -> Tensor:
     """Real or display values, MONOCHROME1 turned bright-is-dense."""
     if intensity == "real" and not image.inverted:
         return values
-    low, high = image.default_window().limits
+    display_ready = image.voxels.dtype == np.uint8 and image.rescale == Rescale()
+    low, high = (0.0, GREY_LEVELS) if display_ready else image.auto_window().limits
     if intensity == "real":
         return low + high - values
     grey = ((values - low) * (GREY_LEVELS / (high - low))).clamp(0, GREY_LEVELS)

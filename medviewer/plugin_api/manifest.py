@@ -67,9 +67,10 @@ class Inputs(_Strict):
     interpolation
         How the host resamples to that size.
     intensity
-        ``real`` hands over real values (HU, SUV, arbitrary); ``display`` hands over grey values 0 to 255 as a reader
-        sees them: the file's first window, or the automatic one, mapped onto that range (PS3.3 C.11.2.1.2). Radiographs
-        need it, whose stored values mean something else on every detector.
+        ``real`` hands over real values (HU, SUV, arbitrary); ``display`` hands over grey values 0 to 255, for networks
+        that were trained on 8-bit pictures of radiographs, whose stored values mean something else on every detector.
+        8-bit images are taken as they are; of deeper ones the 0.5th to 99.8th percentile is mapped onto that range,
+        and not the file's window, which often spans the detector's range and not the picture's.
     """
 
     modality: tuple[str, ...] = ()

@@ -37,8 +37,8 @@ class BrainUNet(nn.Module):
         """Logits (n, 1, z, y, x) of normalised heads (n, 1, z, y, x)."""
         fine = F.relu(self.conv_1(F.relu(self.conv(x))))
         middle = F.relu(self.conv_3(F.relu(self.conv_2(F.max_pool3d(fine, 2)))))
-        coarse = F.relu(self.conv_5(F.relu(self.conv_4(F.max_pool3d(middle, 2)))))
-        x = self.deep(self.conv_6(_join(self.up, F.max_pool3d(coarse, 2), coarse)))
+        coarse = self.deep(self.conv_5(F.relu(self.conv_4(F.max_pool3d(middle, 2)))))
+        x = F.relu(self.conv_6(_join(self.up, F.max_pool3d(coarse, 2), coarse)))
         x = F.relu(self.conv_7(_join(self.up_1, x, middle)))
         x = F.relu(self.conv_8(_join(self.up_2, x, fine)))
         logits: Tensor = self.conv_9(x)

@@ -37,7 +37,10 @@ class BrainExtraction:
         return output[0].sigmoid()
 
     def explain_layer(self, network: nn.Module) -> nn.Module:
-        """The deepest features of the decoder: they have seen the whole head and still know where they are."""
+        """The encoder's deepest features, as Seg-Grad-CAM takes them (Vinogradova 2020).
+
+        The decoder's carry the checkerboard of the transposed convolutions, which would show in the map.
+        """
         return cast(BrainUNet, network).deep
 
     def explain_logits(self, output: Tensor, label: int) -> Tensor:

@@ -108,7 +108,24 @@ class ViewPort(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What the 3D view shows: stored voxels, their grid and limits in stored values, and the mask."""
+    """What the 3D view shows.
+
+    Parameters
+    ----------
+    voxels
+        Stored voxels (z, y, x).
+    spacing
+        Along z, y, x in mm.
+    order, flips
+        How to turn the array so that its axes run to the feet, to posterior and to the patient's left: the only
+        handedness that napari (towards, down, right) does not mirror.
+    limits
+        Stored values shown clear and bright.
+    mask
+        Structures to show in it, or None.
+    revision
+        Grows when the mask's voxels changed.
+    """
 
     voxels: NDArray[np.generic]
     spacing: tuple[float, float, float]
@@ -144,6 +161,54 @@ class Dialogs(Protocol):
 
     def ask_text(self, title: str, text: str) -> str | None:
         """Ask for a line of text; None when the user thought better of it."""
+        ...
+
+
+class Shell(Protocol):
+    """What the window itself can do, for actions that are about the window."""
+
+    def quit(self) -> None:
+        """Close the window."""
+        ...
+
+    def fit(self) -> None:
+        """Fit the picture of every viewport."""
+        ...
+
+    def step(self, slices: int) -> None:
+        """Scroll the active viewport."""
+        ...
+
+    def next_viewport(self) -> None:
+        """Make the next viewport the active one."""
+        ...
+
+    def toggle_browser(self) -> None:
+        """Show or hide the list of studies."""
+        ...
+
+    def toggle_panels(self) -> None:
+        """Show or hide the panels."""
+        ...
+
+    def show_panel(self, name: str) -> None:
+        """Open one of the panels: ``ai``, ``segments``, ``saliency`` or ``learning``."""
+        ...
+
+    def screenshot(self, path: Path) -> None:
+        """Save the viewports as a PNG."""
+        ...
+
+    def show_manual(self) -> None:
+        """Open the manual."""
+        ...
+
+    def show_keys(self) -> None:
+        """Open the sheet of keys."""
+        ...
+
+    def show_about(self) -> None:
+        """Tell version, licence and intended use."""
         ...
 
 

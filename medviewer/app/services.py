@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from medviewer.app.resources import plugin_folders
 from medviewer.app.state import Session
 from medviewer.archive import Archive
-from medviewer.errors import JobCancelled
+from medviewer.errors import JobCancelled, MedviewerError
 from medviewer.jobs import Job, Runner
 from medviewer.learning.queue import CorrectionQueue
 from medviewer.learning.registry import ModelRegistry
@@ -77,6 +77,14 @@ class Services:
     def plugin(self, plugin_id: str) -> DiscoverResult:
         """The healthy plugin of that id."""
         return find(plugin_id, self.plugins)
+
+    def attempt(self, function: Callable[[], T]) -> T | None:
+        """Call a command for the user: what it raises on purpose becomes a message, and the answer is None."""
+        try:
+            return function()
+        except MedviewerError as error:
+            self.session.say(str(error), "error", error.details)
+            return None
 
     def when_done(self, job: Job[T], then: Callable[[T], Any], always: Callable[[], Any] | None = None) -> Job[T]:
         """Call `then` with the job's result on the home thread, or tell the user why there is none."""

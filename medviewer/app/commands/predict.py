@@ -90,13 +90,11 @@ def weights_present(services: Services, plugin: DiscoverResult) -> bool:
 
 def active_weights(services: Services, plugin: DiscoverResult, version: str | None = None) -> tuple[str, Path]:
     """The version that runs (the active one unless named) and its weights' file."""
-    assert plugin.manifest is not None
     base = base_weights(plugin, services.archive.home)
     if not base.is_file():
         raise WeightsMissingError(
-            f"The weights of {plugin.id} are not on this machine: they come from {plugin.manifest.weights.source} "
-            f"({plugin.manifest.weights.licence}); fetch them with the panel's button or: "
-            f"medviewer plugin fetch {plugin.id}"
+            f"The weights of {plugin.id} are not on this machine yet; read where they come from and fetch them with the "
+            f"panel's button or: medviewer plugin fetch {plugin.id}"
         )
     services.registry.ensure_base(plugin, base)
     chosen = version or services.registry.active(plugin.id).version

@@ -47,7 +47,7 @@ def corners(session: Session, image: Image, series: Series, plane: Plane, number
     else:
         where = "  ".join(part for part in (series.body_part, series.view, series.laterality) if part)
     uncalibrated = "" if image.calibrated else "uncalibrated: no lengths in mm"
-    bottom = [uncalibrated, window_text(session.view, image.rescale.unit)]
+    bottom = [uncalibrated, window_text(session.view, image.rescale.unit)] if number == 0 else []
     heat = session.heatmap
     if heat is not None and session.view.heat_visible and number == 0:
         bottom.insert(0, heat.label)

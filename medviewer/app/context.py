@@ -1,0 +1,28 @@
+"""Named enablement keys: what is possible just now. Actions name them in their `enablement` and `toggled`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from medviewer.app.state import Session
+
+KEYS: dict[str, Callable[[Session], object]] = {
+    "image_open": lambda s: s.image is not None,
+    "volume_open": lambda s: s.image is not None and s.image.is_volume,
+    "mask_open": lambda s: s.mask is not None,
+    "can_undo": lambda s: s.mask is not None and s.mask.can_undo,
+    "can_redo": lambda s: s.mask is not None and s.mask.can_redo,
+    "heat_open": lambda s: s.heatmap is not None,
+    "inverted": lambda s: s.view.inverted,
+    "text_shown": lambda s: s.view.show_text,
+    "crosshair_shown": lambda s: s.view.show_crosshair,
+    "mask_shown": lambda s: s.view.mask_visible,
+    "heat_shown": lambda s: s.view.heat_visible,
+    "tool": lambda s: s.view.tool,
+    "layout": lambda s: s.view.layout,
+}
+
+
+def current(session: Session) -> dict[str, object]:
+    """The value of every key now."""
+    return {name: getter(session) for name, getter in KEYS.items()}

@@ -1,0 +1,169 @@
+"""Questions to the user, and the sheets of the Help menu."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from app_model import Application
+from app_model.types import MenuItem
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QInputDialog,
+    QLabel,
+    QListWidget,
+    QMessageBox,
+    QScrollArea,
+    QTextBrowser,
+    QVBoxLayout,
+    QWidget,
+)
+
+from medviewer import __version__
+from medviewer.app.actions import MENUS
+from medviewer.app.resources import resource
+
+
+class QtDialogs:
+    """Implements `Dialogs` with Qt's own ones."""
+
+    def __init__(self, parent: QWidget) -> None:
+        self._parent = parent
+
+    def open_paths(self, folder: bool) -> list[Path]:
+        """Ask for a folder, or for files, to open; empty when the user thought better of it."""
+        if folder:
+            chosen = [QFileDialog.getExistingDirectory(self._parent, "Open folder")]
+        else:
+            chosen, _ = QFileDialog.getOpenFileNames(self._parent, "Open files")
+        return [Path(name) for name in chosen if name]
+
+    def save_path(self, title: str, suggestion: str, filters: Sequence[str]) -> Path | None:
+        """Ask where to save; the filter's ending is added to a name without one."""
+        name, chosen = QFileDialog.getSaveFileName(self._parent, title, suggestion, ";;".join(filters))
+        if not name:
+            return None
+        ending = chosen.partition("*")[2].rstrip(")")
+        return Path(name if Path(name).suffix or not ending else name + ending)
+
+    def confirm(self, title: str, text: str, accept: str) -> bool:
+        """Ask a yes-or-no question; `accept` names the button that does it."""
+        box = QMessageBox(QMessageBox.Icon.Question, title, text, parent=self._parent)
+        yes = box.addButton(accept, QMessageBox.ButtonRole.AcceptRole)
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.exec()
+        return box.clickedButton() is yes
+
+    def ask_text(self, title: str, text: str) -> str | None:
+        """Ask for a line of text; None when the user thought better of it."""
+        answer, accepted = QInputDialog.getText(self._parent, title, text)
+        return answer if accepted else None
+
+
+class Sheet(QDialog):
+    """A quiet window with a close button; it never blocks the one behind it."""
+
+    def __init__(self, title: str, parent: QWidget, size: tuple[int, int]) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(title)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.resize(*size)
+        self.body = QVBoxLayout(self)
+
+    def finish(self) -> Sheet:
+        """Add the close button and show it."""
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.close)
+        self.body.addWidget(buttons)
+        self.show()
+        return self
+
+
+def show_keys(app: Application, parent: QWidget) -> Sheet:
+    """Show every action with its key, by menu."""
+    sheet = Sheet("Keys", parent, (900, 640))
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    page = QWidget()
+    columns = QHBoxLayout(page)
+    groups = [(title.replace("&", ""), _rows(app, menu)) for menu, title in MENUS.items()]
+    half = sum(len(rows) + 2 for _, rows in groups) / 2
+    grid, filled = _column(columns), 0
+    for title, rows in groups:
+        if filled > half:
+            grid, filled = _column(columns), 0
+        _fill(grid, title, rows)
+        filled += len(rows) + 2
+    for column in range(columns.count()):
+        columns.setStretch(column, 1)
+    area.setWidget(page)
+    sheet.body.addWidget(area)
+    return sheet.finish()
+
+
+def _column(columns: QHBoxLayout) -> QGridLayout:
+    holder = QWidget()
+    grid = QGridLayout(holder)
+    grid.setColumnStretch(1, 1)
+    grid.setHorizontalSpacing(16)
+    columns.addWidget(holder, alignment=Qt.AlignmentFlag.AlignTop)
+    return grid
+
+
+def _fill(grid: QGridLayout, title: str, rows: list[tuple[str, str]]) -> None:
+    head = QLabel(title)
+    head.setObjectName("sheetHead")
+    grid.addWidget(head, grid.rowCount(), 0, 1, 2)
+    for key, text in rows:
+        row = grid.rowCount()
+        shown = QLabel(key)
+        shown.setObjectName("key")
+        grid.addWidget(shown, row, 0)
+        grid.addWidget(QLabel(text), row, 1)
+
+
+def _rows(app: Application, menu: str) -> list[tuple[str, str]]:
+    rows = []
+    for item in app.menus.get_menu(menu):
+        if isinstance(item, MenuItem):
+            binding = app.keybindings.get_keybinding(item.command.id)
+            key = binding.keybinding.to_text() if binding else ""
+            rows.append((key, item.command.title.replace("&", "").rstrip("…")))
+    return rows
+
+
+def show_manual(parent: QWidget, page: str = "index.md") -> Sheet:
+    """Open the manual, which is Markdown in resources/help."""
+    folder = resource("help")
+    sheet = Sheet("Manual", parent, (980, 720))
+    browser, pages = QTextBrowser(), QListWidget()
+    browser.setOpenExternalLinks(True)
+    browser.setSearchPaths([str(folder)])
+    files = sorted(folder.glob("*.md"), key=lambda file: (file.name != "index.md", file.name))
+    for file in files:
+        pages.addItem(file.read_text(encoding="utf-8").partition("\n")[0].lstrip("# "))
+    pages.currentRowChanged.connect(lambda row: browser.setSource(QUrl.fromLocalFile(str(files[row]))))
+    pages.setMaximumWidth(220)
+    row = QHBoxLayout()
+    row.addWidget(pages)
+    row.addWidget(browser, 1)
+    sheet.body.addLayout(row)
+    pages.setCurrentRow([file.name for file in files].index(page))
+    return sheet.finish()
+
+
+def show_about(parent: QWidget) -> None:
+    """Tell version, licence and intended use."""
+    QMessageBox.about(
+        parent,
+        "About medviewer",
+        f"<h3>medviewer {__version__}</h3>"
+        "<p>Open a study, segment it, see why, correct the mask, and teach the model.</p>"
+        "<p><b>Research use only. Not for diagnosis.</b></p>"
+        "<p>Apache License 2.0. Built on Qt, napari, vispy, PyTorch, MONAI, captum, pydicom, highdicom and SimpleITK.</p>",
+    )

@@ -1,0 +1,55 @@
+"""A napari canvas without napari's own controls.
+
+napari is pinned to 0.9.* because of what is used here and in the modules beside it: `QtViewer.canvas.native` (the GL
+widget), `canvas.layer_to_visual` (a layer's vispy visual) and `ViewerModel.camera`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from napari.components.viewer_model import ViewerModel
+from napari.qt import QtViewer
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+BACKGROUND = "black"
+
+
+class NapariCanvas:
+    """One `ViewerModel` and its `QtViewer`, of which only the GL widget is shown.
+
+    Parameters
+    ----------
+    parent
+        The widget that the GL widget fills.
+    ndisplay
+        2 for slices, 3 for a volume.
+    """
+
+    def __init__(self, parent: QWidget, ndisplay: int = 2) -> None:
+        self.model = ViewerModel(ndisplay=ndisplay)
+        self.qt_viewer = QtViewer(self.model)
+        self.qt_viewer.setParent(parent)
+        self.qt_viewer.hide()
+        self.native = cast("QWidget", self.qt_viewer.canvas.native)
+        if ndisplay == 2:
+            # napari tells every layer at every frame which part of it is seen, for the sake of multiscale layers,
+            # which ours are not; it takes a fifth of a frame
+            scene = self.qt_viewer.canvas._scene_canvas
+            scene.events.draw.disconnect(self.qt_viewer.canvas.on_draw)
+        self.native.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.native.setAcceptDrops(False)
+        self.qt_viewer.canvas.bgcolor = BACKGROUND
+        layout = QVBoxLayout(parent)
+        layout.setContentsMargins(1, 1, 1, 1)
+        layout.addWidget(self.native)
+
+    def node(self, layer: Any) -> Any:
+        """The vispy node that draws a layer."""
+        return self.qt_viewer.canvas.layer_to_visual[layer].node
+
+    def close(self) -> None:
+        """Let go of the GL widget and of every connection to napari's settings."""
+        self.model.layers.clear()
+        self.qt_viewer.close()

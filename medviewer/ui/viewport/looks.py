@@ -1,0 +1,38 @@
+"""Small things that both kinds of viewport need of napari's layers."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+from napari.utils.colormaps import Colormap, DirectLabelColormap, ensure_colormap
+
+from medviewer.app.ports import MaskLook
+
+
+def set_visible(layer: Any, visible: bool) -> None:
+    """Show or hide a layer; saying again what holds already would cost a cascade of napari's events."""
+    if layer is not None and layer.visible != visible:
+        layer.visible = visible
+
+
+def ordered(limits: tuple[float, float]) -> tuple[float, float]:
+    """Limits in ascending order and apart, as napari wants them."""
+    low, high = sorted(limits)
+    return low, max(high, low + 1e-6)
+
+
+def label_colours(look: MaskLook) -> DirectLabelColormap:
+    """napari's colour map of a mask: hidden labels and the background are clear."""
+    clear = (0.0, 0.0, 0.0, 0.0)
+    colours: dict[int | None, tuple[float, ...]] = {None: clear, 0: clear}
+    for label, rgb in look.colours:
+        colours[label] = (*(c / 255 for c in rgb), 1.0)
+    return DirectLabelColormap(color_dict=cast("Any", colours))
+
+
+def heat_colours(name: str) -> Colormap:
+    """A colour map that is clear where the heat map is cold, so that the image stays as it is there."""
+    colours = np.array(ensure_colormap(name).map(np.linspace(0, 1, 256)))
+    colours[:, 3] = np.clip(np.linspace(0, 2, 256), 0, 1)
+    return Colormap(colours, name=f"heat {name}")

@@ -1,0 +1,159 @@
+"""What is drawn over a slice: crosshair, orientation letters, corner text, scale bar, brush. Crisp at any zoom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QWidget
+
+from medviewer.app.ports import Corners
+
+MARGIN = 8
+_STEPS_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+@dataclass(frozen=True)
+class OverlayState:
+    """Everything that the overlay draws, in the viewport's pixels.
+
+    Parameters
+    ----------
+    crosshair
+        x and y, or None.
+    letters
+        At left, right, top, bottom.
+    corners
+        Text.
+    pixels_per_mm
+        For the scale bar; 0 draws none.
+    brush
+        x, y and radius of the brush along x and y, or None.
+    """
+
+    crosshair: tuple[float, float] | None = None
+    letters: tuple[str, str, str, str] = ("", "", "", "")
+    corners: Corners = Corners()
+    pixels_per_mm: float = 0.0
+    brush: tuple[float, float, float, float] | None = None
+
+
+def scale_bar(pixels_per_mm: float, width: float) -> tuple[float, str] | None:
+    """Length in pixels and text of the scale bar: the largest round length within a quarter of the width."""
+    if pixels_per_mm <= 0:
+        return None
+    fitting = [mm for mm in _STEPS_MM if mm * pixels_per_mm <= width / 4]
+    if not fitting:
+        return None
+    mm = fitting[-1]
+    return mm * pixels_per_mm, f"{mm // 10} cm" if mm >= 10 else f"{mm} mm"
+
+
+class Overlay(QWidget):
+    """A transparent sheet over the GL widget; it never takes the mouse."""
+
+    def __init__(self, parent: QWidget, accent: str, text: str) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self.state = OverlayState()
+        self._accent, self._text = QColor(accent), QColor(text)
+
+    def show_state(self, state: OverlayState) -> None:
+        """Draw that, if it differs from what is drawn."""
+        if state != self.state:
+            self.state = state
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw everything."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
+        self._draw_crosshair(painter)
+        self._draw_brush(painter)
+        self._draw_letters(painter)
+        self._draw_corners(painter)
+        self._draw_scale_bar(painter)
+        painter.end()
+
+    def _draw_crosshair(self, painter: QPainter) -> None:
+        if self.state.crosshair is None:
+            return
+        x, y = (round(v) for v in self.state.crosshair)
+        line = QColor(self._accent)
+        line.setAlpha(150)
+        painter.setPen(QPen(line, 1))
+        gap = 10
+        for a, b in (((0, y), (x - gap, y)), ((x + gap, y), (self.width(), y))):
+            painter.drawLine(QPointF(*a), QPointF(*b))
+        for a, b in (((x, 0), (x, y - gap)), ((x, y + gap), (x, self.height()))):
+            painter.drawLine(QPointF(*a), QPointF(*b))
+
+    def _draw_brush(self, painter: QPainter) -> None:
+        if self.state.brush is None:
+            return
+        x, y, rx, ry = self.state.brush
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(255, 255, 255, 200), 1))
+        painter.drawEllipse(QPointF(x, y), rx, ry)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _draw_letters(self, painter: QPainter) -> None:
+        left, right, top, bottom = self.state.letters
+        font = QFont(self.font())
+        font.setBold(True)
+        font.setPixelSize(14)
+        painter.setFont(font)
+        w, h = self.width(), self.height()
+        box = QRectF(MARGIN, MARGIN, w - 2 * MARGIN, h - 2 * MARGIN)
+        flags = Qt.AlignmentFlag
+        for text, place in (
+            (left, flags.AlignLeft | flags.AlignVCenter),
+            (right, flags.AlignRight | flags.AlignVCenter),
+            (top, flags.AlignHCenter | flags.AlignTop),
+            (bottom, flags.AlignHCenter | flags.AlignBottom),
+        ):
+            self._write(painter, box, place, text, self._text)
+
+    def _draw_corners(self, painter: QPainter) -> None:
+        font = QFont(self.font())
+        font.setPixelSize(12)
+        painter.setFont(font)
+        corners, flags = self.state.corners, Qt.AlignmentFlag
+        box = QRectF(MARGIN, MARGIN, self.width() - 2 * MARGIN, self.height() - 2 * MARGIN)
+        for text, place in (
+            (corners.top_left, flags.AlignLeft | flags.AlignTop),
+            (corners.top_right, flags.AlignRight | flags.AlignTop),
+            (corners.bottom_left, flags.AlignLeft | flags.AlignBottom),
+        ):
+            self._write(painter, box, place, text, self._text)
+        below = box.adjusted(0, 0, 0, -18 if self.state.pixels_per_mm else 0)
+        self._write(painter, below, flags.AlignRight | flags.AlignBottom, corners.bottom_right, self._text)
+
+    def _draw_scale_bar(self, painter: QPainter) -> None:
+        bar = scale_bar(self.state.pixels_per_mm, self.width())
+        if bar is None:
+            return
+        length, text = bar
+        right, y = self.width() - MARGIN - 0.5, self.height() - MARGIN - 2.5
+        ends = ((right - length, right), (right - length, right - length), (right, right))
+        for pen in (QPen(QColor(0, 0, 0, 200), 3), QPen(self._text, 1)):
+            painter.setPen(pen)
+            painter.drawLine(QPointF(ends[0][0], y), QPointF(ends[0][1], y))
+            for x, _ in ends[1:]:
+                painter.drawLine(QPointF(x, y - 4), QPointF(x, y + 1))
+        width = QFontMetricsF(painter.font()).horizontalAdvance(text)
+        place = QRectF(right - length - width - 14, y - 12, width + 8, 16)
+        self._write(painter, place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text, self._text)
+
+    @staticmethod
+    def _write(painter: QPainter, box: QRectF, place: Qt.AlignmentFlag, text: str, colour: QColor) -> None:
+        """Text with a dark shadow, so that it can be read over bright bone."""
+        if not text:
+            return
+        painter.setPen(QColor(0, 0, 0, 220))
+        for dx, dy in ((1, 1), (-1, 0), (0, -1)):
+            painter.drawText(box.translated(dx, dy), place, text)
+        painter.setPen(colour)
+        painter.drawText(box, place, text)

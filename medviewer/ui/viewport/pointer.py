@@ -1,0 +1,131 @@
+"""From mouse and wheel to requests: what the left button does depends on the tool, the rest never changes."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
+from PySide6.QtGui import QMouseEvent, QWheelEvent
+from PySide6.QtWidgets import QWidget
+
+from medviewer.app.state import EDIT_TOOLS
+
+_WHEEL_STEP = 120
+"""Eighths of a degree in one notch of a wheel (Qt's QWheelEvent)."""
+_ZOOM_STEP = 1.1
+_SCROLL_PIXELS = 8
+"""Pixels of a scroll drag that move one slice."""
+
+
+class Pointer(QObject):
+    """Watches the GL widget's mouse and turns it into requests, in the widget's pixels.
+
+    napari's own mouse handling never sees these events.
+    """
+
+    pointed = Signal(QPointF)
+    """The crosshair should go here."""
+    scrolled = Signal(int)
+    windowed = Signal(float, float)
+    """Window/level drag: part of the widget's width to the right, of its height down."""
+    panned = Signal(QPointF)
+    zoomed = Signal(float, QPointF)
+    """Factor, and the point that stays where it is."""
+    stroke_began = Signal(QPointF)
+    stroke_moved = Signal(QPointF, QPointF)
+    stroke_ended = Signal()
+    hovered = Signal(QPointF)
+    left = Signal()
+    pressed = Signal()
+    doubled = Signal()
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget)
+        self.tool = "crosshair"
+        self._widget = widget
+        self._action = ""
+        self._last = QPointF()
+        self._anchor = QPointF()
+        self._wheel = 0.0
+        self._drag = 0.0
+        widget.setMouseTracking(True)
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take mouse, wheel and leave events of the GL widget."""
+        kind = event.type()
+        if kind == QEvent.Type.MouseMove:
+            self._move(cast("QMouseEvent", event))
+        elif kind == QEvent.Type.MouseButtonPress:
+            self._press(cast("QMouseEvent", event))
+        elif kind == QEvent.Type.MouseButtonRelease:
+            self._release()
+        elif kind == QEvent.Type.MouseButtonDblClick:
+            if self.tool in EDIT_TOOLS:
+                self._press(cast("QMouseEvent", event))
+            else:
+                self.doubled.emit()
+        elif kind == QEvent.Type.Wheel:
+            self._roll(cast("QWheelEvent", event))
+        elif kind == QEvent.Type.Leave:
+            self.left.emit()
+            return False
+        else:
+            return False
+        return True
+
+    def _press(self, event: QMouseEvent) -> None:
+        if self._action:
+            return
+        self._last = self._anchor = event.position()
+        self._drag = 0.0
+        self.pressed.emit()
+        button = event.button()
+        if button == Qt.MouseButton.RightButton:
+            self._action = "window"
+        elif button == Qt.MouseButton.MiddleButton:
+            self._action = "pan"
+        elif button == Qt.MouseButton.LeftButton:
+            self._action = self.tool
+        if self._action == "crosshair":
+            self.pointed.emit(self._last)
+        elif self._action in EDIT_TOOLS:
+            self.stroke_began.emit(self._last)
+
+    def _release(self) -> None:
+        action, self._action = self._action, ""
+        if action in EDIT_TOOLS:
+            self.stroke_ended.emit()
+
+    def _move(self, event: QMouseEvent) -> None:
+        position = event.position()
+        delta = position - self._last
+        if self._action == "window":
+            self.windowed.emit(delta.x() / max(self._widget.width(), 1), delta.y() / max(self._widget.height(), 1))
+        elif self._action == "pan":
+            self.panned.emit(delta)
+        elif self._action == "zoom":
+            self.zoomed.emit(_ZOOM_STEP ** (-delta.y() / 15), self._anchor)
+        elif self._action == "scroll":
+            self._drag += delta.y() / _SCROLL_PIXELS
+            steps, self._drag = int(self._drag), self._drag - int(self._drag)
+            if steps:
+                self.scrolled.emit(steps)
+        elif self._action == "crosshair":
+            self.pointed.emit(position)
+        elif self._action in EDIT_TOOLS:
+            self.stroke_moved.emit(self._last, position)
+        elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self.pointed.emit(position)
+        self._last = position
+        self.hovered.emit(position)
+
+    def _roll(self, event: QWheelEvent) -> None:
+        notches = event.angleDelta().y() / _WHEEL_STEP
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.zoomed.emit(_ZOOM_STEP**notches, event.position())
+            return
+        self._wheel -= notches
+        steps, self._wheel = int(self._wheel), self._wheel - int(self._wheel)
+        if steps:
+            self.scrolled.emit(steps)

@@ -1,0 +1,321 @@
+"""A viewport that shows slices.
+
+Each viewport owns two-dimensional napari layers, and slices of the shared volume are copied into their buffers: the
+volume itself is never copied, and napari's slicing of n dimensions, which takes half of a crosshair step, is not run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
+from PySide6.QtGui import QCursor
+from PySide6.QtWidgets import QFrame, QWidget
+
+from medviewer.app.ports import Display, HeatLook, MaskLook
+from medviewer.ui.theme import COLOURS
+from medviewer.ui.viewport.canvas import NapariCanvas
+from medviewer.ui.viewport.looks import heat_colours, label_colours, ordered, set_visible
+from medviewer.ui.viewport.overlay import Overlay, OverlayState
+from medviewer.ui.viewport.pointer import Pointer
+
+_FIT = 0.96
+"""Part of the viewport that a fitted slice takes."""
+
+
+class SliceView(QFrame):
+    """Implements `ViewPort`. Emits requests and changes nothing by itself but its zoom and pan."""
+
+    pointed = Signal(float, float)
+    """Row and column where the crosshair should go."""
+    scrolled = Signal(int)
+    windowed = Signal(float, float)
+    stroke_began = Signal(float, float)
+    stroke_moved = Signal(float, float, float, float)
+    """Rows and columns from and to."""
+    stroke_ended = Signal()
+    hovered = Signal(float, float)
+    left = Signal()
+    activated = Signal()
+    enlarged = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("viewport")
+        self.setProperty("active", False)
+        self.setMinimumSize(120, 100)
+        self.canvas = NapariCanvas(self)
+        self.overlay = Overlay(self.canvas.native, COLOURS["accent"], COLOURS["text"])
+        self.pointer = Pointer(self.canvas.native)
+        self.shown: Display | None = None
+        self._image: Any = None
+        self._mask: Any = None
+        self._heat: Any = None
+        self._brush_at: QPointF | None = None
+        self._fitted = True
+        self.canvas.native.installEventFilter(self)
+        self._connect_pointer()
+
+    # -- ViewPort -------------------------------------------------------------------------------------------------
+
+    def apply(self, display: Display | None) -> None:
+        """Show that, changing only what differs from what is shown."""
+        old, self.shown = self.shown, display
+        if display is None:
+            if old is not None:
+                self._clear()
+            return
+        fresh = old is None or old.voxels is not display.voxels or old.plane != display.plane
+        if fresh:
+            self._make_image(display)
+        if fresh or old is None or (old.k, old.slope, old.intercept) != (display.k, display.slope, display.intercept):
+            self._feed_image(display)
+        if fresh or old is None or old.limits != display.limits:
+            self._set_limits(display)
+        self._apply_mask(display, None if fresh else old)
+        self._apply_heat(display, None if fresh else old)
+        self._mark_active(display.active)
+        if fresh:
+            self.fit()
+        self._draw_overlay()
+
+    def fit(self) -> None:
+        """Fit the slice into the viewport."""
+        if self.shown is None:
+            return
+        rows, columns = self.shown.plane.shape
+        row_mm, column_mm = self.shown.plane.spacing
+        size = self.canvas.native.size()
+        zoom = _FIT * min(size.height() / (rows * row_mm), size.width() / (columns * column_mm))
+        self._look(((rows - 1) / 2 * row_mm, (columns - 1) / 2 * column_mm), max(zoom, 1e-3))
+        self._fitted = True
+
+    # -- layers ---------------------------------------------------------------------------------------------------
+
+    def _clear(self) -> None:
+        self.canvas.model.layers.clear()
+        self._image = self._mask = self._heat = None
+        self._mark_active(False)
+        self.overlay.show_state(OverlayState())
+
+    def _make_image(self, display: Display) -> None:
+        self.canvas.model.layers.clear()
+        self._mask = self._heat = None
+        colour = display.voxels.ndim == 4
+        shape = (*display.plane.shape, 3) if colour else display.plane.shape
+        buffer = np.zeros(shape, np.uint8 if colour else np.float32)
+        extra: dict[str, Any] = {} if colour else {"contrast_limits": ordered(display.limits), "colormap": "gray"}
+        self._image = self.canvas.model.add_image(
+            buffer, rgb=colour, scale=display.plane.spacing, interpolation2d="linear", name="image", **extra
+        )
+
+    def _feed_image(self, display: Display) -> None:
+        piece = display.plane.take(display.voxels, display.k)
+        buffer = self._image.data
+        if buffer.ndim == 3:
+            np.copyto(buffer, piece, casting="unsafe")
+        else:
+            np.multiply(piece, np.float32(display.slope), out=buffer, casting="unsafe")
+            buffer += np.float32(display.intercept)
+        self._upload(self._image, buffer)
+
+    def _set_limits(self, display: Display) -> None:
+        if display.voxels.ndim == 4:
+            return
+        low, high = ordered(display.limits)
+        if not np.allclose(self._image.contrast_limits, (low, high), rtol=1e-9):
+            self._image.contrast_limits_range = (low, high)
+            self._image.contrast_limits = (low, high)
+        name = "gray" if display.limits[0] <= display.limits[1] else "gray_r"
+        if self._image.colormap.name != name:
+            self._image.colormap = name
+
+    def _apply_mask(self, display: Display, old: Display | None) -> None:
+        look, before = display.mask, old.mask if old else None
+        if look is None:
+            set_visible(self._mask, False)
+            return
+        if self._mask is None or self._mask.data.dtype != look.labels.dtype:
+            self._make_mask(display, look)
+            before = None
+        set_visible(self._mask, True)
+        if before is None or before.colours != look.colours:
+            self._mask.colormap = label_colours(look)
+        if self._mask.opacity != look.opacity:
+            self._mask.opacity = look.opacity
+        same = before is not None and before.labels is look.labels
+        if not (same and old is not None and (old.k, old.revision) == (display.k, display.revision)):
+            np.copyto(self._mask.data, display.plane.take(look.labels, display.k))
+            self._upload(self._mask, self._mask.data)
+
+    def _make_mask(self, display: Display, look: MaskLook) -> None:
+        if self._mask is not None:
+            self.canvas.model.layers.remove(self._mask)
+        self._mask = self.canvas.model.add_labels(
+            np.zeros(display.plane.shape, look.labels.dtype),
+            scale=display.plane.spacing,
+            opacity=look.opacity,
+            colormap=label_colours(look),
+            name="mask",
+        )
+
+    def _apply_heat(self, display: Display, old: Display | None) -> None:
+        look, before = display.heat, old.heat if old else None
+        if look is None:
+            set_visible(self._heat, False)
+            return
+        if self._heat is None:
+            self._make_heat(display, look)
+            before = None
+        set_visible(self._heat, True)
+        if self._heat.opacity != look.opacity:
+            self._heat.opacity = look.opacity
+        if before is None or before.colormap != look.colormap:
+            self._heat.colormap = heat_colours(look.colormap)
+        same = before is not None and before.values is look.values
+        if not (same and old is not None and old.k == display.k):
+            np.copyto(self._heat.data, display.plane.take(look.values, display.k), casting="unsafe")
+            self._upload(self._heat, self._heat.data)
+
+    def _make_heat(self, display: Display, look: HeatLook) -> None:
+        self._heat = self.canvas.model.add_image(
+            np.zeros(display.plane.shape, np.float32),
+            scale=display.plane.spacing,
+            contrast_limits=(0, 1),
+            colormap=heat_colours(look.colormap),
+            blending="translucent",
+            interpolation2d="linear",
+            opacity=look.opacity,
+            name="heat",
+        )
+
+    def _upload(self, layer: Any, data: NDArray[np.generic]) -> None:
+        """Hand a layer's buffer to its texture, past napari's cascade of events for new data."""
+        node = self.canvas.node(layer)
+        node.set_data(data)
+        node.update()
+
+    # -- camera ---------------------------------------------------------------------------------------------------
+
+    def to_pixel(self, row: float, column: float) -> QPointF:
+        """Where a row and column lie in the GL widget, in its pixels."""
+        camera, size = self.canvas.model.camera, self.canvas.native.size()
+        row_mm, column_mm = self.shown.plane.spacing if self.shown else (1.0, 1.0)
+        x = (column * column_mm - camera.center[2]) * camera.zoom + size.width() / 2
+        y = (row * row_mm - camera.center[1]) * camera.zoom + size.height() / 2
+        return QPointF(x, y)
+
+    def to_slice(self, point: QPointF) -> tuple[float, float]:
+        """Row and column, not rounded, under a pixel of the GL widget."""
+        camera, size = self.canvas.model.camera, self.canvas.native.size()
+        row_mm, column_mm = self.shown.plane.spacing if self.shown else (1.0, 1.0)
+        column = ((point.x() - size.width() / 2) / camera.zoom + camera.center[2]) / column_mm
+        row = ((point.y() - size.height() / 2) / camera.zoom + camera.center[1]) / row_mm
+        return row, column
+
+    def _look(self, center: tuple[float, float], zoom: float) -> None:
+        camera = self.canvas.model.camera
+        camera.center = (0, *center)
+        camera.zoom = zoom
+        self._draw_overlay()
+
+    def _pan(self, delta: QPointF) -> None:
+        camera = self.canvas.model.camera
+        self._fitted = False
+        y, x = camera.center[1] - delta.y() / camera.zoom, camera.center[2] - delta.x() / camera.zoom
+        self._look((y, x), camera.zoom)
+
+    def _zoom(self, factor: float, at: QPointF) -> None:
+        if self.shown is None:
+            return
+        camera = self.canvas.model.camera
+        self._fitted = False
+        size = self.canvas.native.size()
+        offset = QPointF(at.x() - size.width() / 2, at.y() - size.height() / 2)
+        zoom = float(np.clip(camera.zoom * factor, 0.02, 200))
+        change = 1 / camera.zoom - 1 / zoom
+        self._look((camera.center[1] + offset.y() * change, camera.center[2] + offset.x() * change), zoom)
+
+    # -- overlay, pointer, frame ----------------------------------------------------------------------------------
+
+    def _draw_overlay(self) -> None:
+        display = self.shown
+        if display is None:
+            return
+        cross = self.to_pixel(*display.crosshair) if display.crosshair else None
+        zoom = float(self.canvas.model.camera.zoom)
+        brush = None
+        if display.brush_mm is not None and self._brush_at is not None:
+            radius = display.brush_mm * zoom
+            brush = (self._brush_at.x(), self._brush_at.y(), radius, radius)
+        self.overlay.show_state(
+            OverlayState(
+                crosshair=(cross.x(), cross.y()) if cross else None,
+                letters=display.letters,
+                corners=display.corners,
+                pixels_per_mm=zoom if display.calibrated and display.corners.top_right else 0.0,
+                brush=brush,
+            )
+        )
+
+    def set_tool(self, tool: str) -> None:
+        """What the left button does from now on."""
+        self.pointer.tool = tool
+        shapes = {"pan": Qt.CursorShape.OpenHandCursor, "scroll": Qt.CursorShape.SizeVerCursor}
+        painting = tool in ("brush", "eraser", "fill", "crosshair")
+        default = Qt.CursorShape.CrossCursor if painting else Qt.CursorShape.ArrowCursor
+        self.canvas.native.setCursor(QCursor(shapes.get(tool, default)))
+
+    def _connect_pointer(self) -> None:
+        pointer = self.pointer
+        pointer.pointed.connect(self._on_pointed)
+        pointer.scrolled.connect(self.scrolled)
+        pointer.windowed.connect(self.windowed)
+        pointer.panned.connect(self._pan)
+        pointer.zoomed.connect(self._zoom)
+        pointer.stroke_began.connect(self._on_stroke_began)
+        pointer.stroke_moved.connect(self._on_stroke_moved)
+        pointer.stroke_ended.connect(self.stroke_ended)
+        pointer.hovered.connect(self._on_hovered)
+        pointer.left.connect(self._on_left)
+        pointer.pressed.connect(self.activated)
+        pointer.doubled.connect(self.enlarged)
+
+    def _on_pointed(self, point: QPointF) -> None:
+        self.pointed.emit(*self.to_slice(point))
+
+    def _on_stroke_began(self, point: QPointF) -> None:
+        self.stroke_began.emit(*self.to_slice(point))
+
+    def _on_stroke_moved(self, start: QPointF, end: QPointF) -> None:
+        self.stroke_moved.emit(*self.to_slice(start), *self.to_slice(end))
+
+    def _on_hovered(self, point: QPointF) -> None:
+        self._brush_at = point
+        if self.shown is not None:
+            if self.shown.brush_mm is not None:
+                self._draw_overlay()
+            self.hovered.emit(*self.to_slice(point))
+
+    def _on_left(self) -> None:
+        self._brush_at = None
+        self._draw_overlay()
+        self.left.emit()
+
+    def _mark_active(self, active: bool) -> None:
+        if bool(self.property("active")) != active:
+            self.setProperty("active", active)
+            self.style().unpolish(self)
+            self.style().polish(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keep the overlay as large as the GL widget, and a fitted slice fitted."""
+        if event.type() == QEvent.Type.Resize:
+            self.overlay.setGeometry(self.canvas.native.rect())
+            if self._fitted:
+                self.fit()
+            else:
+                self._draw_overlay()
+        return False

@@ -1,0 +1,170 @@
+"""The centre of the window: three planes and 3D, or one viewport large; and the way from the mouse to commands."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QGridLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
+
+from medviewer.app.commands import view
+from medviewer.app.controllers.display import DisplayController
+from medviewer.app.controllers.texts import read_out
+from medviewer.app.services import Services
+from medviewer.app.state import EDIT_TOOLS
+from medviewer.domain.plane import Plane
+from medviewer.ui.viewport import SliceView, VolumeView
+
+_PLACES = ((0, 0), (0, 1), (1, 0))
+_VOLUME_PLACE = (1, 1)
+
+
+class ViewportGrid(QWidget):
+    """Four viewports behind an empty state; it turns their requests into commands.
+
+    Parameters
+    ----------
+    services
+        The running program.
+    empty
+        What to show while nothing is open.
+    """
+
+    read_out = Signal(str)
+    """What is under the pointer, for the status bar."""
+
+    def __init__(self, services: Services, empty: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.services = services
+        self.slices = [SliceView(self) for _ in _PLACES]
+        self.volume = VolumeView(self)
+        self.controller = DisplayController(
+            services.session, self.slices, self.volume, lambda refresh: QTimer.singleShot(0, self, refresh)
+        )
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(empty)
+        self._pages = QWidget()
+        self._grid = QGridLayout(self._pages)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(2)
+        for slice_view, place in zip(self.slices, _PLACES, strict=True):
+            self._grid.addWidget(slice_view, *place)
+        self._grid.addWidget(self.volume, *_VOLUME_PLACE)
+        self._stack.addWidget(self._pages)
+        for number, slice_view in enumerate(self.slices):
+            self._connect(number, slice_view)
+        services.session.events.image.connect(self._arrange)
+        services.session.view.events.layout.connect(self._arrange)
+        services.session.view.events.active.connect(self._arrange)
+        services.session.view.events.tool.connect(self._set_tool)
+        self._set_tool(services.session.view.tool)
+        self._arrange()
+
+    def plane(self, number: int) -> Plane | None:
+        """The plane that viewport `number` shows, or None."""
+        planes = self.controller.planes
+        return planes[number] if number < len(planes) else None
+
+    def fit(self) -> None:
+        """Fit the picture of every viewport."""
+        for slice_view in self.slices:
+            slice_view.fit()
+
+    def step(self, slices: int) -> None:
+        """Scroll the active viewport."""
+        plane = self.plane(self.services.session.view.active)
+        if plane is not None:
+            view.scroll(self.services, plane, slices)
+
+    def next_viewport(self) -> None:
+        """Make the next viewport the active one."""
+        count = len(self.controller.planes)
+        if count:
+            state = self.services.session.view
+            state.active = (state.active + 1) % count
+
+    def _arrange(self, *_: object) -> None:
+        session = self.services.session
+        image = session.image
+        self._stack.setCurrentIndex(0 if image is None else 1)
+        if image is None:
+            return
+        large = session.view.layout == "single" or not image.is_volume
+        active = session.view.active if image.is_volume else 0
+        for number, slice_view in enumerate(self.slices):
+            slice_view.setVisible(number == active if large else True)
+        self.volume.setVisible(not large and not image.is_colour)
+        for k in range(2):
+            self._grid.setRowStretch(k, 1 if not large else 0)
+            self._grid.setColumnStretch(k, 1 if not large else 0)
+
+    def _set_tool(self, tool: str) -> None:
+        for slice_view in self.slices:
+            slice_view.set_tool(tool)
+
+    def _connect(self, number: int, slice_view: SliceView) -> None:
+        services = self.services
+        state = services.session.view
+
+        def pointed(row: float, column: float) -> None:
+            plane = self.plane(number)
+            if plane is not None and services.session.image is not None and services.session.image.is_volume:
+                view.move_cursor(services, plane.to_index(row, column, state.cursor[plane.axis]))
+
+        def scrolled(steps: int) -> None:
+            plane = self.plane(number)
+            if plane is not None:
+                view.scroll(services, plane, steps)
+
+        def began(row: float, column: float) -> None:
+            view.begin_stroke(services)
+            moved(row, column, row, column)
+
+        def moved(row: float, column: float, to_row: float, to_column: float) -> None:
+            plane = self.plane(number)
+            if plane is not None and state.tool in EDIT_TOOLS:
+                start, end = (row, column), (to_row, to_column)
+                view.stroke(services, plane, state.cursor[plane.axis], start, end)
+
+        def hovered(row: float, column: float) -> None:
+            plane = self.plane(number)
+            if plane is not None:
+                index = plane.to_index(row, column, state.cursor[plane.axis])
+                self.read_out.emit(read_out(services.session, index))
+
+        def activated() -> None:
+            state.active = number
+
+        def enlarged() -> None:
+            state.active = number
+            image = services.session.image
+            if image is not None and image.is_volume:
+                state.layout = "mpr" if state.layout == "single" else "single"
+
+        slice_view.pointed.connect(pointed)
+        slice_view.scrolled.connect(scrolled)
+        slice_view.windowed.connect(lambda right, down: view.drag_window(services, right, down))
+        slice_view.stroke_began.connect(began)
+        slice_view.stroke_moved.connect(moved)
+        slice_view.stroke_ended.connect(lambda: view.end_stroke(services))
+        slice_view.hovered.connect(hovered)
+        slice_view.left.connect(lambda: self.read_out.emit(""))
+        slice_view.activated.connect(activated)
+        slice_view.enlarged.connect(enlarged)
+
+
+class EmptyState(QWidget):
+    """What the centre says while nothing is open."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("emptyState")
+        layout = QVBoxLayout(self)
+        layout.addStretch(1)
+        for name, text in (
+            ("emptyTitle", "Drop a folder, files or a ZIP here"),
+            ("emptyText", "or open a folder with Ctrl+O, or the demo with Ctrl+D"),
+        ):
+            label = QLabel(text)
+            label.setObjectName(name)
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            layout.addWidget(label)
+        layout.addStretch(1)

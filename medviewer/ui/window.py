@@ -1,0 +1,266 @@
+"""The main window: menus from actions, the viewports, the panels, and what the window itself can do."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from app_model import Application
+from app_model.backends.qt import QModelMenuBar
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QScrollArea, QToolBar, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from medviewer.app import actions, context
+from medviewer.app.commands import masks, study
+from medviewer.app.services import Services
+from medviewer.ui import dialogs
+from medviewer.ui.icons import icon
+from medviewer.ui.viewport_grid import EmptyState, ViewportGrid
+from medviewer.ui.widgets.ai_panel import AiPanel
+from medviewer.ui.widgets.job_bar import JobBar
+from medviewer.ui.widgets.learning_panel import LearningPanel
+from medviewer.ui.widgets.message_strip import MessageStrip
+from medviewer.ui.widgets.saliency_panel import SaliencyPanel
+from medviewer.ui.widgets.segments_panel import SegmentsPanel
+from medviewer.ui.widgets.study_browser import StudyBrowser
+
+RESEARCH_USE = "Research use only, not for diagnosis"
+PANEL_WIDTH, BROWSER_WIDTH = 300, 240
+
+_TOOLBAR: tuple[tuple[tuple[str, str], ...], ...] = (
+    (("file.open_folder", "open"),),
+    (
+        ("tool.window", "window"),
+        ("tool.pan", "pan"),
+        ("tool.zoom", "zoom"),
+        ("tool.scroll", "scroll"),
+        ("tool.crosshair", "crosshair"),
+    ),
+    (("tool.brush", "brush"), ("tool.eraser", "eraser"), ("tool.fill", "fill")),
+    (("edit.undo", "undo"), ("edit.redo", "redo")),
+    (("view.mpr", "mpr"), ("view.single", "single"), ("view.fit", "fit"), ("image.invert", "invert")),
+    (("view.mask", "mask"), ("view.heat", "heat")),
+)
+"""Actions of the tool bar in groups, each with its icon."""
+
+_names = count()
+
+
+class MainWindow(QMainWindow):
+    """The window of one running program. It owns the widgets; `services` owns everything else."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self.services = services
+        self.setWindowTitle(f"medviewer - {RESEARCH_USE}")
+        self.setAcceptDrops(True)
+        self.resize(1440, 900)
+        self.model = Application(f"medviewer-{next(_names)}")
+        self.dialogs = dialogs.QtDialogs(self)
+        self.model.register_actions(actions.build(services, self.dialogs, self))
+        self.menus = QModelMenuBar(actions.MENUS, self.model, self)
+        self.setMenuBar(self.menus)
+        self._corner_label()
+        self.commands: dict[str, QAction] = _by_id(self.menus)
+        self._make_tool_bar()
+        self._make_centre()
+        self._make_docks()
+        self._make_status_bar()
+        self._context_pending = False
+        for signals in (services.session.events, services.session.view.events):
+            signals.connect(self._request_context)
+        services.session.events.mask.connect(self._follow_mask)
+        services.session.events.series.connect(self._retitle)
+        self.update_context()
+
+    # -- parts ----------------------------------------------------------------------------------------------------
+
+    def _corner_label(self) -> None:
+        label = QLabel(RESEARCH_USE.upper(), self.menus)
+        label.setObjectName("researchUse")
+        self.menus.setCornerWidget(label)
+
+    def _make_tool_bar(self) -> None:
+        bar = QToolBar("Tools", self)
+        bar.setObjectName("toolBar")
+        bar.setMovable(False)
+        exclusive = QActionGroup(self)
+        for group in _TOOLBAR:
+            for command, picture in group:
+                action = self.commands[command]
+                action.setIcon(icon(picture))
+                bar.addAction(action)
+                if command.startswith("tool."):
+                    exclusive.addAction(action)
+            bar.addSeparator()
+        self.addToolBar(bar)
+
+    def _make_centre(self) -> None:
+        self.grid = ViewportGrid(self.services, EmptyState())
+        self.messages = MessageStrip(self.services)
+        centre = QWidget()
+        layout = QVBoxLayout(centre)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.messages)
+        layout.addWidget(self.grid, 1)
+        self.setCentralWidget(centre)
+
+    def _make_docks(self) -> None:
+        self.browser = StudyBrowser(self.services)
+        self.browser_dock = self._dock("Studies", self.browser, Qt.DockWidgetArea.LeftDockWidgetArea, BROWSER_WIDTH)
+        segments = SegmentsPanel(self.services)
+        segments.export_requested.connect(self.commands["file.save_mask"].trigger)
+        panels: dict[str, tuple[str, QWidget, bool]] = {
+            "ai": ("AI", AiPanel(self.services), True),
+            "segments": ("Segments", segments, True),
+            "saliency": ("Saliency", SaliencyPanel(self.services), True),
+            "learning": ("Queue and model versions", LearningPanel(self.services), False),
+        }
+        column = QWidget()
+        layout = QVBoxLayout(column)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        self.panels: dict[str, QCollapsible] = {}
+        for name, (title, panel, opened) in panels.items():
+            section = QCollapsible(title)
+            section.setDuration(0)
+            section.addWidget(panel)
+            (section.expand if opened else section.collapse)(animate=False)
+            layout.addWidget(section)
+            self.panels[name] = section
+        layout.addStretch(1)
+        self.panel_area = QScrollArea()
+        self.panel_area.setObjectName("panels")
+        self.panel_area.setWidgetResizable(True)
+        self.panel_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.panel_area.setWidget(column)
+        self.panel_dock = self._dock("Panels", self.panel_area, Qt.DockWidgetArea.RightDockWidgetArea, PANEL_WIDTH)
+
+    def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea, width: int) -> QDockWidget:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(f"dock{title}")
+        dock.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
+        dock.setTitleBarWidget(QWidget())
+        dock.setWidget(widget)
+        self.addDockWidget(area, dock)
+        self.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
+        return dock
+
+    def _make_status_bar(self) -> None:
+        status = self.statusBar()
+        status.setSizeGripEnabled(False)
+        status.addWidget(JobBar(self.services), 1)
+        self.read_out = QLabel()
+        self.read_out.setObjectName("readOut")
+        status.addPermanentWidget(self.read_out)
+        self.grid.read_out.connect(self.read_out.setText)
+
+    # -- enablement -----------------------------------------------------------------------------------------------
+
+    def update_context(self) -> None:
+        """Enable and check every action as the session has it now."""
+        self._context_pending = False
+        keys = context.current(self.services.session)
+        self.menus.update_from_context(keys)
+
+    def _request_context(self, *_: object) -> None:
+        if not self._context_pending:
+            self._context_pending = True
+            QTimer.singleShot(0, self, self.update_context)
+
+    def _follow_mask(self, store: Any) -> None:
+        if store is not None:
+            store.edited.connect(self._request_context)
+
+    def _retitle(self, *_: object) -> None:
+        series = self.services.session.series
+        name = f"{series.modality} {series.description} - " if series else ""
+        self.setWindowTitle(f"{name}medviewer - {RESEARCH_USE}")
+
+    # -- Shell ----------------------------------------------------------------------------------------------------
+
+    def quit(self) -> None:
+        """Close the window."""
+        self.close()
+
+    def fit(self) -> None:
+        """Fit the picture of every viewport."""
+        self.grid.fit()
+
+    def step(self, slices: int) -> None:
+        """Scroll the active viewport."""
+        self.grid.step(slices)
+
+    def next_viewport(self) -> None:
+        """Make the next viewport the active one."""
+        self.grid.next_viewport()
+
+    def toggle_browser(self) -> None:
+        """Show or hide the list of studies."""
+        self.browser_dock.setVisible(not self.browser_dock.isVisible())
+
+    def toggle_panels(self) -> None:
+        """Show or hide the panels on the right."""
+        self.panel_dock.setVisible(not self.panel_dock.isVisible())
+
+    def show_panel(self, name: str) -> None:
+        """Open one of the panels and bring it into view."""
+        self.panel_dock.show()
+        section = self.panels[name]
+        section.expand(animate=False)
+        QTimer.singleShot(0, self, lambda: self.panel_area.ensureWidgetVisible(section))
+
+    def screenshot(self, path: Path) -> None:
+        """Save the viewports as a PNG."""
+        self.grid.grab().save(str(path))
+        self.services.session.say(f"Saved the picture to {path.name}.", "ok")
+
+    def show_manual(self) -> None:
+        """Open the manual."""
+        dialogs.show_manual(self)
+
+    def show_keys(self) -> None:
+        """Open the sheet of keys."""
+        dialogs.show_keys(self.model, self)
+
+    def show_about(self) -> None:
+        """Tell version, licence and intended use."""
+        dialogs.show_about(self)
+
+    # -- Qt -------------------------------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files and folders."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped."""
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.services.attempt(lambda: study.open_paths(self.services, paths))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Keep the mask, stop the work, let go of the canvases."""
+        self.services.attempt(lambda: masks.keep(self.services))
+        self.services.runner.shutdown()
+        for viewport in (*self.grid.slices, self.grid.volume):
+            viewport.canvas.close()
+        Application.destroy(self.model.name)
+        super().closeEvent(event)
+
+
+def _by_id(menus: QModelMenuBar) -> dict[str, QAction]:
+    """Every action of the menu bar by its command id."""
+    found = {}
+    for menu_action in menus.actions():
+        menu = menu_action.menu()
+        for action in menu.actions() if menu is not None else ():
+            if action.objectName():
+                found[action.objectName()] = action
+    return found

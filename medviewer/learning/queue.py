@@ -239,7 +239,7 @@ class CorrectionQueue:
     def _same(self, row: CorrectionRow) -> CorrectionRow | None:
         with self._archive.reading() as session:
             current = _current(session, row)
-            fields = ("verdict", "mask_sha256", "author", "note", "segments", "patient_key")
+            fields = ("verdict", "model_version", "mask_sha256", "author", "note", "segments", "patient_key")
             same = current is not None and all(getattr(current, name) == getattr(row, name) for name in fields)
             return current if same else None
 

@@ -1,0 +1,1 @@
+"""A trainable plugin small enough for tests."""

@@ -39,8 +39,9 @@ def finetune(
     if as_json:
         report_json(_as_json(result))
         return
-    version = result.candidate
-    report(f"Version {version.version} was trained on {len(version.training_cases)} cases from {version.parent}.")
+    version, count = result.candidate, len(result.candidate.training_cases)
+    cases = f"{count} case{'' if count == 1 else 's'}"
+    report(f"Version {version.version} was trained from {version.parent} on {cases}.")
     if result.pairs:
         report(pairs_table(result.pairs))
     report(result.verdict.sentence)

@@ -86,7 +86,9 @@ def promote(
     from medviewer.app.commands import learning
 
     if decide and not reason.strip():
-        raise typer.BadParameter("--decide needs a reason that is kept in the history; give it with --reason TEXT.")
+        raise typer.BadParameter(
+            "a person who decides says why; give --reason TEXT, which is kept in the history.", param_hint="--decide"
+        )
     with opened_services() as services:
         learning.versions(services, plugin)  # the plugin's own version is known from its first use on
         learning.promote(services, plugin, version, reason=reason, decide=decide)

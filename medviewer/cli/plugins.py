@@ -22,7 +22,10 @@ app = typer.Typer(help="List plugins, check them, fetch their weights.", no_args
 
 @app.command("list")
 def list_plugins(as_json: JSON = False) -> None:
-    """List every plugin that was found, the broken ones with what is wrong with them."""
+    """List the plugins that were found.
+
+    A broken one is listed with what is wrong with it.
+    """
     with opened_services() as services:
         rows = [_row(services, plugin) for plugin in services.plugins]
     if as_json:
@@ -38,7 +41,10 @@ def list_plugins(as_json: JSON = False) -> None:
 
 @app.command("check")
 def check(plugin: ID, device: DEVICE = Device.AUTO, as_json: JSON = False) -> None:
-    """Run the contract tests on a plugin; exit code 1 if one of them fails."""
+    """Run the contract tests on a plugin.
+
+    The exit code is 1 if one of them fails.
+    """
     from medviewer.inference import base_weights, submit_check
 
     with opened_services() as services:
@@ -60,7 +66,10 @@ def fetch(
     plugin: ID,
     yes: Annotated[bool, typer.Option("--yes", help="You have read source and licence; do not ask.")] = False,
 ) -> None:
-    """Fetch the weights of a plugin that comes without them, after you agreed to their source and licence."""
+    """Fetch the weights of a plugin.
+
+    For plugins that come without them: you read source, licence and intended use, and agree.
+    """
     from medviewer.app.commands import predict as predicting
 
     with opened_services() as services:

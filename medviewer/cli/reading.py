@@ -136,7 +136,9 @@ def check_output(path: Path, endings: Sequence[str]) -> None:
         If its folder does not exist.
     """
     if not path.name.lower().endswith(tuple(endings)):
-        raise typer.BadParameter(f"the file should end in {' or '.join(endings)}, not be called {path.name}.")
+        raise typer.BadParameter(
+            f"the file should end in {' or '.join(endings)}, not be called {path.name}.", param_hint="--output"
+        )
     if not path.parent.is_dir():
         raise InputError(f"{path.name} needs a folder to go to, but {path.parent} does not exist; make it first.")
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def open_paths(services: Services, paths: Sequence[Path], show_first: bool = True) -> Job[ScanResult]:
     """Scan files, folders or archives off the home thread and list what they hold.
 
-    Studies that are listed already are brought up to date, not doubled. The first series is shown.
+    Studies that are listed already are brought up to date, not doubled. The largest series is shown.
     """
     chosen = [Path(path) for path in paths]
 
@@ -101,7 +101,7 @@ def _add(services: Services, found: ScanResult, show_first: bool) -> None:
         details = "\n".join(warning.text for warning in found.warnings)
         session.say(found.warnings[0].text + more, "warning" if found.studies else "error", details)
     if show_first and found.series:
-        show(services, found.series[0])
+        show(services, max(found.series, key=lambda series: series.grid.shape[0]))
 
 
 def _present(services: Services, series: Series, image: Image) -> None:

@@ -1,0 +1,63 @@
+"""Listing, checking and fetching plugins by command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run, one_sentence
+from tests.inference.tiny_plugins import write_plugin
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is searched for plugins."""
+    made = tmp_path / "plugins"
+    made.mkdir()
+    monkeypatch.setenv("MEDVIEWER_PLUGINS", str(made))
+    return made
+
+
+def test_both_first_party_plugins_are_listed(run: Run) -> None:
+    rows = {row["id"]: row for row in json.loads(run("plugin", "list", "--json").out)["plugins"]}
+    assert rows["brain-extraction"]["kinds"] == ["segment", "explain", "train"]
+    assert (rows["brain-extraction"]["weights"], rows["chest-xray"]["weights"]) == ("here", "to be fetched")
+    assert "chest-xray" in run("plugin", "list").out
+
+
+def test_check_tells_each_check_and_fails_with_the_plugin(folder: Path, run: Run) -> None:
+    write_plugin(folder, "raises", "    def normalise(self, values):\n        raise ValueError('no')\n")
+    told = run("plugin", "check", "raises", "--device", "cpu", "--json")
+    assert told.code == 1
+    data = json.loads(told.out)
+    assert data["ok"] is False
+    assert {row["name"]: row["ok"] for row in data["checks"]}["weights"] is True
+    assert "repeatable" in told.err
+    assert one_sentence(told.err)
+
+
+FETCHED = {
+    "weights": {"file": "", "fetch": True, "source": "A shelf", "licence": "Some licence", "intended_use": "None"}
+}
+
+
+def test_fetch_shows_where_weights_come_from_and_asks(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_plugin(folder, "fetched", **FETCHED)
+    answers = iter([False, True])
+
+    def confirm(text: str, abort: bool, err: bool) -> None:
+        if not next(answers):
+            import typer
+
+            raise typer.Abort
+
+    monkeypatch.setattr("typer.confirm", confirm)
+    told = run("plugin", "fetch", "fetched")
+    assert told.code == 1
+    for shown in ("Source: A shelf", "Licence: Some licence", "Intended use: None"):
+        assert shown in told.err
+    told = run("plugin", "fetch", "fetched")
+    assert told.code == 0, told.err
+    assert "are here already" in run("plugin", "fetch", "fetched", "--yes").out

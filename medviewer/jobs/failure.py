@@ -68,6 +68,16 @@ def with_log(details: str, log: str) -> str:
     return "\n\n".join(part for part in (details.rstrip(), f"{_LOG_HEADING}\n{log}" if log else "") if part)
 
 
+def without_locals(error: MedviewerError) -> MedviewerError:
+    """The error with its traceback, but without the variables in it: a finished job must not keep a volume alive."""
+    link: BaseException | None = error
+    while link is not None:
+        traceback.clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
+    # The frame that caught it still runs, and would keep its variables when it is done.
+    return error.with_traceback(error.__traceback__.tb_next if error.__traceback__ else None)
+
+
 def _known_name(kind: type) -> str:
     """The nearest class that errors.py has: a plugin may derive its own."""
     for base in kind.__mro__:

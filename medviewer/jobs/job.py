@@ -14,11 +14,17 @@ from typing import Any, Generic, TypeVar, cast
 
 from psygnal import Signal
 
-from medviewer.errors import JobCancelled, JobError, MedviewerError
-from medviewer.jobs.failure import foreign_sentence
+from medviewer.errors import JobCancelled, JobError, JobTimeout, MedviewerError, WorkerDied
+from medviewer.jobs.failure import foreign_sentence, without_locals
 from medviewer.jobs.state import FinishReason, JobEvent, JobState, advance
 
 T = TypeVar("T")
+
+_REASONS: dict[type[MedviewerError], FinishReason] = {
+    JobCancelled: FinishReason.CANCELLED,
+    WorkerDied: FinishReason.DIED,
+    JobTimeout: FinishReason.TIMED_OUT,
+}
 
 _log = logging.getLogger("medviewer.jobs")
 
@@ -37,10 +43,9 @@ def failed(job: Job[Any], error: BaseException) -> Outcome[Any]:
 
     The log gets kind and place only: the text of an exception may hold a path, and a path a patient's name.
     """
-    if isinstance(error, JobCancelled):
-        return Outcome(FinishReason.CANCELLED, error=error)
     if isinstance(error, MedviewerError):
-        return Outcome(FinishReason.FAILED, error=error)
+        reason = next((reason for kind, reason in _REASONS.items() if isinstance(error, kind)), FinishReason.FAILED)
+        return Outcome(reason, error=without_locals(error))
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
     _log.error("Job %s stopped with %s at %s", job.id, type(error).__name__, place)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from medviewer.errors import JobCancelled, JobTimeout, MedviewerError, PluginError, WorkerDied
+from medviewer.errors import JobCancelled, JobTimeout, MedviewerError, PluginError
 from medviewer.jobs import scratch
 from medviewer.jobs.exchange import WorkerReply, checked_answer, open_arrays, save_arrays, unlinked
 from medviewer.jobs.failure import foreign_sentence, restore, with_log
@@ -22,8 +22,8 @@ from medviewer.jobs.job import Job, Outcome, failed
 from medviewer.jobs.process import WorkerProcess
 from medviewer.jobs.state import FinishReason
 
-# How long a job may take to heed a cancel before its process is killed.
-GRACE_S = 1.0
+# How long a job may take to heed a cancel before its process is killed; with the kill it is idle within a second.
+GRACE_S = 0.9
 
 
 class Host(Protocol):
@@ -172,12 +172,15 @@ class Lane:
 
     def _serve(self) -> None:
         while (task := self._next()) is not None:
-            outcome = self._run(task)
+            folder = self._folder / task.job.id
+            outcome = self._run(task, folder)
+            self._host.job_ended(task.job, outcome)
+            del task, outcome  # an idle lane must not hold a result in memory
+            # Last, because on a busy disk this may take longer than all the rest, and nobody has to wait for it.
+            scratch.remove(folder)
             with self._changed:
                 self._current = None
                 self.idle_since = time.monotonic()
-            self._host.job_ended(task.job, outcome)
-            del task, outcome  # an idle lane must not hold a result in memory
             if not self.busy:
                 self._host.lane_idle(self)
 
@@ -196,9 +199,8 @@ class Lane:
             process.close()
         return None
 
-    def _run(self, task: Task) -> Outcome[Any]:
+    def _run(self, task: Task, folder: Path) -> Outcome[Any]:
         """One job from its first to its last moment; the process is gone afterwards unless it is fit for the next."""
-        folder = self._folder / task.job.id
         self._host.job_began(task.job)
         try:
             process = self._ready(task)
@@ -207,18 +209,8 @@ class Lane:
             answer = self._ask(task, process, folder, files)
             task.check()
             return self._settle(task, answer, folder, process.log.text())
-        except JobCancelled as error:
-            return Outcome(FinishReason.CANCELLED, error=error)
-        except WorkerDied as error:
-            return Outcome(FinishReason.DIED, error=error)
-        except JobTimeout as error:
-            return Outcome(FinishReason.TIMED_OUT, error=error)
-        except MedviewerError as error:
-            return Outcome(FinishReason.FAILED, error=error)
         except BaseException as error:  # whatever it is, the lane and the jobs after it go on
             return failed(task.job, error)
-        finally:
-            scratch.remove(folder)
 
     def _ready(self, task: Task) -> WorkerProcess:
         """The warm process, or a new one."""
@@ -275,9 +267,7 @@ class Lane:
     def _settle(self, task: Task, answer: dict[str, Any], folder: Path, log: str) -> Outcome[Any]:
         """The outcome that an answer stands for."""
         if answer["type"] == "failure":
-            error = restore(answer, log)
-            cancelled = isinstance(error, JobCancelled)
-            return Outcome(FinishReason.CANCELLED if cancelled else FinishReason.FAILED, error=error)
+            return failed(task.job, restore(answer, log))
         arrays = unlinked(open_arrays(folder / "reply", answer["arrays"], "c"))
         try:
             value = task.convert(WorkerReply(answer["payload"], arrays))

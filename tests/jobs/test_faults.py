@@ -88,11 +88,11 @@ def test_missing_module_is_said(runner: Runner) -> None:
 @pytest.mark.parametrize(
     "words", ["no json", "[]", '{"id": "JOB"}', '{"id": "JOB", "type": "dance"}', '{"id": "JOB", "type": "reply"}']
 )
-def test_worker_that_talks_nonsense_is_replaced(run: Run, words: str) -> None:
-    job = run("talks_nonsense", {"words": words})
+def test_worker_that_talks_nonsense_is_replaced(warm_run: Run, words: str) -> None:
+    job = warm_run("talks_nonsense", {"words": words})
     assert job.reason is FinishReason.FAILED
     assert isinstance(job.error, ContractError)
-    assert run("echo").reason is FinishReason.DONE
+    assert warm_run("echo").reason is FinishReason.DONE
 
 
 @pytest.mark.parametrize(
@@ -104,17 +104,17 @@ def test_worker_that_talks_nonsense_is_replaced(run: Run, words: str) -> None:
         ("dies_in_hand_over", "ended by itself with exit code 9; run it again"),
     ],
 )
-def test_dead_worker_is_told_and_replaced(run: Run, entry: str, text: str) -> None:
-    before = run("pid").result().payload["pid"]
-    job = run(entry)
+def test_dead_worker_is_told_and_replaced(warm_run: Run, entry: str, text: str) -> None:
+    before = warm_run("pid").result().payload["pid"]
+    job = warm_run(entry)
     assert job.reason is FinishReason.DIED
     assert isinstance(job.error, WorkerDied)
     assert f"The worker process should answer, but it {text}" in str(job.error)
-    assert run("pid").result().payload["pid"] != before
+    assert warm_run("pid").result().payload["pid"] != before
 
 
-def test_last_words_of_a_dead_worker_are_in_the_details(run: Run) -> None:
-    died, crashed = run("exits").error, run("crashes").error
+def test_last_words_of_a_dead_worker_are_in_the_details(warm_run: Run) -> None:
+    died, crashed = warm_run("exits").error, warm_run("crashes").error
     assert died
     assert crashed
     assert died.details == "Last output of the worker process:\nlast words"
@@ -122,9 +122,9 @@ def test_last_words_of_a_dead_worker_are_in_the_details(run: Run) -> None:
     assert "in crashes" in crashed.details
 
 
-def test_children_of_a_dead_worker_die_with_it(run: Run, tmp_path: Path) -> None:
+def test_children_of_a_dead_worker_die_with_it(warm_run: Run, tmp_path: Path) -> None:
     lock = tmp_path / "lock"
-    assert run("has_children", {"path": str(lock)}).reason is FinishReason.DIED
+    assert warm_run("has_children", {"path": str(lock)}).reason is FinishReason.DIED
     with lock.open("rb") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)  # free once the last holder has gone
 
@@ -141,19 +141,19 @@ def test_worker_that_died_while_idle_is_replaced(runner: Runner, run: Run) -> No
 
 
 @pytest.mark.parametrize("entry", ["loops", "loops_in_c", "hangs_up", "beats_without_progress"])
-def test_silent_worker_is_killed(run: Run, exists: Callable[[int], bool], entry: str) -> None:
-    before = run("pid").result().payload["pid"]
-    job = run(entry, silence_s=0.3)
+def test_silent_worker_is_killed(warm_run: Run, exists: Callable[[int], bool], entry: str) -> None:
+    before = warm_run("pid").result().payload["pid"]
+    job = warm_run(entry, silence_s=0.3)
     assert job.reason is FinishReason.TIMED_OUT
     assert isinstance(job.error, JobTimeout)
     assert str(job.error).startswith(f"{entry} should report progress every 0.3 s at least, but it was silent and was ")
     assert not exists(before)
-    assert run("pid").result().payload["pid"] != before
+    assert warm_run("pid").result().payload["pid"] != before
 
 
-def test_progress_is_a_sign_of_life(run: Run) -> None:
-    run("pid")
-    job = run("slow_but_talking", {"pause_s": 0.25}, silence_s=1.5)
+def test_progress_is_a_sign_of_life(warm_run: Run) -> None:
+    warm_run("pid")
+    job = warm_run("slow_but_talking", {"pause_s": 0.25}, silence_s=1.5)
     assert job.reason is FinishReason.DONE
 
 
@@ -276,8 +276,8 @@ def test_sentence_about_each_end(code: int | None, text: str) -> None:
     assert text in exit_sentence(code)
 
 
-def test_log_of_any_size_is_bounded(run: Run) -> None:
-    error = run("floods_log", {"megabytes": 500}).error
+def test_log_of_any_size_is_bounded(warm_run: Run) -> None:
+    error = warm_run("floods_log", {"megabytes": 500}).error
     assert error
     assert len(error.details) < 80_000
     assert re.search("xxxx\nthe end$", error.details)

@@ -212,10 +212,13 @@ def test_two_idle_workers_stay_and_the_longest_idle_goes(
     assert run("pid", lane="a").result().payload["pid"] not in pids.values()
 
 
-def test_files_of_a_job_are_gone_when_it_is_over(run: Run, scratch: Path) -> None:
-    for entry in ("echo", "raises", "exits", "writes_scratch"):
-        run(entry, arrays={"scan": np.ones(1000)})
-    assert [path for path in scratch.rglob("*") if path.is_file()] == []
+def test_files_of_a_job_go_when_it_is_over(runner: Runner, run: Run, scratch: Path) -> None:
+    jobs = [run(entry, arrays={"scan": np.ones(1000)}) for entry in ("echo", "raises", "exits", "writes_scratch")]
+    lane = runner._lanes["lane"]
+    lane.retire()
+    lane.join(PATIENCE_S)
+    assert [path for path in scratch.rglob("*") if path != runner._folder] == []
+    assert jobs[0].result().arrays["scan"].sum() == 1000  # the mapping outlives its file
 
 
 def test_wait_gives_up_but_the_job_goes_on(

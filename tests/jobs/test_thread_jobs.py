@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
+import weakref
 from typing import Any
 
+import numpy as np
 import pytest
 from psygnal import EmitLoopError
 
@@ -44,6 +47,24 @@ def test_our_errors_pass_as_they_are(runner: Runner) -> None:
     runner.wait(job, PATIENCE_S)
     assert job.reason is FinishReason.FAILED
     assert job.error is error
+
+
+def test_error_of_a_finished_job_keeps_no_array_alive(runner: Runner) -> None:
+    alive: list[weakref.ref[Any]] = []
+
+    def work(context: RunContext) -> None:
+        volume = np.zeros(1000)
+        alive.append(weakref.ref(volume))
+        try:
+            volume.reshape(3)
+        except ValueError as error:
+            raise UnreadableError("No reader knows this file.") from error
+
+    job = runner.submit(work, title="Open")
+    runner.wait(job, PATIENCE_S)
+    assert job.error
+    assert [frame.name for frame in traceback.extract_tb(job.error.__traceback__)] == ["work"]
+    assert alive[0]() is None
 
 
 def test_other_errors_become_a_sentence_and_a_line_in_the_log(runner: Runner, caplog: pytest.LogCaptureFixture) -> None:

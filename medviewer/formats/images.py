@@ -19,8 +19,8 @@ _ITK = (".mha", ".nrrd")
 def save_image(image: Image, path: Path) -> None:
     """Write an image as NIfTI (.nii, .nii.gz), MetaImage (.mha) or NRRD (.nrrd), whole or not at all.
 
-    NIfTI keeps the stored values with slope and intercept beside them. The other formats have no place for a rescale, and
-    NIfTI none for one that changes from slice to slice: they get real values.
+    NIfTI keeps the stored values with slope and intercept beside them. The other formats have no place for a rescale,
+    and NIfTI none for one that changes from slice to slice: they get real values.
 
     Raises
     ------

@@ -154,7 +154,7 @@ def write(
     header["scl_slope"], header["scl_inter"] = slope, intercept
     with replacing(path) as temporary, _opener(temporary) as file:
         header.write_to(file)
-        file.write(np.ascontiguousarray(voxels).data)
+        file.write(np.ascontiguousarray(voxels, voxels.dtype.newbyteorder("=")).data)
 
 
 def _opener(path: Path) -> Any:

@@ -78,8 +78,8 @@ def follow(distances: Sequence[float], spacing_mm: float | None = None) -> Steps
     """Find the lattice of slices at ascending, distinct distances in mm along the normal.
 
     A distance that is a whole multiple of the spacing is a gap, and the slices in it count as missing. Where gaps would
-    outnumber slices, or a distance is no multiple, the stack is irregular and its slices are numbered on. A spacing that
-    is known beforehand allows for gaps of any number.
+    outnumber slices, or a distance is no multiple, the stack is irregular and its slices are numbered on. A spacing
+    that is known beforehand allows for gaps of any number.
     """
     steps = np.diff(distances)
     base = float(np.sort(steps)[(len(steps) - 1) // 2]) if spacing_mm is None else spacing_mm

@@ -298,6 +298,9 @@ def _read_with_pydicom(path: Path, size: int, block: bytes) -> Header:
 
 def _raw_value(dataset: pydicom.Dataset, tag: int) -> bytes:
     element: Any = dataset.get_item(tag)  # annotated as never raw
+    if tag == t.SPECIFIC_CHARACTER_SET:  # the one element that pydicom converts at once
+        names = dataset[tag].value or ""
+        return (names if isinstance(names, str) else "\\".join(names)).encode("ascii", "replace")
     value = element.value if isinstance(element, RawDataElement) else None
     return value if isinstance(value, bytes) else b""
 

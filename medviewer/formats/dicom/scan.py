@@ -148,7 +148,7 @@ def _split_warnings(stack: _Stack, stacks: Sequence[_Stack]) -> list[Warning]:
         code, what = "mixed-orientations", "different orientations or pixel spacings"
     count = sum(len(other.headers) for other in stacks)
     mine = len(stack.headers)
-    text = f"The series mixes images of {what}; {mine} of its {count} files are shown here, the others as their own series."
+    text = f"The series mixes images of {what}; {mine} of its {count} files are shown here, the others apart."
     return [Warning(code, text)]
 
 

@@ -68,7 +68,7 @@ def write_seg(segmentation: Segmentation, path: Path, series: Series) -> None:
                 dataset.save_as(temporary)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         text = (
-            f"{path.name} could not be a DICOM SEG, because its source images lack what it needs; save it as .nii.gz."
+            f"{path.name} cannot be a DICOM SEG, because its source images lack what it needs; save it as .nii.gz."
         )
         raise InputError(text, details=f"{type(error).__name__}: {error}") from error
 
@@ -84,7 +84,7 @@ def _build(segmentation: Segmentation, segments: Sequence[Segment], series: Seri
     else:
         arguments = _own_planes(series.grid)
     provenance = segmentation.provenance
-    return hd.seg.Segmentation(
+    dataset = hd.seg.Segmentation(
         source_images=sources,
         pixel_array=frames,
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
@@ -105,6 +105,10 @@ def _build(segmentation: Segmentation, segments: Sequence[Segment], series: Seri
         omit_empty_frames=bool(frames.any()),
         **arguments,
     )
+    if "FrameOfReferenceUID" not in dataset:
+        # Needed where there is no position (PS3.3 C.7.6.1), and left out by highdicom.
+        dataset.PatientOrientation = sources[0].get("PatientOrientation", "")
+    return dataset
 
 
 def _sources(series: Series) -> tuple[list[Dataset], list[int], bool]:
@@ -129,6 +133,8 @@ def _sources(series: Series) -> tuple[list[Dataset], list[int], bool]:
         for keyword in _REQUIRED:
             if keyword not in source:
                 setattr(source, keyword, "")
+        if not series.calibrated and "PixelSpacing" in source:
+            del source.PixelSpacing  # a spacing of 0 is none
         sources.append(source)
         order.append(z)
     return sources, order, exact
@@ -211,7 +217,8 @@ def _code(code: Code) -> DicomCode:
 def _creator(provenance: Provenance) -> str:
     """Who made it, as a person's name; never the patient."""
     name = provenance.author if provenance.author not in ("", "algorithm") else "medviewer"
-    return name.replace("=", " ").replace("\\", " ")[:64]
+    name = name.replace("=", " ").replace("\\", " ")[:63]
+    return name if "^" in name else f"{name}^"
 
 
 def _series_description(segments: Sequence[Segment]) -> str:

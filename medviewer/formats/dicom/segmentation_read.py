@@ -142,8 +142,8 @@ def _flat_grid(shape: tuple[int, int], grid: Grid | None, path: Path) -> Grid:
         return Grid((1, *shape))
     if grid.shape != (1, *shape):
         raise GridMismatchError(
-            f"{path.name} has {shape[0]} x {shape[1]} pixels and no position, but the image has {grid.describe()}; open "
-            "the image that it was drawn on."
+            f"{path.name} has {shape[0]} x {shape[1]} pixels and no position, but the image has {grid.describe()}; "
+            "open the image that it was drawn on."
         )
     return grid
 
@@ -195,7 +195,8 @@ def _colour(item: Dataset, label: int) -> Colour:
 
 def _provenance(dataset: Dataset) -> Provenance:
     """Who made it: the provenance that `write_seg` put in, else what the attributes say."""
-    creator = str(dataset.get("ContentCreatorName", ""))
+    creator = str(dataset.get("ContentCreatorName", "")).rstrip("^")
+    creator = "" if creator == "medviewer" else creator
     for item in dataset.SegmentSequence:
         for algorithm in item.get("SegmentationAlgorithmIdentificationSequence", ()):
             parameters = str(algorithm.get("AlgorithmParameters", ""))

@@ -1,0 +1,164 @@
+"""Folders, files, archives and everything in them that is no image."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+
+from medviewer.errors import UnreadableError
+from medviewer.formats import Kind, scan, sources, write_dicom_series
+from medviewer.formats.sniff import sniff
+from tests.formats.conftest import STUDY, grid_of, image_of, series_of
+
+
+def no_stop() -> None:
+    """Nobody cancels here."""
+
+
+@pytest.fixture
+def slices(tmp_path):
+    """Three slices of a series in a folder of its own."""
+    folder = tmp_path / "slices"
+    folder.mkdir()
+    image = image_of(grid_of((3, 4, 5)))
+    return write_dicom_series(image, folder, study=STUDY, series=series_of(image.grid))
+
+
+def test_content_decides_what_a_file_is(tmp_path, samples, slices, brain_file):
+    archive = tmp_path / "archive"
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.write(slices[0], "a")
+    packed, plain, text = tmp_path / "packed", tmp_path / "plain", tmp_path / "text.dcm"
+    shutil.copy(brain_file, packed)
+    plain.write_bytes(gzip.decompress(brain_file.read_bytes()))
+    text.write_text("A text file that is named like an image, long enough to hold a header of its own." * 5)
+    other_gzip = tmp_path / "other.nii.gz"
+    other_gzip.write_bytes(gzip.compress(text.read_bytes()))
+    found = [sniff(path) for path in (archive, packed, plain, text, other_gzip, slices[0], samples["no_meta.dcm"])]
+    assert found[:6] == [Kind.ZIP, Kind.NIFTI, Kind.NIFTI, Kind.UNKNOWN, Kind.UNKNOWN, Kind.DICOM]
+    assert sniff(samples["ExplVR_BigEndNoMeta.dcm"]) is Kind.DICOM
+    with pytest.raises(UnreadableError, match="could not be opened"):
+        sniff(tmp_path / "nowhere")
+
+
+def test_an_empty_folder_says_what_was_expected(tmp_path):
+    result = scan([tmp_path])
+    assert result.studies == ()
+    [warning] = result.warnings
+    assert warning.code == "nothing-found"
+    assert f"Expected DICOM or NIfTI images in {tmp_path.name}, found no files; choose" in warning.text
+
+
+def test_text_files_named_dcm_are_named(tmp_path, slices):
+    for name in ("a.dcm", "b.dcm"):
+        (slices[0].parent / name).write_text("not an image")
+    (slices[0].parent / "empty.dcm").write_bytes(b"")
+    (slices[0].parent / "README.txt").write_text("a CD's read-me is no fault")
+    result = scan([tmp_path])
+    assert len(result.series) == 1
+    assert [warning.code for warning in result.warnings] == ["unreadable"] * 3
+    assert result.warnings[0].text.startswith("a.dcm is neither DICOM nor NIfTI")
+    only_text = scan([slices[0].parent / "a.dcm"])
+    assert [warning.code for warning in only_text.warnings] == ["unreadable", "nothing-found"]
+
+
+def test_a_header_that_ends_early_is_named(tmp_path, slices):
+    slices[1].write_bytes(slices[1].read_bytes()[:300])
+    result = scan([tmp_path])
+    assert len(result.series[0].files) == 2
+    assert len(result.warnings) == 1
+    assert "0002.dcm" in result.warnings[0].text
+
+
+def test_objects_that_are_no_images_are_named(samples):
+    names = ["liver_1frame", "rtstruct", "reportsi", "emri_small", "rtplan", "badVR", "waveform_ecg"]
+    result = scan([samples[f"{name}.dcm"] for name in names])
+    texts = {warning.text.split(".dcm")[0]: warning.text for warning in result.warnings}
+    assert "segmentation (SEG)" in texts["liver_1frame"]
+    assert "structure set (RTSTRUCT)" in texts["rtstruct"]
+    assert "structured report (SR)" in texts["reportsi"]
+    assert "multi-frame image (10 frames" in texts["emri_small"]
+    assert "RT Plan without pixel data" in texts["rtplan"]
+    assert "no whole number of frames" in texts["badVR"]
+
+
+def test_everything_in_both_packages_scans_without_an_error(samples):
+    result = scan(sorted(samples.values()))
+    assert len(result.series) > 80
+    assert all(warning.text.endswith(".") or "; " in warning.text for warning in result.warnings)
+    again = scan(sorted(samples.values(), reverse=True))
+    assert [series.uid for series in again.series] == [series.uid for series in result.series]
+
+
+def test_a_zip_archive_opens_like_its_folder(tmp_path, slices):
+    archive = tmp_path / "study.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        for file in slices:
+            opened.write(file, f"deep/folder/{file.name}")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    result = scan([archive], scratch=scratch)
+    assert result.warnings == ()
+    assert result.series[0].grid == scan([slices[0].parent]).series[0].grid
+    assert all(scratch in file.parents for file in result.series[0].files)
+
+
+def test_images_in_a_zip_keep_their_uid_from_scan_to_scan(tmp_path, brain_file):
+    archive = tmp_path / "brain.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.write(brain_file, brain_file.name)
+    first, second = scan([archive]), scan([archive])
+    assert first.series[0].files != second.series[0].files
+    assert first.series[0].uid == second.series[0].uid
+    assert first.studies[0].uid == second.studies[0].uid
+
+
+@pytest.mark.parametrize("name", ["../evil.dcm", "/evil.dcm", "a/../../evil.dcm", "..\\evil.dcm", "C:\\evil.dcm"])
+def test_no_archive_writes_outside_its_folder(tmp_path, slices, name):
+    archive = tmp_path / "evil.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr(zipfile.ZipInfo(name), slices[0].read_bytes())
+        opened.write(slices[1], "good.dcm")
+    scratch = tmp_path / "a" / "b" / "scratch"
+    scratch.mkdir(parents=True)
+    result = scan([archive], scratch=scratch)
+    assert [warning.code for warning in result.warnings] == ["unsafe-path"]
+    assert len(result.series) == 1
+    [folder] = scratch.iterdir()
+    assert sorted(path.name for path in (tmp_path / "a").rglob("*.dcm")) == ["good.dcm"]
+    assert [path.name for path in folder.iterdir()] == ["good.dcm"]
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path):
+    archive, folder = tmp_path / "bomb.zip", tmp_path / "out"
+    folder.mkdir()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr("zeros", bytes(5_000_000))
+    with pytest.raises(UnreadableError, match="unpack to more than"):
+        sources.unpack(archive, folder, no_stop, limit=1_000_000)
+    assert list(folder.iterdir()) == []
+
+
+def test_the_declared_size_is_not_believed(tmp_path):
+    archive, folder = tmp_path / "liar.zip", tmp_path / "out"
+    folder.mkdir()
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("zeros", bytes(3_000))
+    data = archive.read_bytes().replace((3000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    archive.write_bytes(data)
+    with pytest.raises(UnreadableError):
+        sources.unpack(archive, folder, no_stop, limit=1_000)
+
+
+def test_a_broken_archive_is_named(tmp_path, slices):
+    archive = tmp_path / "half.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.write(slices[0], "a.dcm")
+    archive.write_bytes(archive.read_bytes()[:-30])
+    result = scan([archive])
+    assert "half.zip could not be unpacked" in result.warnings[0].text
+    assert np.all([warning.code in ("unreadable", "nothing-found") for warning in result.warnings])

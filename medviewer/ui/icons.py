@@ -1,0 +1,74 @@
+"""Icons by our own short names, from one family: Material Design Icons 7 (Apache-2.0), drawn as a font."""
+
+from __future__ import annotations
+
+from fonticon_mdi7 import MDI7  # type: ignore[import-untyped]  # it publishes no types
+from PySide6.QtGui import QIcon
+from superqt.fonticon import icon as font_icon
+
+from medviewer.ui.theme import COLOURS
+
+SIZE = 20
+"""Edge of an icon on a tool button, in px."""
+
+_GLYPHS = {
+    "add": MDI7.plus,
+    "ai": MDI7.creation_outline,
+    "approve": MDI7.check_bold,
+    "brush": MDI7.brush,
+    "cancel": MDI7.close,
+    "chevron_down": MDI7.chevron_down,
+    "chevron_right": MDI7.chevron_right,
+    "crosshair": MDI7.crosshairs,
+    "download": MDI7.tray_arrow_down,
+    "eraser": MDI7.eraser,
+    "error": MDI7.alert_circle_outline,
+    "explain": MDI7.lightbulb_on_outline,
+    "fill": MDI7.format_color_fill,
+    "fit": MDI7.fit_to_page_outline,
+    "heat": MDI7.fire,
+    "hidden": MDI7.eye_off_outline,
+    "image": MDI7.image_outline,
+    "info": MDI7.information_outline,
+    "invert": MDI7.invert_colors,
+    "mask": MDI7.texture_box,
+    "mpr": MDI7.view_grid_outline,
+    "ok": MDI7.check_circle_outline,
+    "open": MDI7.folder_open_outline,
+    "pan": MDI7.hand_back_right_outline,
+    "panel": MDI7.dock_right,
+    "play": MDI7.play,
+    "promote": MDI7.arrow_up_bold_box_outline,
+    "redo": MDI7.redo_variant,
+    "reject": MDI7.close_thick,
+    "rollback": MDI7.history,
+    "save": MDI7.content_save_outline,
+    "scroll": MDI7.layers_outline,
+    "search": MDI7.magnify,
+    "single": MDI7.square_outline,
+    "swap": MDI7.swap_horizontal,
+    "train": MDI7.school_outline,
+    "undo": MDI7.undo_variant,
+    "visible": MDI7.eye_outline,
+    "volume": MDI7.cube_outline,
+    "warning": MDI7.alert_outline,
+    "window": MDI7.contrast_circle,
+    "zoom": MDI7.magnify_plus_outline,
+}
+
+NAMES = tuple(_GLYPHS)
+"""Every name that `icon` knows."""
+
+
+def icon(name: str, colour: str = "text") -> QIcon:
+    """The icon of that name, in one colour of the palette, greyed where it is disabled.
+
+    Parameters
+    ----------
+    name
+        One of `NAMES`.
+    colour
+        A name in `theme.COLOURS`.
+    """
+    made = font_icon(_GLYPHS[name], color=COLOURS[colour], states={"disabled": {"color": COLOURS["disabled"]}})
+    return QIcon(made)  # a plain one: item models do not know Python's subclasses

@@ -1,0 +1,164 @@
+"""What runs beside the reader: a few words, how far, how long still, and a way to stop it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from superqt import QElidingLabel
+
+from medviewer.app.services import Services
+from medviewer.jobs import Job, JobState
+from medviewer.ui.widgets.links import Links
+from medviewer.ui.widgets.numbers import clock
+from medviewer.ui.widgets.parts import explain, label, push, tool
+
+SHOWN = 2
+"""Jobs that have a place in the bar; the rest is in the list behind it."""
+
+QUIET_S = 0.3
+"""A job that is over sooner never shows: flicker tells nothing."""
+
+ESTIMATE_S = 2.0
+"""Before that, a guess at the time left is noise."""
+
+TITLE_PX = 190
+TICK_MS = 250
+
+
+def time_left(job: Job[Any], now: float) -> str:
+    """What is still to go, guessed from what is done, for example ``2:10 left``; empty where no guess is fair."""
+    if job.started is None or now - job.started < ESTIMATE_S or not 0.02 < job.fraction < 1:
+        return ""
+    return f"{clock((now - job.started) * (1 - job.fraction) / job.fraction)} left"
+
+
+class JobRow(QWidget):
+    """One job in one line."""
+
+    def __init__(self, job: Job[Any], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.job = job
+        self.title = QElidingLabel(job.title)
+        self.title.setFixedWidth(min(TITLE_PX, self.title.fontMetrics().horizontalAdvance(job.title) + 6))
+        self.bar = QProgressBar(textVisible=False)
+        self.bar.setFixedSize(84, 4)
+        explain(self.bar, job.title, f"Progress of {job.title}")
+        self.figures = label(role="quiet")
+        self.figures.setMinimumWidth(self.figures.fontMetrics().horizontalAdvance("100%  0:00 left") + 4)
+        self.cancel_button = tool("cancel", f"Cancel: {job.title}", job.cancel)
+        self.cancel_button.setIconSize(self.cancel_button.iconSize() * 0.7)
+        box = QHBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(8)
+        for part in (self.title, self.bar, self.figures, self.cancel_button):
+            box.addWidget(part)
+        box.addStretch(1)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show how far the job is now."""
+        job = self.job
+        known = job.fraction > 0
+        self.bar.setRange(0, 100 if known or job.state is JobState.QUEUED else 0)
+        self.bar.setValue(round(job.fraction * 100))
+        self.cancel_button.setEnabled(job.state in (JobState.QUEUED, JobState.RUNNING))
+        if job.state is JobState.QUEUED:
+            text = "waiting"
+        elif job.state is JobState.CANCELLING:
+            text = "stopping"
+        else:
+            text = "  ".join(part for part in (f"{job.fraction:.0%}" if known else "", self._left()) if part)
+        self.figures.setText(text)
+        self.setToolTip("\n".join(part for part in (job.title, job.message) if part))
+
+    def _left(self) -> str:
+        return time_left(self.job, time.monotonic())
+
+
+class JobBar(QWidget):
+    """Up to two running jobs, and the rest in a list. Hidden while nothing runs.
+
+    A job without a title is housekeeping and is not shown.
+    """
+
+    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._runner = services.runner
+        self._links = Links(self)
+        self._rows: list[JobRow] = []
+        self._listed: list[JobRow] = []
+        self._box = QHBoxLayout(self)
+        self._box.setContentsMargins(4, 0, 4, 0)
+        self._box.setSpacing(16)
+        self.more_button = push("", "Show every job that runs or waits", self.show_list)
+        self.more_button.setFlat(True)
+        self.more_button.hide()
+        self._box.addWidget(self.more_button)
+        self._box.addStretch(1)
+        self._list = QFrame(self, Qt.WindowType.Popup)
+        self._list.setProperty("popup", True)
+        self._list_box = QVBoxLayout(self._list)
+        self._timer = QTimer(self, interval=TICK_MS)
+        self._timer.timeout.connect(self.refresh)
+        self._links.add(self._runner.started, self._on_started)
+        self.hide()
+        if self.live_jobs():
+            self._timer.start()
+
+    def live_jobs(self) -> list[Job[Any]]:
+        """Jobs with a title that are not over, oldest first."""
+        return [job for job in self._runner.jobs if job.title and not job.done]
+
+    def refresh(self) -> None:
+        """Bring the rows up to date; done by itself four times a second while anything runs."""
+        live = self.live_jobs()
+        now = time.monotonic()
+        lasting = [job for job in live if job.started is None or now - job.started >= QUIET_S]
+        shown = lasting[:SHOWN]
+        if [row.job for row in self._rows] != shown:
+            self._replace(shown)
+        for row in self._rows:
+            row.refresh()
+        more = len(lasting) - len(shown)
+        self.more_button.setVisible(more > 0)
+        self.more_button.setText(f"{len(lasting)} jobs")
+        self.setVisible(bool(shown))
+        if self._list.isVisible():
+            self._fill_list(lasting)
+        if not live:
+            self._timer.stop()
+            self._list.hide()
+
+    def show_list(self) -> None:
+        """Open the list of all jobs above the bar."""
+        self._fill_list(self.live_jobs())
+        self._list.adjustSize()
+        corner = self.more_button.mapToGlobal(QPoint(0, 0))
+        self._list.move(corner - QPoint(0, self._list.height() + 4))
+        self._list.show()
+
+    def _on_started(self, _: Job[Any]) -> None:
+        self._timer.start()
+
+    def _replace(self, jobs: list[Job[Any]]) -> None:
+        for row in self._rows:
+            self._box.removeWidget(row)
+            row.deleteLater()
+        self._rows = [JobRow(job) for job in jobs]
+        for position, row in enumerate(self._rows):
+            self._box.insertWidget(position, row)
+
+    def _fill_list(self, jobs: list[Job[Any]]) -> None:
+        if [row.job for row in self._listed] == jobs:
+            for row in self._listed:
+                row.refresh()
+            return
+        for row in self._listed:
+            self._list_box.removeWidget(row)
+            row.deleteLater()
+        self._listed = [JobRow(job) for job in jobs]
+        for row in self._listed:
+            self._list_box.addWidget(row)

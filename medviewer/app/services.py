@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from medviewer.app.commands.strokes import StrokeJournal
 from medviewer.app.resources import plugin_folders
 from medviewer.app.state import Session
 from medviewer.archive import Archive
@@ -72,6 +73,9 @@ class Services:
     def close(self) -> None:
         """Stop all work and close the archive; what was acknowledged is on disk."""
         self.runner.shutdown()
+        journal = self.session.mask.journal if self.session.mask is not None else None
+        if isinstance(journal, StrokeJournal):
+            journal.close()
         self.archive.close()
 
     def plugin(self, plugin_id: str) -> DiscoverResult:

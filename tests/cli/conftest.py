@@ -16,7 +16,6 @@ from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
 from medviewer.domain.study import Patient, Series, Study
 
-
 GRID = Grid((6, 9, 11), (3.0, 1.5, 1.25), (-20.5, 4.25, 61.0), (0.0, -0.6, 0.8, 0.0, 0.8, 0.6, 1.0, 0.0, 0.0))
 UID = "1.2.826.0.1.3680043.8.498.1001"
 STUDY = Study("1.2.826.0.1.3680043.8.498.1000", "2020-01-02", "Head", Patient("ID1", "Doe^Jane", "1970-01-01", "F"))

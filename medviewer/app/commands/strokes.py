@@ -40,6 +40,11 @@ class StrokeJournal:
         self._journal.clear()
         self._begun = False
 
+    def close(self) -> None:
+        """Stop writing; the records stay for the next session."""
+        self._journal.close()
+        self._begun = False
+
     def resume(self) -> None:
         """Go on behind the records that a crash left. Raises StoreError if another window is writing them."""
         self._journal.resume()

@@ -99,10 +99,13 @@ def decode(data: bytes) -> dict[str, Any]:
     return message
 
 
-def save_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> dict[str, str]:
+def save_arrays(
+    folder: Path, arrays: Mapping[str, NDArray[Any]], prefix: Literal["request", "reply"]
+) -> dict[str, str]:
     """Write arrays into a folder, one .npy each.
 
-    Names may hold anything, so files are numbered instead.
+    Names may hold anything, so files are numbered instead. Both directions share one folder and differ by prefix: each
+    folder more would cost milliseconds when a busy disk removes it.
 
     Returns
     -------
@@ -115,7 +118,7 @@ def save_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> dict[str, s
     JobError
         If the files cannot be written.
     """
-    files = {name: f"{number:03}.npy" for number, name in enumerate(arrays)}
+    files = {name: f"{prefix}-{number:03}.npy" for number, name in enumerate(arrays)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, file in files.items():

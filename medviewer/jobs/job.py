@@ -50,7 +50,7 @@ def failed(job: Job[Any], error: BaseException) -> Outcome[Any]:
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
     _log.error("Job %s stopped with %s at %s", job.id, type(error).__name__, place)
     details = "".join(traceback.format_exception(error))
-    return Outcome(FinishReason.FAILED, error=MedviewerError(foreign_sentence(job.title, error), details))
+    return Outcome(FinishReason.FAILED, error=MedviewerError(foreign_sentence(job.name, error), details))
 
 
 class Job(Generic[T]):
@@ -93,6 +93,11 @@ class Job(Generic[T]):
         return f"<Job {self.id} {self.state}>"
 
     @property
+    def name(self) -> str:
+        """The title, or words that stand for it in a sentence: small work in the background may have none."""
+        return self.title or "Work in the background"
+
+    @property
     def done(self) -> bool:
         """Whether it is over, for whatever reason."""
         return self.state is JobState.FINISHED
@@ -127,7 +132,7 @@ class Job(Generic[T]):
         self.state = advance(self.state, JobEvent.CANCEL)
         if self.done and self.reason is None:
             self.reason = FinishReason.CANCELLED
-            self.error = JobCancelled(f"{self.title} was cancelled before it began.")
+            self.error = JobCancelled(f"{self.name} was cancelled before it began.")
 
     def _tell_progress(self, fraction: float, message: str) -> None:
         if self.done:
@@ -145,7 +150,7 @@ class Job(Generic[T]):
         if self.done:
             return False
         if self.state is JobState.CANCELLING and outcome.reason is not FinishReason.CANCELLED:
-            outcome = Outcome(FinishReason.CANCELLED, error=JobCancelled(f"{self.title} was cancelled."))
+            outcome = Outcome(FinishReason.CANCELLED, error=JobCancelled(f"{self.name} was cancelled."))
         self.state = advance(self.state, JobEvent.FINISH)
         self.reason, self.error, self._value = outcome.reason, outcome.error, outcome.value
         if self.reason is FinishReason.DONE:

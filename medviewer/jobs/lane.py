@@ -84,7 +84,7 @@ class Task:
     def check(self) -> None:
         """Raise JobCancelled if somebody wants it to stop."""
         if self.cancelled:
-            raise JobCancelled(f"{self.job.title} was cancelled.")
+            raise JobCancelled(f"{self.job.name} was cancelled.")
 
 
 class Lane:
@@ -204,7 +204,7 @@ class Lane:
         self._host.job_began(task.job)
         try:
             process = self._ready(task)
-            files = save_arrays(folder / "request", task.arrays)
+            files = save_arrays(folder, task.arrays, "request")
             task.check()
             answer = self._ask(task, process, folder, files)
             task.check()
@@ -241,7 +241,7 @@ class Lane:
             message = process.receive()
             now = time.monotonic()
             if task.cancelled_at is not None and now - task.cancelled_at > GRACE_S:
-                raise JobCancelled(f"{task.job.title} was cancelled, and its worker process was ended for it.")
+                raise JobCancelled(f"{task.job.name} was cancelled, and its worker process was ended for it.")
             if message is None:
                 if now - heard > task.silence_s and not task.cancelled:
                     self._silent(task, process)
@@ -259,7 +259,7 @@ class Lane:
     def _silent(self, task: Task, process: WorkerProcess) -> None:
         self._drop_process(grace_s=0)
         raise JobTimeout(
-            f"{task.job.title} should report progress every {task.silence_s:g} s at least, but it was silent and was "
+            f"{task.job.name} should report progress every {task.silence_s:g} s at least, but it was silent and was "
             "stopped; run it again, and report the plugin if it hangs again.",
             with_log("", process.log.text(wait_s=0.5)),
         )
@@ -268,7 +268,7 @@ class Lane:
         """The outcome that an answer stands for."""
         if answer["type"] == "failure":
             return failed(task.job, restore(answer, log))
-        arrays = unlinked(open_arrays(folder / "reply", answer["arrays"], "c"))
+        arrays = unlinked(open_arrays(folder, answer["arrays"], "c"))
         try:
             value = task.convert(WorkerReply(answer["payload"], arrays))
         except MedviewerError:

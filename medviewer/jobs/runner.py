@@ -195,7 +195,7 @@ class Runner:
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 raise JobTimeout(
-                    f"{job.title} should be over within {timeout:g} s, but it still is {job.state}; wait longer."
+                    f"{job.name} should be over within {timeout:g} s, but it still is {job.state}; wait longer."
                 )
             self._inbox.wait(left)
 
@@ -219,7 +219,7 @@ class Runner:
         for lane in self._lanes.values():
             lane.join(ABORT_S)
         for job in self._jobs.values():  # of a thread that did not heed its cancel
-            self.job_ended(job, Outcome(FinishReason.CANCELLED, error=JobCancelled(f"{job.title} was cancelled.")))
+            self.job_ended(job, Outcome(FinishReason.CANCELLED, error=JobCancelled(f"{job.name} was cancelled.")))
         folders.remove(self._folder)
 
     def _check_home(self) -> None:

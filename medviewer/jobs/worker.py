@@ -78,14 +78,14 @@ class Worker:
         entry = resolve(message["entry"])
         scratch = folder / "scratch"
         scratch.mkdir()
-        arrays = open_arrays(folder / "request", file_names(message["arrays"]), "r")
+        arrays = open_arrays(folder, file_names(message["arrays"]), "r")
         context = RunContext(report=report, cancelled=self._cancelled[job])
         reply = entry(WorkerRequest(message["payload"], arrays, scratch, emit), context)
         if not isinstance(reply, WorkerReply):
             raise ContractError(
                 f"{message['entry']} should return a WorkerReply, but it returned a {type(reply).__name__}; mend it."
             )
-        files = save_arrays(folder / "reply", reply.arrays)
+        files = save_arrays(folder, reply.arrays, "reply")
         return {"type": "reply", "id": job, "payload": reply.payload, "arrays": files}
 
     def _send(self, message: dict[str, Any]) -> None:

@@ -185,9 +185,9 @@ def _after_saving(spoil: Callable[[Path], object]) -> None:
     worker: Any = sys.modules["__main__"]
     save = worker.save_arrays
 
-    def spoiled(folder: Path, arrays: dict[str, np.ndarray]) -> dict[str, str]:
+    def spoiled(folder: Path, arrays: dict[str, np.ndarray], prefix: str) -> dict[str, str]:
         worker.save_arrays = save
-        files = save(folder, arrays)
+        files = save(folder, arrays, prefix)
         spoil(folder / next(iter(files.values())))
         return files
 

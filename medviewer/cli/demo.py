@@ -36,10 +36,16 @@ class _Demo:
     screen: Callable[[], Screen]
     out: Path
     device: str
-    tell: Callable[[str], None]
+    write: Callable[[str], None]
+    told: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     results: dict[str, Any] = field(default_factory=dict)
+
+    def tell(self, text: str) -> None:
+        """Say what was done; the summary says it again."""
+        self.told.append(text)
+        self.write(text)
 
     def path(self, name: str) -> Path:
         """Where a file of that name goes; it is listed in the summary."""
@@ -86,7 +92,7 @@ def demo(
         run.tell(f"medviewer {__version__}. {NOTICE}")
         found = scan(resource("demo"))
         run.tell(f"Opened the demo: {len(found.studies)} studies, {len(found.series)} series.")
-        for series in found.series:
+        for series in sorted(found.series, key=lambda series: series.grid.shape[0] == 1):  # the volume first
             case = load(found, series)
             name = series.description or series.modality
             run.tell(f"Loaded {name}: {series.modality}, {series.grid.describe()}")
@@ -171,9 +177,7 @@ def _save_summary(run: _Demo) -> dict[str, Any]:
         "results": run.results,
         "left_out": run.left_out,
     }
-    lines = [f"medviewer {__version__}. {NOTICE}", "", "Files:", *(f"  {name}" for name in files)]
-    if run.left_out:
-        lines += ["", "Left out:", *(f"  {what}" for what in run.left_out)]
+    lines = [*run.told, "", "Files:", *(f"  {name}" for name in files)]
     for name, text in (("summary.json", json.dumps(summary, indent=2)), ("summary.txt", "\n".join(lines))):
         with replacing(run.out / name) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")

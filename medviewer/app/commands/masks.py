@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from medviewer import formats
 from medviewer.app.commands.strokes import StrokeJournal, left_strokes, stroke_journal
 from medviewer.app.mask_store import MaskStore
+from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
 from medviewer.domain.mask import Correction, Segmentation, empty
 from medviewer.domain.provenance import utc_now
 from medviewer.domain.study import Series, Study
-from medviewer.errors import InputError, StoreError
+from medviewer.errors import GridMismatchError, InputError, StoreError
 
 if TYPE_CHECKING:
     # Both load the database, which commands that only read files do without.
@@ -62,9 +63,10 @@ def replace_with(services: Services, segmentation: Segmentation) -> None:
     if session.series is None or session.image is None:
         raise InputError("A mask needs an open image; open a study first.")
     if not segmentation.grid.matches(session.image.grid):
-        raise InputError(
+        raise GridMismatchError(
             f"The mask should lie on the image's grid ({session.image.grid.describe()}), but lies on "
-            f"{segmentation.grid.describe()}; choose the mask of this series."
+            f"{segmentation.grid.describe()}{_elsewhere(segmentation.grid, session.image.grid)}; "
+            "choose the mask of this series."
         )
     keep(services)
     owned = replace(segmentation, series_uid=session.series.uid)
@@ -157,6 +159,11 @@ def _recover(services: Services, newest: Segmentation | None) -> bool:
     session.mask = store
     session.say(f"{count} strokes that were not saved before medviewer ended were brought back.", "warning")
     return True
+
+
+def _elsewhere(grid: Grid, expected: Grid) -> str:
+    """What sets two grids apart that read alike."""
+    return " at another place or turned another way" if grid.describe() == expected.describe() else ""
 
 
 def _authored(services: Services, store: MaskStore) -> Segmentation:

@@ -93,10 +93,14 @@ def set_brush(services: Services, radius_mm: float) -> None:
 
 
 def begin_stroke(services: Services) -> None:
-    """The button went down with an edit tool."""
-    store = services.session.mask
-    if store is not None:
-        store.begin()
+    """The button went down with an edit tool; an empty mask is started where there is none.
+
+    The tool may have been chosen while another series was open.
+    """
+    session = services.session
+    if session.image is not None:
+        store = session.mask or masks.new(services)
+        services.attempt(store.begin)
 
 
 def stroke(services: Services, plane: Plane, k: int, start: Point, end: Point) -> None:
@@ -117,7 +121,7 @@ def end_stroke(services: Services) -> None:
     """The button came up: the stroke is one step of undo and is in the journal."""
     store = services.session.mask
     if store is not None:
-        store.end()
+        services.attempt(store.end)  # the journal may fail, and no action stands around the pointer
 
 
 def undo(services: Services) -> None:

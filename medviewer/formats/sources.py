@@ -80,7 +80,8 @@ def _walk(folder: Path) -> list[Path]:
     files = []
     for parent, folders, names in os.walk(folder):
         folders.sort()
-        files += [Path(parent, name) for name in sorted(names)]
+        # A pipe or a device would be waited for without an end.
+        files += [path for name in sorted(names) if (path := Path(parent, name)).is_file()]
     return files
 
 

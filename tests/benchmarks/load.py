@@ -2,8 +2,8 @@
 
     python tests/benchmarks/load.py [DIR] [--runs 5] [--json]
 
-Without DIR a CT series of 600 slices of 512 x 512 is written to a temporary folder, from the demo head with noise added. The
-figures are medians in seconds; the first round, which fills the cache, is not counted.
+Without DIR a CT series of 600 slices of 512 x 512 is written to a temporary folder, from the demo head with noise.
+The figures are medians in seconds; the first round, which fills the cache, is not counted.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pydicom
@@ -283,3 +284,16 @@ def test_names_in_other_character_sets(tmp_path):
     dataset.save_as(buffer)
     file.write_bytes(buffer.getvalue())
     assert scan([file]).studies[0].patient.name == "Müller^Jürgen"
+
+
+def test_a_modality_lut_is_told_of(samples):
+    assert "modality-lut" in [warning.code for warning in scan([samples["mlut_18.dcm"]]).series[0].warnings]
+
+
+def test_more_voxels_than_memory_holds_is_an_error(tmp_path):
+    image = image_of(grid_of((3, 4, 5)))
+    files = write_dicom_series(image, tmp_path, study=STUDY, series=series_of(image.grid))
+    series = scan([tmp_path]).series[0]
+    vast = replace(series, grid=grid_of((10**6, 10**5, 10**5)), files=files)
+    with pytest.raises(UnreadableError, match=r"needs 20000000\.0 GB of memory"):
+        load(vast)

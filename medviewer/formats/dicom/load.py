@@ -43,7 +43,7 @@ def load_dicom(
     template = _template(series)
     colour = is_colour(template)
     shape = (*series.grid.shape, 3) if colour else series.grid.shape
-    voxels = np.empty(shape, stored_dtype(template))
+    voxels = _allocate(shape, stored_dtype(template))
     slices = _read_all(series, template, voxels, progress, cancelled)
     headers = {one.z: one.header for one in slices if one.header is not None and one.z is not None}
     for one in slices:
@@ -66,6 +66,17 @@ def load_dicom(
         padding=padding,
         series_uid=series.uid,
     )
+
+
+def _allocate(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    try:
+        return np.empty(shape, dtype)
+    except MemoryError as error:
+        size = float(np.prod(shape, dtype=np.float64)) * dtype.itemsize / 1e9
+        text = (
+            f"The series needs {size:.1f} GB of memory, which is more than there is; close other programs or studies."
+        )
+        raise UnreadableError(text) from error
 
 
 def _template(series: Series) -> Header:

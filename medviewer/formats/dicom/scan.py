@@ -194,6 +194,9 @@ def _series(
     uid: str, headers: Sequence[Header], grid: Grid, calibrated: bool, frame: str, notes: Sequence[Warning]
 ) -> Series:
     first = headers[0]
+    if t.MODALITY_LUT_SEQUENCE in first.raw:
+        text = "The file turns stored into real values by a table, which is not applied yet; stored values are shown."
+        notes = [*notes, Warning("modality-lut", text)]
     return Series(
         uid=uid,
         modality=first.plain(t.MODALITY).upper() or "OT",

@@ -67,9 +67,7 @@ def write_seg(segmentation: Segmentation, path: Path, series: Series) -> None:
             with replacing(path) as temporary:
                 dataset.save_as(temporary)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
-        text = (
-            f"{path.name} cannot be a DICOM SEG, because its source images lack what it needs; save it as .nii.gz."
-        )
+        text = f"{path.name} cannot be a DICOM SEG, because its source images lack what it needs; save it as .nii.gz."
         raise InputError(text, details=f"{type(error).__name__}: {error}") from error
 
 

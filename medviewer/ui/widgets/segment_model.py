@@ -92,10 +92,10 @@ class SegmentModel(QAbstractTableModel):
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         """Rename a segment."""
-        if role != Qt.ItemDataRole.EditRole or index.column() != NAME or not str(value).strip():
+        segment, name = self.segments[index.row()], str(value).strip()
+        if role != Qt.ItemDataRole.EditRole or index.column() != NAME or name in ("", segment.name):
             return False
-        label = self.segments[index.row()].label
-        self._services.attempt(lambda: view.rename_segment(self._services, label, str(value)))
+        self._services.attempt(lambda: view.rename_segment(self._services, segment.label, name))
         return True
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

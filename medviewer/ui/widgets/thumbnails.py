@@ -16,6 +16,7 @@ from medviewer.app.services import Services
 from medviewer.domain.image import Image
 from medviewer.domain.plane import planes_of
 from medviewer.domain.study import Series
+from medviewer.errors import JobCancelled
 from medviewer.jobs import Job
 from medviewer.plugin_api import RunContext
 
@@ -107,6 +108,9 @@ class Thumbnails(QObject):
         job, uid = self._job, self._at_work
         self._job, self._at_work = None, ""
         if job is None:
+            return
+        if isinstance(job.error, JobCancelled):  # only the end of the program cancels a job that nobody sees
+            self._wanted.clear()
             return
         # A series that cannot be read has its icon; opening it says why.
         self._made[uid] = QPixmap.fromImage(job.result()) if job.error is None else None

@@ -1,0 +1,103 @@
+"""The bar of jobs."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from medviewer.app.services import Services
+from medviewer.jobs import Job, JobState
+from medviewer.plugin_api import RunContext
+from medviewer.ui.widgets import job_bar
+from medviewer.ui.widgets.job_bar import JobBar, JobRow, time_left
+
+Wait = Callable[[Callable[[], bool]], None]
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """Jobs of these tests run until it is set."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def bar(qtbot: QtBot, services: Services, monkeypatch: pytest.MonkeyPatch) -> JobBar:
+    monkeypatch.setattr(job_bar, "QUIET_S", 0.0)
+    made = JobBar(services)
+    qtbot.addWidget(made)
+    return made
+
+
+def start(services: Services, gate: threading.Event, title: str) -> Job[None]:
+    def work(context: RunContext) -> None:
+        context.progress(0.25, "Reading")
+        while not gate.wait(0.01):
+            context.check()
+
+    return services.runner.submit(work, title=title)
+
+
+def rows(bar: JobBar) -> list[str]:
+    return [row.job.title for row in bar.findChildren(JobRow) if not row.isHidden() and row.parent() is bar]
+
+
+def test_shows_two_jobs_and_counts_the_rest(bar: JobBar, services: Services, gate: threading.Event, wait: Wait) -> None:
+    assert bar.isHidden()
+    jobs = [start(services, gate, f"Job {k}") for k in range(3)]
+    wait(lambda: all(job.state is JobState.RUNNING for job in jobs) and not bar.isHidden())
+    bar.refresh()
+    assert rows(bar) == ["Job 0", "Job 1"]
+    assert bar.more_button.text() == "3 jobs"
+    gate.set()
+    wait(lambda: bar.isHidden())
+
+
+def test_the_list_has_every_job(bar: JobBar, services: Services, gate: threading.Event, wait: Wait) -> None:
+    for k in range(3):
+        start(services, gate, f"Job {k}")
+    wait(lambda: bar.more_button.text() == "3 jobs")
+    bar.show_list()
+    assert sorted(row.job.title for row in bar._listed) == ["Job 0", "Job 1", "Job 2"]
+    gate.set()
+    wait(lambda: bar.isHidden())
+    assert bar._list.isHidden()
+
+
+def test_cancel_stops_the_job(bar: JobBar, services: Services, gate: threading.Event, wait: Wait) -> None:
+    job = start(services, gate, "Loading")
+    wait(lambda: job.fraction > 0)
+    bar.refresh()
+    (row,) = bar.findChildren(JobRow)
+    assert row.figures.text() == "25%"
+    row.cancel_button.click()
+    assert job.state is JobState.CANCELLING
+    wait(lambda: job.done and bar.isHidden())
+
+
+def test_jobs_without_a_title_are_not_shown(bar: JobBar, services: Services, gate: threading.Event) -> None:
+    start(services, gate, "")
+    bar.refresh()
+    assert bar.isHidden()
+
+
+def test_short_jobs_do_not_flicker(
+    bar: JobBar, services: Services, gate: threading.Event, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_bar, "QUIET_S", 1e6)
+    job = start(services, gate, "Loading")
+    wait(lambda: job.fraction > 0)
+    bar.refresh()
+    assert bar.isHidden()
+
+
+@pytest.mark.parametrize(
+    ("started", "fraction", "text"),
+    [(100.0, 0.25, "0:30 left"), (109.0, 0.5, ""), (None, 0.5, ""), (100.0, 0.0, ""), (100.0, 0.01, "")],
+)
+def test_time_left_is_a_fair_guess_or_none(started: float | None, fraction: float, text: str) -> None:
+    job: Job[None] = Job("x", lambda _: None)
+    job.started, job.fraction = started, fraction
+    assert time_left(job, 110.0) == text

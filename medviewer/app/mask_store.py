@@ -12,6 +12,7 @@ from psygnal import Signal
 
 from medviewer.domain.mask import PALETTE, Segment, Segmentation
 from medviewer.domain.strokes import Box, Delta, change, merge
+from medviewer.errors import InputError
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +94,9 @@ class MaskStore:
     def end(self) -> None:
         """Finish the stroke: it becomes one step of undo and is written to the journal."""
         parts, self._open = self._open, None
-        if parts:
-            self._commit(merge(parts))
+        delta = merge(parts) if parts else None
+        if delta is not None and delta.where.size:
+            self._commit(delta)
 
     def undo(self) -> None:
         """Take back the last stroke."""
@@ -132,6 +134,7 @@ class MaskStore:
             count += 1
         if count:
             self.dirty = True
+            self._declare_painted()
             self.edited.emit()
         return count
 
@@ -147,24 +150,51 @@ class MaskStore:
         return replace(self.base, labels=self.labels.copy(), segments=self.segments)
 
     def add_segment(self, name: str) -> Segment:
-        """Declare a new label; returns its segment."""
-        label = max((s.label for s in self.segments), default=0) + 1
+        """Declare a new label; returns its segment.
+
+        Raises
+        ------
+        InputError
+            If the label map's type has no number left for it.
+        """
+        label = self._free_label()
         segment = Segment(label, name, PALETTE[(label - 1) % len(PALETTE)])
-        self.segments = (*self.segments, segment)
+        self.segments = tuple(sorted((*self.segments, segment), key=lambda s: s.label))
+        self.dirty = True
         self.segments_changed.emit()
         return segment
+
+    def _free_label(self) -> int:
+        """The number after the highest; below it where the type ends there, as in masks that write 255."""
+        taken = {s.label for s in self.segments}
+        after, limit = max(taken, default=0) + 1, int(np.iinfo(self.labels.dtype).max)
+        if after <= limit:
+            return after
+        taken.update(np.unique(self.labels).tolist())
+        free = next((label for label in range(1, limit) if label not in taken), None)
+        if free is None:
+            raise InputError(f"This mask holds at most {limit} segments and has that many; start a new mask.")
+        return free
+
+    def _declare_painted(self) -> None:
+        """Name what was painted with segments that were added after the last save: the journal has their labels only.
+
+        Views draw declared segments, so the strokes would be back unseen.
+        """
+        known = {s.label for s in self.segments}
+        found = [int(label) for label in np.unique(self.labels) if label and int(label) not in known]
+        if found:
+            added = (self.base.segment(label) for label in found)
+            self.segments = tuple(sorted((*self.segments, *added), key=lambda s: s.label))
+            self.segments_changed.emit()
 
     def _replace(self, delta: Delta) -> None:
         self._apply(delta)
         self._write(delta)
-        self.dirty = True
-        self.edited.emit()
 
     def _commit(self, delta: Delta) -> None:
         self._remember(delta)
         self._write(delta)
-        self.dirty = True
-        self.edited.emit()
 
     def _remember(self, delta: Delta) -> None:
         self._undone.clear()
@@ -172,8 +202,12 @@ class MaskStore:
         del self._done[:-UNDO_LIMIT]
 
     def _write(self, delta: Delta) -> None:
-        if self.journal is not None:
-            self.journal.append(delta.to_bytes())
+        self.dirty = True  # also where the journal fails: the stroke is in the mask, and can still be saved
+        try:
+            if self.journal is not None:
+                self.journal.append(delta.to_bytes())
+        finally:
+            self.edited.emit()
 
     def _apply(self, delta: Delta) -> None:
         box: Box = delta.apply(self.labels)

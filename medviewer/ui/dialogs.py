@@ -165,5 +165,6 @@ def show_about(parent: QWidget) -> None:
         f"<h3>medviewer {__version__}</h3>"
         "<p>Open a study, segment it, see why, correct the mask, and teach the model.</p>"
         "<p><b>Research use only. Not for diagnosis.</b></p>"
-        "<p>Apache License 2.0. Built on Qt, napari, vispy, PyTorch, MONAI, captum, pydicom, highdicom and SimpleITK.</p>",
+        "<p>Apache License 2.0. Built on Qt, napari, vispy, PyTorch, MONAI, captum, pydicom, highdicom and "
+        "SimpleITK.</p>",
     )

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal
 from PySide6.QtWidgets import QApplication
 
 from medviewer.app.commands import study
@@ -44,6 +44,36 @@ def keep_napari_apart(home: Path) -> None:
     os.environ.setdefault("NAPARI_CONFIG", str(home / "napari.yaml"))
 
 
+class Program:
+    """One running window with everything behind it.
+
+    Parameters
+    ----------
+    paths
+        What to open at once.
+    home
+        Folder of the archive; None for the usual one.
+    """
+
+    def __init__(self, paths: Sequence[Path] = (), home: Path | None = None) -> None:
+        self.app = application()
+        self.services = Services.open(home)
+        keep_napari_apart(self.services.archive.home)
+        self._pump = Pump(self.services.runner)
+        if paths:
+            # the scan runs beside the import of napari, which takes longer
+            study.open_paths(self.services, list(paths))
+        from medviewer.ui.window import MainWindow
+
+        self.window = MainWindow(self.services)
+        self.window.show()
+
+    def close(self) -> None:
+        """Close the window and the archive; what was acknowledged is on disk."""
+        self.window.close()
+        self.services.close()
+
+
 def run(paths: Sequence[Path], demo: bool = False) -> int:
     """Open the window on paths, or on the demo, and stay until it is closed.
 
@@ -51,21 +81,8 @@ def run(paths: Sequence[Path], demo: bool = False) -> int:
     -------
     The exit code.
     """
-    app = application()
-    services = Services.open()
-    keep_napari_apart(services.archive.home)
-    pump = Pump(services.runner)
-    chosen = [*paths, *([resource("demo")] if demo else [])]
-    if chosen:
-        # the scan runs beside the import of napari, which takes longer
-        study.open_paths(services, chosen)
-    from medviewer.ui.window import MainWindow
-
-    window = MainWindow(services)
-    window.show()
-    QTimer.singleShot(0, services.runner.pump)
+    program = Program([*paths, *([resource("demo")] if demo else [])])
     try:
-        return app.exec()
+        return program.app.exec()
     finally:
-        services.close()
-        del pump
+        program.close()

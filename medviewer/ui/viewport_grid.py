@@ -9,7 +9,7 @@ from medviewer.app.commands import view
 from medviewer.app.controllers.display import DisplayController
 from medviewer.app.controllers.texts import read_out
 from medviewer.app.services import Services
-from medviewer.app.state import EDIT_TOOLS
+from medviewer.app.state import EDIT_TOOLS, Session
 from medviewer.domain.plane import Plane
 from medviewer.ui.viewport import SliceView, VolumeView
 
@@ -17,27 +17,24 @@ _PLACES = ((0, 0), (0, 1), (1, 0))
 _VOLUME_PLACE = (1, 1)
 
 
-class ViewportGrid(QWidget):
-    """Four viewports behind an empty state; it turns their requests into commands.
+class ViewportPane(QWidget):
+    """Four viewports that follow a session: three planes and 3D, or one large; behind an empty state.
 
     Parameters
     ----------
-    services
-        The running program.
+    session
+        What is open.
     empty
-        What to show while nothing is open.
+        What to show while nothing is.
     """
 
-    read_out = Signal(str)
-    """What is under the pointer, for the status bar."""
-
-    def __init__(self, services: Services, empty: QWidget, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, empty: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.services = services
+        self.session = session
         self.slices = [SliceView(self) for _ in _PLACES]
         self.volume = VolumeView(self)
         self.controller = DisplayController(
-            services.session, self.slices, self.volume, lambda refresh: QTimer.singleShot(0, self, refresh)
+            session, self.slices, self.volume, lambda refresh: QTimer.singleShot(0, self, refresh)
         )
         self._stack = QStackedLayout(self)
         self._stack.addWidget(empty)
@@ -49,14 +46,10 @@ class ViewportGrid(QWidget):
             self._grid.addWidget(slice_view, *place)
         self._grid.addWidget(self.volume, *_VOLUME_PLACE)
         self._stack.addWidget(self._pages)
-        for number, slice_view in enumerate(self.slices):
-            self._connect(number, slice_view)
-        services.session.events.image.connect(self._arrange)
-        services.session.view.events.layout.connect(self._arrange)
-        services.session.view.events.active.connect(self._arrange)
-        services.session.view.events.tool.connect(self._set_tool)
-        self._set_tool(services.session.view.tool)
-        self._arrange()
+        session.events.image.connect(self.arrange)
+        session.view.events.layout.connect(self.arrange)
+        session.view.events.active.connect(self.arrange)
+        self.arrange()
 
     def plane(self, number: int) -> Plane | None:
         """The plane that viewport `number` shows, or None."""
@@ -68,9 +61,50 @@ class ViewportGrid(QWidget):
         for slice_view in self.slices:
             slice_view.fit()
 
+    def arrange(self, *_: object) -> None:
+        """Show the viewports that the layout asks for, and give them the room."""
+        image, view_state = self.session.image, self.session.view
+        self._stack.setCurrentIndex(0 if image is None else 1)
+        if image is None:
+            return
+        large = view_state.layout == "single" or not image.is_volume
+        active = view_state.active if image.is_volume else 0
+        for number, slice_view in enumerate(self.slices):
+            slice_view.setVisible(not large or number == active)
+        self.volume.setVisible(not large and not image.is_colour)
+        for k in range(2):
+            self._grid.setRowStretch(k, 0 if large else 1)
+            self._grid.setColumnStretch(k, 0 if large else 1)
+
+    def settle(self) -> None:
+        """Show now what would be shown soon: for pictures."""
+        self.controller.refresh()
+        self.volume.settle()
+
+    def close_canvases(self) -> None:
+        """Let go of the GL widgets, before the widget itself goes."""
+        self.controller.close()
+        for canvas in (*(viewport.canvas for viewport in self.slices), self.volume.canvas):
+            canvas.close()
+
+
+class ViewportGrid(ViewportPane):
+    """The viewports of the window: it turns what the mouse asks for into commands."""
+
+    read_out = Signal(str)
+    """What is under the pointer, for the status bar."""
+
+    def __init__(self, services: Services, empty: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(services.session, empty, parent)
+        self.services = services
+        for number, slice_view in enumerate(self.slices):
+            self._connect(number, slice_view)
+        services.session.view.events.tool.connect(self._set_tool)
+        self._set_tool(services.session.view.tool)
+
     def step(self, slices: int) -> None:
         """Scroll the active viewport."""
-        plane = self.plane(self.services.session.view.active)
+        plane = self.plane(self.session.view.active)
         if plane is not None:
             view.scroll(self.services, plane, slices)
 
@@ -78,23 +112,7 @@ class ViewportGrid(QWidget):
         """Make the next viewport the active one."""
         count = len(self.controller.planes)
         if count:
-            state = self.services.session.view
-            state.active = (state.active + 1) % count
-
-    def _arrange(self, *_: object) -> None:
-        session = self.services.session
-        image = session.image
-        self._stack.setCurrentIndex(0 if image is None else 1)
-        if image is None:
-            return
-        large = session.view.layout == "single" or not image.is_volume
-        active = session.view.active if image.is_volume else 0
-        for number, slice_view in enumerate(self.slices):
-            slice_view.setVisible(number == active if large else True)
-        self.volume.setVisible(not large and not image.is_colour)
-        for k in range(2):
-            self._grid.setRowStretch(k, 1 if not large else 0)
-            self._grid.setColumnStretch(k, 1 if not large else 0)
+            self.session.view.active = (self.session.view.active + 1) % count
 
     def _set_tool(self, tool: str) -> None:
         for slice_view in self.slices:

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from app_model import Application
-from app_model.backends.qt import QModelMenuBar
+from app_model.backends.qt import QModelMenu, QModelMenuBar
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QScrollArea, QToolBar, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from medviewer.app import actions, context
 from medviewer.app.commands import masks, study
@@ -24,11 +23,12 @@ from medviewer.ui.widgets.job_bar import JobBar
 from medviewer.ui.widgets.learning_panel import LearningPanel
 from medviewer.ui.widgets.message_strip import MessageStrip
 from medviewer.ui.widgets.saliency_panel import SaliencyPanel
+from medviewer.ui.widgets.section import Section
 from medviewer.ui.widgets.segments_panel import SegmentsPanel
 from medviewer.ui.widgets.study_browser import StudyBrowser
 
 RESEARCH_USE = "Research use only, not for diagnosis"
-PANEL_WIDTH, BROWSER_WIDTH = 300, 240
+PANEL_WIDTH, BROWSER_WIDTH = 340, 250
 
 _TOOLBAR: tuple[tuple[tuple[str, str], ...], ...] = (
     (("file.open_folder", "open"),),
@@ -124,12 +124,10 @@ class MainWindow(QMainWindow):
         layout = QVBoxLayout(column)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        self.panels: dict[str, QCollapsible] = {}
+        self.panels: dict[str, Section] = {}
         for name, (title, panel, opened) in panels.items():
-            section = QCollapsible(title)
-            section.setDuration(0)
-            section.addWidget(panel)
-            (section.expand if opened else section.collapse)(animate=False)
+            section = Section(title, panel)
+            section.expanded = opened
             layout.addWidget(section)
             self.panels[name] = section
         layout.addStretch(1)
@@ -211,7 +209,7 @@ class MainWindow(QMainWindow):
         """Open one of the panels and bring it into view."""
         self.panel_dock.show()
         section = self.panels[name]
-        section.expand(animate=False)
+        section.expanded = True
         QTimer.singleShot(0, self, lambda: self.panel_area.ensureWidgetVisible(section))
 
     def screenshot(self, path: Path) -> None:
@@ -249,18 +247,14 @@ class MainWindow(QMainWindow):
         """Keep the mask, stop the work, let go of the canvases."""
         self.services.attempt(lambda: masks.keep(self.services))
         self.services.runner.shutdown()
-        for viewport in (*self.grid.slices, self.grid.volume):
-            viewport.canvas.close()
+        self.grid.close_canvases()
         Application.destroy(self.model.name)
         super().closeEvent(event)
 
 
 def _by_id(menus: QModelMenuBar) -> dict[str, QAction]:
     """Every action of the menu bar by its command id."""
-    found = {}
-    for menu_action in menus.actions():
-        menu = menu_action.menu()
-        for action in menu.actions() if menu is not None else ():
-            if action.objectName():
-                found[action.objectName()] = action
+    found: dict[str, QAction] = {}
+    for menu in menus.findChildren(QModelMenu):
+        found |= {action.objectName(): action for action in menu.actions() if action.objectName()}
     return found

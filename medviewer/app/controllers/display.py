@@ -38,14 +38,14 @@ def resolve(session: Session, plane: Plane, number: int) -> Display | None:
     if image is None or series is None:
         return None
     k = view.cursor[plane.axis]
-    slope, intercept = image.rescale.at(view.cursor[0] if plane.axis == 0 else 0)
+    voxels, slope, intercept = image.uniform
     low, high = view.window.limits
     inverted = view.inverted != image.inverted
     several = image.is_volume
     return Display(
         plane=plane,
         k=k,
-        voxels=image.voxels,
+        voxels=voxels,
         slope=slope,
         intercept=intercept,
         limits=(high, low) if inverted else (low, high),
@@ -68,13 +68,14 @@ def resolve_scene(session: Session) -> Scene | None:
         return None
     grid = image.grid
     z, y, x = (grid.array_axis(world) for world in (2, 1, 0))
-    low, high = session.view.window.limits
+    voxels, slope, intercept = image.uniform
+    low, high = ((limit - intercept) / slope for limit in session.view.window.limits)
     return Scene(
-        voxels=image.voxels,
+        voxels=voxels,
         spacing=grid.spacing,
         order=(z, y, x),
         flips=(bool(grid.axes[2, z] > 0), bool(grid.axes[1, y] < 0), bool(grid.axes[0, x] < 0)),
-        limits=(image.rescale.invert(low), image.rescale.invert(high)),
+        limits=(low, high),
         mask=mask_look(session),
         revision=session.mask.revision if session.mask else 0,
     )
@@ -111,6 +112,7 @@ class DisplayController:
         session.events.connect(self.request)
         session.view.events.connect(self.request)
         session.events.mask.connect(self._follow_mask)
+        self._follow_mask(session.mask)
 
     def request(self, *_: object) -> None:
         """Something changed: refresh once, soon."""
@@ -131,6 +133,14 @@ class DisplayController:
             viewport.apply(resolve(session, self.planes[number], number) if shown else None)
         if self.volume is not None:
             self.volume.apply(resolve_scene(session))
+
+    def close(self) -> None:
+        """Follow nothing any more."""
+        self.session.events.disconnect(self.request)
+        self.session.view.events.disconnect(self.request)
+        self.session.events.mask.disconnect(self._follow_mask)
+        self._follow_mask(None)
+        self._pending = True
 
     def _follow_mask(self, store: MaskStore | None) -> None:
         if self._store is not None:

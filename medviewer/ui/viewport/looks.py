@@ -23,7 +23,7 @@ def ordered(limits: tuple[float, float]) -> tuple[float, float]:
 
 
 def label_colours(look: MaskLook) -> DirectLabelColormap:
-    """napari's colour map of a mask: hidden labels and the background are clear."""
+    """Napari's colour map of a mask: hidden labels and the background are clear."""
     clear = (0.0, 0.0, 0.0, 0.0)
     colours: dict[int | None, tuple[float, ...]] = {None: clear, 0: clear}
     for label, rgb in look.colours:

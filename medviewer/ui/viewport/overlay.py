@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
@@ -34,7 +34,7 @@ class OverlayState:
 
     crosshair: tuple[float, float] | None = None
     letters: tuple[str, str, str, str] = ("", "", "", "")
-    corners: Corners = Corners()
+    corners: Corners = field(default_factory=Corners)
     pixels_per_mm: float = 0.0
     brush: tuple[float, float, float, float] | None = None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QFrame, QWidget
 
@@ -314,8 +314,12 @@ class SliceView(QFrame):
         """Keep the overlay as large as the GL widget, and a fitted slice fitted."""
         if event.type() == QEvent.Type.Resize:
             self.overlay.setGeometry(self.canvas.native.rect())
-            if self._fitted:
-                self.fit()
-            else:
-                self._draw_overlay()
+            # the canvas has yet to take its new size, by which napari measures zoom
+            QTimer.singleShot(0, self, self._on_resized)
         return False
+
+    def _on_resized(self) -> None:
+        if self._fitted:
+            self.fit()
+        else:
+            self._draw_overlay()

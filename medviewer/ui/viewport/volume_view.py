@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFrame, QLabel, QWidget
 from scipy.ndimage import gaussian_filter
-from skimage.measure import marching_cubes
+from skimage.measure import block_reduce, marching_cubes
 
 from medviewer.app.ports import Scene
 from medviewer.ui.viewport.canvas import NapariCanvas
@@ -17,6 +17,8 @@ from medviewer.ui.viewport.looks import ordered, set_visible
 
 HARDWARE_EDGE, SOFTWARE_EDGE = 320, 96
 """Largest number of voxels along an axis that is drawn, with a graphics card and without."""
+_AVERAGED = 30_000_000
+"""Voxels up to which a volume is averaged to be thinned; a larger one would hold up the window, and is sampled."""
 _SETTLE_MS = 250
 """A change is drawn once nothing has changed for so long: 3D is for looking, not for following a drag."""
 
@@ -95,7 +97,7 @@ class VolumeView(QFrame):
         set_visible(self._image, True)
         self.canvas.node(self._image).relative_step_size = 1.5 if step > 1 else 0.8
         self._look(data.shape, scale)
-        self._note.setText("3D" if step == 1 else f"3D, every {_ordinal(step)} voxel")
+        self._note.setText("3D" if step == 1 else f"3D at 1/{step} of the resolution")
         self._note.adjustSize()
         self._note.show()
         self._note.raise_()
@@ -138,7 +140,12 @@ class VolumeView(QFrame):
         """The volume turned head up and face forward, thinned to what can be drawn smoothly; and the step."""
         limit = SOFTWARE_EDGE if _software_rendered() else HARDWARE_EDGE
         step = max(1, -(-max(volume.shape[:3]) // limit))
-        thin = volume[::step, ::step, ::step].transpose(scene.order)
+        if step == 1 or volume.size > _AVERAGED or volume is not scene.voxels:
+            thin = volume[::step, ::step, ::step].transpose(scene.order)
+        else:
+            # an average has no rings, where every nth voxel has
+            mean = block_reduce(volume, step, np.mean)  # type: ignore[no-untyped-call]  # scikit-image again
+            thin = mean.astype(np.float32).transpose(scene.order)
         flips = tuple(slice(None, None, -1 if flip else 1) for flip in scene.flips)
         return np.ascontiguousarray(thin[flips]), step
 
@@ -148,7 +155,7 @@ class VolumeView(QFrame):
         camera.center = tuple(extent / 2)
         size = self.canvas.native.size()
         camera.zoom = 0.75 * min(size.width(), size.height()) / float(extent.max())
-        camera.set_view_direction(view_direction=(-0.25, 1, 0.45), up_direction=(-1, 0, 0))
+        camera.set_view_direction(view_direction=(0.25, 1, 0.45), up_direction=(-1, 0, 0))
 
 
 def surface_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.int32]] | None:
@@ -161,7 +168,7 @@ def surface_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np
     padded = gaussian_filter(np.pad(mask, 2).astype(np.float32), 1.0)
     if padded.max() <= 0.5:
         padded = np.pad(mask, 2).astype(np.float32)
-    vertices, faces, _, _ = marching_cubes(padded, 0.5)
+    vertices, faces, _, _ = marching_cubes(padded, 0.5)  # type: ignore[no-untyped-call]  # scikit-image has no types here
     return (vertices - 2).astype(np.float32), faces.astype(np.int32)
 
 
@@ -177,10 +184,6 @@ def _differs(old: Scene | None, new: Scene) -> bool:
         True,
         new.mask.colours,
     )
-
-
-def _ordinal(n: int) -> str:
-    return {2: "second", 3: "third"}.get(n, f"{n}th")
 
 
 def _software_rendered() -> bool:

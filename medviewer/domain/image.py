@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -135,9 +136,25 @@ class Image:
             return self.rescale.apply(self.voxels)
         return np.stack([self.rescale.apply(plane, z) for z, plane in enumerate(self.voxels)])
 
+    @cached_property
+    def uniform(self) -> tuple[NDArray[np.generic], float, float]:
+        """Voxels, slope and intercept that hold for every slice, as a screen needs them.
+
+        The stored voxels themselves, but for a series whose slices have rescales of their own (PET): a coronal slice
+        of that crosses all of them, so its real values are kept beside the stored ones.
+        """
+        if self.rescale.is_uniform:
+            return self.voxels, *self.rescale.at(0)
+        return self.real(), 1.0, 0.0
+
     def auto_window(self) -> Window:
         """A window over the 0.5th to 99.8th percentile of a sample of the real values, padding left out."""
-        step = max(1, int(round((self.voxels.size / 500_000) ** (1 / 3))))
+        return self._auto_window
+
+    @cached_property
+    def _auto_window(self) -> Window:
+        # Kept, because every step of a window drag asks for it.
+        step = max(1, round((self.voxels.size / 500_000) ** (1 / 3)))
         start = tuple(n // 2 % min(step, n) for n in self.grid.shape)
         sample = self.voxels[start[0] :: step, start[1] :: step, start[2] :: step]
         parts = []
@@ -150,7 +167,7 @@ class Image:
         if values.size == 0:
             return Window(0.5, 1.0, "Auto")
         low, high = np.percentile(values, (0.5, 99.8))
-        return Window.from_limits(float(low), float(max(high, low + 1)), "Auto")
+        return Window.from_limits(float(low), float(high if high > low else low + 1), "Auto")
 
     def default_window(self) -> Window:
         """The file's first window, or the automatic one."""

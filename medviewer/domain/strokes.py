@@ -39,7 +39,7 @@ class Delta:
 
     def apply(self, labels: Labels) -> Box:
         """Write `after` into a label map, in place; returns the box of voxels that may have changed."""
-        labels.reshape(-1)[self.where] = self.after
+        np.put(labels, self.where, self.after)  # unlike a write through reshape, never into a copy
         return self.box(labels.shape)
 
     def box(self, shape: tuple[int, ...]) -> Box:

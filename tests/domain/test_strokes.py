@@ -1,0 +1,130 @@
+"""Strokes as differences: kept, taken back, joined, and read again from a journal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from medviewer.domain.strokes import Delta, change, merge
+
+SHAPE = (3, 4, 5)
+SIZE = 60
+dtypes = st.sampled_from([np.uint8, np.uint16])
+
+
+@st.composite
+def painted(draw: st.DrawFn, strokes: int = 1) -> tuple[np.ndarray, list[Delta], np.ndarray]:
+    """A label map, some strokes on it one after the other, and what it looks like after them."""
+    dtype = draw(dtypes)
+    start = draw(hnp.arrays(dtype, SHAPE, elements=st.integers(0, np.iinfo(dtype).max)))
+    labels, deltas = start.copy(), []
+    for _ in range(strokes):
+        where = draw(st.lists(st.integers(0, SIZE - 1), max_size=25))
+        label = draw(st.integers(0, np.iinfo(dtype).max))
+        deltas.append(change(labels, np.array(where, np.int64), label))
+        labels.reshape(-1)[where] = label
+    return start, deltas, labels
+
+
+@given(painted())
+def test_a_change_holds_what_differs_and_nothing_else(case: tuple[np.ndarray, list[Delta], np.ndarray]) -> None:
+    start, (delta,), labels = case
+    np.testing.assert_array_equal(delta.where, np.flatnonzero(start != labels))
+    np.testing.assert_array_equal(delta.before, start.reshape(-1)[delta.where])
+    assert delta.before.dtype == delta.after.dtype == start.dtype
+
+
+@given(painted())
+def test_apply_and_its_reverse(case: tuple[np.ndarray, list[Delta], np.ndarray]) -> None:
+    start, (delta,), labels = case
+    work = start.copy()
+    delta.apply(work)
+    np.testing.assert_array_equal(work, labels)
+    delta.reversed.apply(work)
+    np.testing.assert_array_equal(work, start)
+
+
+@given(painted())
+def test_apply_writes_into_a_map_of_any_memory_layout(case: tuple[np.ndarray, list[Delta], np.ndarray]) -> None:
+    start, (delta,), labels = case
+    for work in (np.asfortranarray(start), np.repeat(start, 2, axis=2)[:, :, ::2]):
+        delta.apply(work)
+        np.testing.assert_array_equal(work, labels)
+
+
+@given(painted())
+def test_the_box_is_tight(case: tuple[np.ndarray, list[Delta], np.ndarray]) -> None:
+    start, (delta,), labels = case
+    box = delta.apply(start.copy())
+    changed = start != labels
+    outside = changed.copy()
+    outside[box] = False
+    assert not outside.any()
+    if changed.any():
+        for axis in range(3):
+            inside = np.moveaxis(changed[box], axis, 0)
+            assert inside[0].any()
+            assert inside[-1].any()
+    else:
+        assert start[box].size == 0
+
+
+@given(painted(strokes=4))
+def test_merged_strokes_do_what_they_did_one_by_one(case: tuple[np.ndarray, list[Delta], np.ndarray]) -> None:
+    start, deltas, labels = case
+    delta = merge(deltas)
+    work = start.copy()
+    delta.apply(work)
+    np.testing.assert_array_equal(work, labels)
+    np.testing.assert_array_equal(delta.where, np.flatnonzero(start != labels))
+    delta.reversed.apply(work)
+    np.testing.assert_array_equal(work, start)
+
+
+@given(painted())
+def test_a_record_reads_back_identical(case: tuple[np.ndarray, list[Delta], np.ndarray]) -> None:
+    delta = case[1][0]
+    again = Delta.from_bytes(delta.to_bytes())
+    for name in ("where", "before", "after"):
+        mine, theirs = getattr(delta, name), getattr(again, name)
+        np.testing.assert_array_equal(mine, theirs)
+        assert mine.dtype == theirs.dtype
+
+
+def test_a_record_holds_places_beyond_32_bits() -> None:
+    where = np.array([0, 7, 5_000_000_000], np.int64)
+    delta = Delta(where, np.array([0, 1, 2], np.uint8), np.array([1, 2, 3], np.uint8))
+    np.testing.assert_array_equal(Delta.from_bytes(delta.to_bytes()).where, where)
+
+
+@given(painted(), st.data())
+def test_a_cut_record_is_refused(case: tuple[np.ndarray, list[Delta], np.ndarray], data: st.DataObject) -> None:
+    record = case[1][0].to_bytes()
+    cut = data.draw(st.integers(0, len(record) - 1))
+    with pytest.raises(ValueError, match="stroke record"):
+        Delta.from_bytes(record[:cut])
+
+
+@given(painted(), st.data())
+def test_a_damaged_record_is_refused_or_means_the_same(
+    case: tuple[np.ndarray, list[Delta], np.ndarray], data: st.DataObject
+) -> None:
+    delta = case[1][0]
+    record = bytearray(delta.to_bytes())
+    record[data.draw(st.integers(0, len(record) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    try:
+        again = Delta.from_bytes(bytes(record))
+    except ValueError as error:
+        assert "stroke record" in str(error)
+    else:
+        np.testing.assert_array_equal(again.where, delta.where)
+        np.testing.assert_array_equal(again.after, delta.after)
+
+
+def test_other_files_are_refused() -> None:
+    for text in (b"", b"MVS1", b"PK\x03\x04" + bytes(40)):
+        with pytest.raises(ValueError, match="stroke record"):
+            Delta.from_bytes(text)

@@ -28,7 +28,7 @@ COMMANDS = (
 )
 
 _FLAGS = ("--help", "-h", "--version")
-WRONG_USAGE = 2
+FAILURE, WRONG_USAGE = 1, 2
 
 
 def is_command(arguments: Sequence[str]) -> bool:
@@ -49,9 +49,13 @@ def run(arguments: Sequence[str], screen: Callable[[], Screen]) -> int:
     -------
     The exit code: 0, 1 for a failure, 2 for wrong usage.
     """
-    from medviewer.cli.main import run_command
+    try:
+        from medviewer.cli.main import run_command
 
-    return run_command(arguments, screen)
+        return run_command(arguments, screen)
+    except KeyboardInterrupt:  # so early that the commands were not there yet
+        sys.stderr.write("Stopped before it was done.\n")
+        return FAILURE
 
 
 def run_window(arguments: Sequence[str], launch: Callable[[Sequence[Path], bool], int]) -> int:

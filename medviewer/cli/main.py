@@ -12,14 +12,12 @@ import typer
 from typer.main import get_command
 
 from medviewer import __version__
-from medviewer.cli import demo, files, finetune, models, pictures, plugins, predictions, queue
+from medviewer.cli import FAILURE, demo, files, finetune, models, pictures, plugins, predictions, queue
 from medviewer.cli.console import report, say
 from medviewer.errors import MedviewerError
 
 if TYPE_CHECKING:
     from medviewer.app.ports import Screen
-
-FAILURE = 1
 
 _HELP = """Read studies, run AI on them, see its reasons, correct it and teach it.
 

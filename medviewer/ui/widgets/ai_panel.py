@@ -26,3 +26,4 @@ class AiPanel(QWidget):
                 box.addWidget(card)
         if not services.plugins:
             box.addWidget(label("No plugin is installed.", "quiet", wrap=True))
+        box.addStretch(1)

@@ -103,6 +103,7 @@ class LearningPanel(QWidget):
         buttons.addStretch(1)
         buttons.addWidget(self.rollback_button)
         box.addLayout(buttons)
+        box.addStretch(1)
         self.training.hide()
 
     # -- from the user

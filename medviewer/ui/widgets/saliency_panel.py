@@ -102,6 +102,7 @@ class SaliencyPanel(QWidget):
         last.addWidget(self.clear_button)
         look.addLayout(last)
         box.addWidget(self.look)
+        box.addStretch(1)
 
     # -- from the user
 

@@ -116,4 +116,6 @@ def _tip(segment: Segment, column: int, hidden: bool, volume: str) -> str:
 def _swatch(segment: Segment) -> QIcon:
     made = QPixmap(12, 12)
     made.fill(QColor(*segment.colour))
-    return QIcon(made)
+    shown = QIcon(made)
+    shown.addPixmap(made, QIcon.Mode.Selected)  # or Qt would tint the colour that tells the segment
+    return shown

@@ -123,6 +123,7 @@ class SegmentsPanel(QWidget):
         box.addLayout(sliders)
         box.addWidget(self.state)
         box.addLayout(_row(self.approve_button, self.reject_button, None, self.save_button))
+        box.addStretch(1)
 
     # -- from the session
 

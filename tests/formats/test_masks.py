@@ -70,7 +70,7 @@ def series_in(folder: Path, grid: Grid, modality="MR"):
 
 
 @settings(max_examples=12, deadline=None)
-@given(seeds, shapes, spacings, origins, st.booleans())
+@given(seeds, shapes.filter(lambda shape: shape[1] * shape[2] >= 8), spacings, origins, st.booleans())
 def test_seg_keeps_every_voxel(seed, shape, spacing, origin, by_model):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -237,6 +237,13 @@ def test_seg_needs_a_dicom_series(tmp_path, brain_file):
             save_segmentation(mask, tmp_path / "mask.dcm", given_series)
     with pytest.raises(InputError, match=r"saved as \.dcm, \.nii or \.nii\.gz, not as mask\.png"):
         save_segmentation(mask, tmp_path / "mask.png", series)
+
+
+def test_slices_too_small_for_a_seg_are_refused(tmp_path):
+    series = series_in(tmp_path, grid_of((4, 3, 2)))
+    mask = Segmentation(np.ones(series.grid.shape, np.uint8), series.grid, (BRAIN,))
+    with pytest.raises(InputError, match=r"at least 8 pixels.*save as \.nii\.gz"):
+        save_segmentation(mask, tmp_path / "mask.dcm", series)
 
 
 def test_files_that_are_no_masks_are_refused(tmp_path, samples):

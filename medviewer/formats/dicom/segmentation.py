@@ -49,6 +49,9 @@ _REQUIRED = (
 )
 """Type 2 attributes: they have to be there, and may be empty."""
 
+_FEWEST_PIXELS = 8
+"""highdicom 0.28 packs the bits of smaller frames into too many bytes."""
+
 _SERIES_NUMBER = 9000
 """High, so that results come after the images in every browser."""
 
@@ -59,6 +62,10 @@ def write_seg(segmentation: Segmentation, path: Path, series: Series) -> None:
         raise GridMismatchError(
             f"The mask has {segmentation.grid.describe()}, but its series has {series.grid.describe()}; save the mask "
             "with the series that it was drawn on."
+        )
+    if series.grid.shape[1] * series.grid.shape[2] < _FEWEST_PIXELS:
+        raise InputError(
+            f"A DICOM SEG needs slices of at least {_FEWEST_PIXELS} pixels, not {series.grid.describe()}; save as .nii.gz."
         )
     segments = _present(segmentation)
     try:

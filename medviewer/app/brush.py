@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from medviewer.domain.plane import Plane
 
@@ -40,6 +39,8 @@ def stroke_voxels(plane: Plane, k: int, start: Point, end: Point, radius_mm: flo
 
 def fill_voxels(plane: Plane, k: int, at: Point, labels: NDArray[np.generic]) -> NDArray[np.int64]:
     """Flat indices of the voxels of slice k that are connected to `at` and carry the same label (4-connected)."""
+    from scipy import ndimage  # a third of a second that the start of the window does not wait for
+
     seed = _inside([at], plane)
     if len(seed) == 0:
         return np.empty(0, np.int64)

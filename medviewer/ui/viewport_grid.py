@@ -84,8 +84,9 @@ class ViewportPane(QWidget):
     def close_canvases(self) -> None:
         """Let go of the GL widgets, before the widget itself goes."""
         self.controller.close()
-        for canvas in (*(viewport.canvas for viewport in self.slices), self.volume.canvas):
-            canvas.close()
+        for viewport in self.slices:
+            viewport.canvas.close()
+        self.volume.close_canvas()
 
 
 class ViewportGrid(ViewportPane):

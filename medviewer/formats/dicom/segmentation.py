@@ -65,7 +65,8 @@ def write_seg(segmentation: Segmentation, path: Path, series: Series) -> None:
         )
     if series.grid.shape[1] * series.grid.shape[2] < _FEWEST_PIXELS:
         raise InputError(
-            f"A DICOM SEG needs slices of at least {_FEWEST_PIXELS} pixels, not {series.grid.describe()}; save as .nii.gz."
+            f"A DICOM SEG needs slices of at least {_FEWEST_PIXELS} pixels, not {series.grid.describe()}; "
+            "save as .nii.gz."
         )
     segments = _present(segmentation)
     try:

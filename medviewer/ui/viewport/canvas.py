@@ -16,6 +16,13 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 BACKGROUND = "black"
 
 
+class _QuietQtViewer(QtViewer):  # type: ignore[misc]  # napari publishes no types
+    """A `QtViewer` without napari's keys: ours are actions of the window, and binding napari's takes half its start."""
+
+    def _bind_shortcuts(self) -> None:
+        """Bind nothing."""
+
+
 class NapariCanvas:
     """One `ViewerModel` and its `QtViewer`, of which only the GL widget is shown.
 
@@ -29,7 +36,7 @@ class NapariCanvas:
 
     def __init__(self, parent: QWidget, ndisplay: int = 2) -> None:
         self.model = ViewerModel(ndisplay=ndisplay)
-        self.qt_viewer = QtViewer(self.model)
+        self.qt_viewer = _QuietQtViewer(self.model)
         self.qt_viewer.setParent(parent)
         self.qt_viewer.hide()
         self.native = cast("QWidget", self.qt_viewer.canvas.native)
@@ -49,7 +56,12 @@ class NapariCanvas:
         """The vispy node that draws a layer."""
         return self.qt_viewer.canvas.layer_to_visual[layer].node
 
+    def clear(self) -> None:
+        """Remove every layer; napari collects garbage each time, which is not worth it for nothing."""
+        if self.model.layers:
+            self.model.layers.clear()
+
     def close(self) -> None:
         """Let go of the GL widget and of every connection to napari's settings."""
-        self.model.layers.clear()
+        self.clear()
         self.qt_viewer.close()

@@ -95,13 +95,13 @@ class SliceView(QFrame):
     # -- layers ---------------------------------------------------------------------------------------------------
 
     def _clear(self) -> None:
-        self.canvas.model.layers.clear()
+        self.canvas.clear()
         self._image = self._mask = self._heat = None
         self._mark_active(False)
         self.overlay.show_state(OverlayState())
 
     def _make_image(self, display: Display) -> None:
-        self.canvas.model.layers.clear()
+        self.canvas.clear()
         self._mask = self._heat = None
         colour = display.voxels.ndim == 4
         shape = (*display.plane.shape, 3) if colour else display.plane.shape

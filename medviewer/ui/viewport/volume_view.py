@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFrame, QLabel, QWidget
-from scipy.ndimage import gaussian_filter
-from skimage.measure import block_reduce, marching_cubes
 
 from medviewer.app.ports import Scene
 from medviewer.ui.viewport.canvas import NapariCanvas
@@ -30,7 +28,7 @@ class VolumeView(QFrame):
         super().__init__(parent)
         self.setObjectName("viewport")
         self.setMinimumSize(120, 100)
-        self.canvas = NapariCanvas(self, ndisplay=3)
+        self._canvas: NapariCanvas | None = None
         self.shown: Scene | None = None
         self._wanted: Scene | None = None
         self._image: Any = None
@@ -43,6 +41,20 @@ class VolumeView(QFrame):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_SETTLE_MS)
         self._timer.timeout.connect(self.settle)
+
+    @property
+    def canvas(self) -> NapariCanvas:
+        """The canvas, made when it is first drawn on: the window's first picture does not wait for it."""
+        if self._canvas is None:
+            self._canvas = NapariCanvas(self, ndisplay=3)
+            self._note.raise_()
+        return self._canvas
+
+    def close_canvas(self) -> None:
+        """Let go of the GL widget, if there is one."""
+        self._timer.stop()
+        if self._canvas is not None:
+            self._canvas.close()
 
     def apply(self, scene: Scene | None) -> None:
         """Show that volume, soon; a hidden view waits until it is seen."""
@@ -143,6 +155,8 @@ class VolumeView(QFrame):
         if step == 1 or volume.size > _AVERAGED or volume is not scene.voxels:
             thin = volume[::step, ::step, ::step].transpose(scene.order)
         else:
+            from skimage.measure import block_reduce
+
             # an average has no rings, where every nth voxel has
             mean = block_reduce(volume, step, np.mean)  # type: ignore[no-untyped-call]  # scikit-image again
             thin = mean.astype(np.float32).transpose(scene.order)
@@ -163,6 +177,9 @@ def surface_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np
 
     Marching cubes as in Lewiner et al. 2003, on the mask blurred by one voxel.
     """
+    from scipy.ndimage import gaussian_filter
+    from skimage.measure import marching_cubes
+
     if not mask.any():
         return None
     padded = gaussian_filter(np.pad(mask, 2).astype(np.float32), 1.0)

@@ -56,6 +56,10 @@ class NapariCanvas:
         """The vispy node that draws a layer."""
         return self.qt_viewer.canvas.layer_to_visual[layer].node
 
+    def add(self, kind: type[Any], data: Any, **options: Any) -> Any:
+        """Make a layer of that kind and show it; returns it."""
+        return self.model.add_layer(kind(data, **options))
+
     def clear(self) -> None:
         """Remove every layer; napari collects garbage each time, which is not worth it for nothing."""
         if self.model.layers:

@@ -5,9 +5,24 @@ from __future__ import annotations
 from typing import Any, cast
 
 import numpy as np
+from napari.layers import Image, Labels
 from napari.utils.colormaps import Colormap, DirectLabelColormap, ensure_colormap
 
 from medviewer.app.ports import MaskLook
+
+
+class PlainImage(Image):  # type: ignore[misc]  # napari publishes no types
+    """An image layer without the thumbnail that only napari's own layer list shows."""
+
+    def _update_thumbnail(self) -> None:
+        """Draw none."""
+
+
+class PlainLabels(Labels):  # type: ignore[misc]  # napari publishes no types
+    """A labels layer without a thumbnail."""
+
+    def _update_thumbnail(self) -> None:
+        """Draw none."""
 
 
 def set_visible(layer: Any, visible: bool) -> None:

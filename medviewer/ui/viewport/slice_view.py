@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QFrame, QWidget
 from medviewer.app.ports import Display, HeatLook, MaskLook
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport.canvas import NapariCanvas
-from medviewer.ui.viewport.looks import heat_colours, label_colours, ordered, set_visible
+from medviewer.ui.viewport.looks import PlainImage, PlainLabels, heat_colours, label_colours, ordered, set_visible
 from medviewer.ui.viewport.overlay import Overlay, OverlayState
 from medviewer.ui.viewport.pointer import Pointer
 
@@ -107,8 +107,8 @@ class SliceView(QFrame):
         shape = (*display.plane.shape, 3) if colour else display.plane.shape
         buffer = np.zeros(shape, np.uint8 if colour else np.float32)
         extra: dict[str, Any] = {} if colour else {"contrast_limits": ordered(display.limits), "colormap": "gray"}
-        self._image = self.canvas.model.add_image(
-            buffer, rgb=colour, scale=display.plane.spacing, interpolation2d="linear", name="image", **extra
+        self._image = self.canvas.add(
+            PlainImage, buffer, rgb=colour, scale=display.plane.spacing, interpolation2d="linear", name="image", **extra
         )
 
     def _feed_image(self, display: Display) -> None:
@@ -153,7 +153,8 @@ class SliceView(QFrame):
     def _make_mask(self, display: Display, look: MaskLook) -> None:
         if self._mask is not None:
             self.canvas.model.layers.remove(self._mask)
-        self._mask = self.canvas.model.add_labels(
+        self._mask = self.canvas.add(
+            PlainLabels,
             np.zeros(display.plane.shape, look.labels.dtype),
             scale=display.plane.spacing,
             opacity=look.opacity,
@@ -180,7 +181,8 @@ class SliceView(QFrame):
             self._upload(self._heat, self._heat.data)
 
     def _make_heat(self, display: Display, look: HeatLook) -> None:
-        self._heat = self.canvas.model.add_image(
+        self._heat = self.canvas.add(
+            PlainImage,
             np.zeros(display.plane.shape, np.float32),
             scale=display.plane.spacing,
             contrast_limits=(0, 1),

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QWidget
 
 from medviewer.app.ports import Scene
 from medviewer.ui.viewport.canvas import NapariCanvas
-from medviewer.ui.viewport.looks import ordered, set_visible
+from medviewer.ui.viewport.looks import PlainImage, ordered, set_visible
 
 HARDWARE_EDGE, SOFTWARE_EDGE = 320, 96
 """Largest number of voxels along an axis that is drawn, with a graphics card and without."""
@@ -93,7 +93,8 @@ class VolumeView(QFrame):
         data, step = self._sample(scene, scene.voxels)
         scale = [scene.spacing[axis] * step for axis in scene.order]
         if self._image is None:
-            self._image = self.canvas.model.add_image(
+            self._image = self.canvas.add(
+                PlainImage,
                 data,
                 contrast_limits=ordered(scene.limits),
                 colormap="gray",

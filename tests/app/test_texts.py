@@ -1,0 +1,120 @@
+"""The text around an image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from medviewer.app.controllers.texts import age_at, corners, patient_lines, read_out, window_text
+from medviewer.app.mask_store import MaskStore
+from medviewer.app.state import Session, View
+from medviewer.domain.finding import Classification
+from medviewer.domain.heatmap import Heatmap
+from medviewer.domain.image import Image, Rescale, Window
+from medviewer.domain.mask import Segment, empty
+from medviewer.domain.plane import planes_of
+from medviewer.domain.provenance import Provenance
+from medviewer.domain.study import Patient, Study
+
+
+@pytest.mark.parametrize(
+    ("born", "seen", "age"),
+    [
+        ("1960-03-02", "2020-03-01", "59 y"),
+        ("1960-03-02", "2020-03-02", "60 y"),
+        ("2000-02-29", "2001-02-28", "0 y"),
+        ("2000-02-29", "2001-03-01", "1 y"),
+        ("", "2020-03-01", ""),
+        ("1960-03-02", "", ""),
+        ("unknown", "2020-03-01", ""),
+    ],
+)
+def test_age_in_whole_years_at_the_study(born: str, seen: str, age: str) -> None:
+    assert age_at(born, seen) == age
+
+
+@pytest.mark.parametrize(
+    ("window", "inverted", "unit", "text"),
+    [
+        (Window(40, 400, "Soft tissue"), False, "HU", "W 400  L 40 HU  Soft tissue"),
+        (Window(-600.4, 1500), False, "HU", "W 1500  L -600 HU"),
+        (Window(0.00123, 0.002), False, "mm2/s", "W 0.002  L 0.00123 mm2/s"),
+        (Window(127.5, 255), True, "", "W 255  L 128  inverted"),
+    ],
+)
+def test_window_text(window: Window, inverted: bool, unit: str, text: str) -> None:
+    assert window_text(View(window=window, inverted=inverted), unit) == text
+
+
+def test_patient_lines_leave_out_what_is_not_known() -> None:
+    assert patient_lines(None) == ""
+    assert patient_lines(Study("1")) == ""
+    whole = Study("1", "2020-03-01", "Trauma", Patient("ID-17", "Muster^Eva", "1960-03-02", "F"))
+    assert patient_lines(whole) == "Muster^Eva\n59 y  F\nID-17\n2020-03-01  Trauma"
+    assert patient_lines(replace(whole, patient=Patient(sex="M"))) == "M\n2020-03-01  Trauma"
+
+
+def test_patient_window_and_results_stand_in_the_first_viewport_only(session: Session) -> None:
+    grid = session.image.grid
+    made = Provenance("tiny", "1.0", "1.2.0")
+    session.heatmap = Heatmap(np.zeros(grid.shape, np.float32), grid, "Grad-CAM", "Brain", made)
+    session.classification = Classification({"NORMAL": 0.25, "PNEUMONIA": 0.75}, made)
+    texts = [corners(session, session.image, session.series, plane, k) for k, plane in enumerate(planes_of(grid))]
+    assert texts[0].top_left.startswith("Muster^Eva")
+    assert texts[0].top_right == "Axial  3 / 4\n3.00 mm\nHead"
+    assert texts[0].bottom_left == (
+        "NORMAL 0.25  PNEUMONIA 0.75\ntiny, model 1.2.0\nGrad-CAM of Brain, tiny, model 1.2.0\n"
+        "W 400  L 40 HU  Soft tissue"
+    )
+    assert [text.top_right for text in texts[1:]] == ["Sagittal  5 / 8\n1.00 mm", "Coronal  4 / 6\n2.00 mm"]
+    for text in texts[1:]:
+        assert (text.top_left, text.bottom_left, text.bottom_right) == ("", "", "")
+
+
+def test_a_hidden_heat_map_is_not_named(session: Session) -> None:
+    grid = session.image.grid
+    session.heatmap = Heatmap(np.zeros(grid.shape, np.float32), grid, "Grad-CAM", "Brain")
+    session.view.heat_visible = False
+    assert "Grad-CAM" not in corners(session, session.image, session.series, planes_of(grid)[0], 0).bottom_left
+
+
+def test_a_radiograph_names_its_view_and_that_it_has_no_lengths(radiograph: Session) -> None:
+    text = corners(radiograph, radiograph.image, radiograph.series, planes_of(radiograph.image.grid)[0], 0)
+    assert text.top_right == "CHEST  PA\nDX"
+    assert text.bottom_left.splitlines()[0] == "uncalibrated: no lengths in mm"
+
+
+def test_read_out_of_a_volume(session: Session) -> None:
+    # stored 1*48 + 2*8 + 3 = 67; x 10 + 3, y -20 + 2*2, z 30 + 3*1
+    assert read_out(session, (1, 2, 3)) == "13.0, -16.0, 33.0 mm   HU 34"
+    assert read_out(session, (1.4, 1.6, 3.2)) == "13.0, -16.0, 33.0 mm   HU 34", "the voxel under the pointer"
+
+
+def test_read_out_names_the_segment(session: Session) -> None:
+    store = MaskStore(empty(session.image.grid, (Segment(1, "Liver"), Segment(2, "Spleen"))))
+    store.paint(np.array([67]), 2)
+    session.mask = store
+    assert read_out(session, (1, 2, 3)).endswith("HU 34   Spleen")
+    assert read_out(session, (1, 2, 4)).endswith("HU 36")
+
+
+def test_read_out_outside_and_without_an_image(session: Session) -> None:
+    assert read_out(session, (-1, 0, 0)) == ""
+    assert read_out(session, (0, 0, 7.6)) == ""
+    assert read_out(Session(), (0, 0, 0)) == ""
+
+
+def test_read_out_of_a_radiograph_and_of_colours(radiograph: Session) -> None:
+    assert read_out(radiograph, (0, 2, 3)) == "column 3, row 2   value 17"
+    grid = radiograph.image.grid
+    voxels = np.zeros((*grid.shape, 3), np.uint8)
+    voxels[0, 2, 3] = 10, 20, 30
+    radiograph.image = Image(voxels, grid)
+    assert read_out(radiograph, (0, 2, 3)) == "column 3, row 2   RGB 10, 20, 30"
+
+
+def test_read_out_uses_the_rescale_of_the_slice(session: Session) -> None:
+    session.image = replace(session.image, rescale=Rescale((1.0, 10.0, 1.0, 1.0), 0.0, "BQML"))
+    assert read_out(session, (1, 2, 3)).endswith("BQML 670")

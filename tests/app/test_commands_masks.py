@@ -1,0 +1,240 @@
+"""Masks with a real archive: kept, judged, brought back, never lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medviewer import formats
+from medviewer.app.commands import masks, study, view
+from medviewer.app.services import Services
+from medviewer.domain.geometry import Grid
+from medviewer.domain.image import Image
+from medviewer.domain.mask import Segment, Segmentation
+from medviewer.domain.provenance import Provenance
+from medviewer.errors import GridMismatchError, InputError, StoreError
+
+UID = "1.2.826.0.1.77"
+
+
+def paint(services: Services, *where: int, label: int = 1) -> np.ndarray:
+    """One stroke; returns the labels after it."""
+    store = services.session.mask or masks.new(services)
+    store.paint(np.array(where, np.int64), label)
+    return store.labels.copy()
+
+
+def kept(services: Services) -> list[np.ndarray]:
+    """Every version of the mask in the archive, newest first."""
+    rows = services.archive.masks.masks_for(UID)
+    return [services.archive.masks.load_mask(row.id).labels for row in rows]
+
+
+def from_model(services: Services, *where: int) -> Segmentation:
+    grid = services.session.image.grid
+    labels = np.zeros(grid.shape, np.uint8)
+    labels.reshape(-1)[list(where)] = 1
+    made = Provenance("tiny", "1.0", "1.2.0", author=masks.ALGORITHM)
+    return Segmentation(labels, grid, (Segment(1, "Brain"),), made)
+
+
+def crash(services: Services) -> None:
+    """The process ends: the system closes its files and locks, and nobody saves anything."""
+    services.session.mask.journal.close()
+    services.session.mask = None
+
+
+def test_keep_saves_what_was_changed_and_only_that(services: Services) -> None:
+    assert masks.keep(services) is None
+    masks.new(services)
+    assert masks.keep(services) is None, "an untouched mask is no version"
+    labels = paint(services, 1, 2)
+    mask_id = masks.keep(services)
+    np.testing.assert_array_equal(services.archive.masks.load_mask(mask_id).labels, labels)
+    assert not services.session.mask.dirty
+    assert masks.keep(services) is None
+
+
+def test_keep_finishes_an_open_stroke(services: Services) -> None:
+    store = masks.new(services)
+    store.begin()
+    store.paint(np.array([5]), 1)
+    masks.keep(services)
+    assert kept(services)[0].reshape(-1)[5] == 1
+    assert store.can_undo
+
+
+def test_a_touched_mask_is_signed_by_the_reader(services: Services) -> None:
+    masks.replace_with(services, from_model(services, 1, 2, 3))
+    paint(services, 9)
+    masks.keep(services)
+    mine, theirs = services.archive.masks.masks_for(UID)
+    assert (mine.provenance.author, theirs.provenance.author) == ("reader", masks.ALGORITHM)
+    assert (mine.provenance.plugin_id, mine.provenance.model_version) == ("tiny", "1.2.0")
+
+
+def test_a_plugins_mask_does_not_lose_a_painted_one(services: Services) -> None:
+    painted = paint(services, 1, 2)
+    masks.replace_with(services, from_model(services, 7, 8))
+    newest, before = kept(services)
+    np.testing.assert_array_equal(before, painted)
+    np.testing.assert_array_equal(newest, services.session.mask.labels)
+    assert services.session.mask.base.series_uid == UID
+    assert not services.session.mask.dirty
+
+
+def test_the_newest_mask_is_open_again(services: Services, launch: Callable[..., Services], image: Image) -> None:
+    masks.replace_with(services, from_model(services, 1, 2, 3))
+    labels = paint(services, 50)
+    study.close(services)
+    assert services.session.mask is None
+    again = launch(opened=image).session
+    np.testing.assert_array_equal(again.mask.labels, labels)
+    assert [s.name for s in again.mask.segments] == ["Brain"]
+    assert not again.mask.dirty
+    assert again.message is None
+
+
+def test_strokes_come_back_after_a_crash(services: Services, launch: Callable[..., Services], image: Image) -> None:
+    masks.replace_with(services, from_model(services, 1, 2, 3))
+    paint(services, 10, 11)
+    view.undo(services)
+    paint(services, 20)
+    lesion = services.session.mask.add_segment("Lesion")
+    labels = paint(services, 30, 31, label=lesion.label)
+    crash(services)
+    again = launch(opened=image)
+    np.testing.assert_array_equal(again.session.mask.labels, labels)
+    assert again.session.message.level == "warning"
+    assert again.session.message.text == "4 strokes that were not saved before medviewer ended were brought back."
+    assert again.session.mask.dirty
+    assert [s.label for s in again.session.mask.segments] == [1, 2], "what came back can be seen"
+    masks.keep(again)
+    np.testing.assert_array_equal(kept(again)[0], labels)
+
+
+def test_a_second_crash_loses_nothing_either(services: Services, launch: Callable[..., Services], image: Image) -> None:
+    paint(services, 1)
+    crash(services)
+    second = launch(opened=image)
+    labels = paint(second, 2)
+    crash(second)
+    np.testing.assert_array_equal(launch(opened=image).session.mask.labels, labels)
+
+
+def test_strokes_on_a_kept_mask_come_back_on_it(
+    services: Services, launch: Callable[..., Services], image: Image
+) -> None:
+    paint(services, 1, 2)
+    masks.keep(services)
+    labels = paint(services, 3)
+    crash(services)
+    again = launch(opened=image)
+    np.testing.assert_array_equal(again.session.mask.labels, labels)
+    view.undo(again)
+    np.testing.assert_array_equal(again.session.mask.labels, kept(again)[0])
+
+
+def test_approving_enters_the_queue_and_keeps_the_mask(services: Services) -> None:
+    masks.replace_with(services, from_model(services, *range(10)))
+    labels = paint(services, *range(10, 20))
+    before = services.session.queue_revision
+    correction = masks.approve(services)
+    assert (correction.verdict, correction.author, correction.series_uid) == ("approved", "reader", UID)
+    assert correction.dice_before == pytest.approx(2 * 10 / 30)
+    assert "ID-17" not in correction.patient_key
+    assert services.session.queue_revision == before + 1
+    np.testing.assert_array_equal(kept(services)[0], labels)
+    assert not services.session.mask.dirty
+    assert services.session.message.text.endswith("(Dice against the model 0.667).")
+
+
+def test_an_untouched_model_mask_can_be_approved(services: Services) -> None:
+    masks.replace_with(services, from_model(services, 1, 2))
+    assert masks.approve(services).dice_before == 1
+    assert len(kept(services)) == 1, "nothing was changed, so there is no new version"
+
+
+def test_rejecting_keeps_verdict_and_mask(services: Services) -> None:
+    masks.replace_with(services, from_model(services, 1, 2))
+    labels = paint(services, 4)
+    correction = masks.reject(services, "motion")
+    assert correction.verdict == "rejected"
+    np.testing.assert_array_equal(kept(services)[0], labels)
+
+
+def test_an_empty_mask_is_not_approved_but_can_be_rejected(services: Services) -> None:
+    masks.replace_with(services, from_model(services))
+    with pytest.raises(InputError, match="The mask is empty; paint"):
+        masks.approve(services)
+    assert services.session.queue_revision == 0
+    assert masks.reject(services).verdict == "rejected"
+
+
+def test_a_mask_that_no_plugin_began_teaches_none_and_stays(services: Services) -> None:
+    labels = paint(services, 1, 2)
+    with pytest.raises(StoreError, match="needs the plugin that it teaches"):
+        masks.approve(services)
+    study.close(services)
+    np.testing.assert_array_equal(kept(services)[0], labels)
+
+
+def test_without_a_mask_or_an_image(services: Services, launch: Callable[..., Services], tmp_path: Path) -> None:
+    for act in (masks.approve, masks.reject, lambda s: masks.export(s, tmp_path / "mask.nii.gz")):
+        with pytest.raises(InputError, match="There is no mask"):
+            act(services)
+    nothing = launch()
+    for act in (masks.new, lambda s: masks.import_mask(s, tmp_path / "mask.nii.gz")):
+        with pytest.raises(InputError, match="needs an open image"):
+            act(nothing)
+    assert list(tmp_path.glob("mask*")) == []
+
+
+def test_a_plugins_mask_on_another_grid_is_refused_with_both_named(services: Services) -> None:
+    labels = paint(services, 1)
+    grid = Grid((4, 6, 9), (3.0, 2.0, 1.0))
+    with pytest.raises(GridMismatchError, match=r"4 x 6 x 8 at 3\.00 .* lies on 4 x 6 x 9 at 3\.00"):
+        masks.replace_with(services, Segmentation(np.ones(grid.shape, np.uint8), grid, ()))
+    np.testing.assert_array_equal(services.session.mask.labels, labels)
+
+
+def test_a_moved_grid_is_refused_and_told_apart(services: Services) -> None:
+    grid = replace(services.session.image.grid, origin=(0.0, 0.0, 0.0))
+    with pytest.raises(GridMismatchError, match="at another place or turned another way"):
+        masks.replace_with(services, Segmentation(np.ones(grid.shape, np.uint8), grid, ()))
+
+
+def test_export_and_import_keep_every_voxel(services: Services, tmp_path: Path) -> None:
+    labels = paint(services, 3, 4, 5, 100)
+    path = tmp_path / "mask.nii.gz"
+    masks.export(services, path)
+    assert services.session.message.text == "Saved the mask to mask.nii.gz."
+    masks.new(services)
+    assert not services.session.mask.labels.any()
+    masks.import_mask(services, path)
+    np.testing.assert_array_equal(services.session.mask.labels, labels)
+
+
+def test_import_of_a_mask_on_another_grid_is_refused_with_both_named(services: Services, tmp_path: Path) -> None:
+    painted = paint(services, 1)
+    grid = Grid((5, 6, 8), (3.0, 2.0, 1.0))
+    path = tmp_path / "other.nii.gz"
+    formats.save_segmentation(Segmentation(np.ones(grid.shape, np.uint8), grid, (Segment(1, "A"),)), path, None)
+    with pytest.raises(GridMismatchError) as caught:
+        masks.import_mask(services, path)
+    assert "5 x 6 x 8" in str(caught.value)
+    assert "4 x 6 x 8" in str(caught.value)
+    np.testing.assert_array_equal(services.session.mask.labels, painted)
+
+
+def test_a_kept_mask_of_another_grid_is_not_shown(services: Services, launch: Callable[..., Services]) -> None:
+    paint(services, 1)
+    study.close(services)
+    grid = Grid((4, 6, 9))
+    again = launch(opened=Image(np.zeros(grid.shape, np.int16), grid, "CT"))
+    assert again.session.mask is None
+    assert "lies on another grid" in again.session.message.text

@@ -1,0 +1,120 @@
+"""Which series is shown when several are asked for one after the other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from medviewer import formats
+from medviewer.app.commands import masks, study
+from medviewer.app.services import Services
+from medviewer.domain.geometry import Grid
+from medviewer.domain.image import Image, Window
+from medviewer.domain.study import ScanResult, Series, Study, Warning
+from medviewer.errors import NotFoundError, UnreadableError
+
+WAIT_S = 60.0
+
+
+def series(uid: str, depth: int = 2) -> Series:
+    return Series(uid, "MR", f"Series {uid}", Grid((depth, 3, 4)), (), "nifti")
+
+
+class Disk:
+    """A disk on which each series takes as long as the test wants."""
+
+    def __init__(self) -> None:
+        self.ready: dict[str, threading.Event] = {}
+        self.warnings: dict[str, Warning] = {}
+
+    def load(self, asked: Series, *_: Any, warn: Any) -> Image:
+        assert self.ready.setdefault(asked.uid, threading.Event()).wait(WAIT_S)
+        if asked.uid in self.warnings:
+            warn(self.warnings[asked.uid])
+        if asked.uid == "broken":
+            raise UnreadableError("A slice should hold 12 pixels, but is cut short; copy the study again.")
+        return Image(np.zeros(asked.grid.shape, np.int16), asked.grid, asked.modality)
+
+    def finish(self, *uids: str) -> None:
+        for uid in uids:
+            self.ready.setdefault(uid, threading.Event()).set()
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+    """Replaces the reader; nothing waits any more at the end."""
+    made = Disk()
+    monkeypatch.setattr(formats, "load", made.load)
+    yield made
+    made.finish(*made.ready)
+
+
+def test_a_late_answer_of_an_older_request_is_dropped(services: Services, disk: Disk) -> None:
+    slow, fast = study.show(services, series("slow")), study.show(services, series("fast"))
+    disk.finish("fast")
+    services.runner.wait(fast, WAIT_S)
+    image = services.session.image
+    assert services.session.series.uid == "fast"
+    disk.finish("slow")
+    services.runner.wait(slow, WAIT_S)
+    assert services.session.series.uid == "fast"
+    assert services.session.image is image
+
+
+def test_an_answer_that_comes_after_closing_is_dropped(services: Services, disk: Disk) -> None:
+    job = study.show(services, series("slow"))
+    study.close(services)
+    disk.finish("slow")
+    services.runner.wait(job, WAIT_S)
+    assert services.session.image is None
+
+
+def test_a_series_that_cannot_be_read_leaves_the_open_one(services: Services, disk: Disk) -> None:
+    image = services.session.image
+    disk.finish("broken")
+    services.runner.wait(study.show(services, series("broken")), WAIT_S)
+    assert services.session.image is image
+    assert (services.session.message.level, services.session.message.text[:7]) == ("error", "A slice")
+
+
+def test_changing_the_series_keeps_the_mask_and_clears_results(services: Services, disk: Disk) -> None:
+    masks.new(services).paint(np.array([3]), 1)
+    services.session.view.inverted = True
+    disk.finish("next")
+    services.runner.wait(study.show(services, series("next", 5)), WAIT_S)
+    session = services.session
+    assert (session.mask, session.heatmap, session.classification) == (None, None, None)
+    assert (session.view.cursor, session.view.inverted, session.view.layout) == ((2, 1, 2), False, "mpr")
+    assert len(services.archive.masks.masks_for("1.2.826.0.1.77")) == 1
+
+
+def test_what_was_wrong_on_loading_is_told_and_stays_with_the_series(services: Services, disk: Disk) -> None:
+    missing = Warning("missing-slice", "Slice 2 of 3 should be there, but is not; it is shown blank.")
+    disk.warnings["odd"] = missing
+    disk.finish("odd")
+    services.runner.wait(study.show(services, replace(series("odd"), warnings=(missing,))), WAIT_S)
+    assert services.session.series.warnings == (missing,)
+    assert (services.session.message.level, services.session.message.text) == ("warning", missing.text)
+
+
+def test_the_first_window_is_the_files_then_the_modalitys_then_automatic() -> None:
+    grid = Grid((2, 3, 4))
+    voxels = np.arange(24, dtype=np.int16).reshape(grid.shape)
+    assert study.first_window(Image(voxels, grid, "CT", windows=(Window(1, 2),))) == Window(1, 2)
+    assert study.first_window(Image(voxels, grid, "CT")).name == "Soft tissue"
+    assert study.first_window(Image(voxels, grid, "MR")).name == "Auto"
+
+
+def test_find_series() -> None:
+    found = ScanResult((Study("a", series=(series("1"), series("2"))),), ())
+    assert study.find_series(found).uid == "1"
+    assert study.find_series(found, "2").uid == "2"
+    with pytest.raises(NotFoundError, match="no series 3; found are: 1, 2"):
+        study.find_series(found, "3")
+    with pytest.raises(UnreadableError, match="No image was found"):
+        study.find_series(ScanResult())

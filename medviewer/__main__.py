@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,8 @@ def _screen() -> Screen:
 
 def _window(paths: Sequence[Path], demo: bool) -> int:
     """Open the window; returns its exit code."""
+    # What is imported stays: looking for garbage in it meanwhile takes half a second. `run` turns it on again.
+    gc.disable()
     from medviewer.ui.main import run
 
     return run(paths, demo=demo)

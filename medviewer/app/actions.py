@@ -455,7 +455,7 @@ def _segment(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
             "segment",
             lambda: masks.approve(services),
             "Approve the mask: it enters the fine-tuning queue",
-            ("Ctrl+Return",),
+            ("Ctrl+Enter",),
             "6",
             "mask_open",
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from medviewer.domain.study import Series
 from medviewer.errors import InputError, ManifestError, WeightsMissingError
 from medviewer.inference.device import check_choice
 from medviewer.inference.request import PluginRun, image_to_json
-from medviewer.inference.suitability import check_suitable
+from medviewer.inference.suitability import check_suitable, doubts
 from medviewer.plugin_api import Manifest
 from medviewer.plugin_api.discovery import DiscoverResult
 
@@ -65,12 +66,13 @@ def submit_prediction(
     """
     manifest = checked_manifest(plugin)
     payload = request_payload(plugin, image, series, weights, model_version, device, parameters)
+    notes = doubts(manifest, image, series)
     arrays, lane = {"voxels": image.voxels}, plugin_lane(plugin)
     title, service = f"{manifest.name}: {series.description or manifest.id}", "medviewer.inference.service"
     if "segment" in manifest.kinds:
 
         def segmentation(reply: WorkerReply) -> Segmentation:
-            made = Provenance.from_json(reply.payload["provenance"])
+            made = _provenance(reply, notes)
             return Segmentation(reply.arrays["labels"], image.grid, manifest.segments(), made, series.uid)
 
         return runner.submit_process(
@@ -81,7 +83,7 @@ def submit_prediction(
         def classification(reply: WorkerReply) -> Classification:
             names = [spec.name for spec in manifest.outputs.labels]
             probabilities = dict(zip(names, reply.payload["probabilities"], strict=True))
-            made = Provenance.from_json(reply.payload["provenance"])
+            made = _provenance(reply, notes)
             return Classification(probabilities, made, series.uid, made.notes)
 
         return runner.submit_process(
@@ -151,6 +153,11 @@ def checked_manifest(plugin: DiscoverResult) -> Manifest:
 def plugin_lane(plugin: DiscoverResult) -> str:
     """The warm child process that a plugin's jobs share."""
     return f"plugin:{plugin.id}"
+
+
+def _provenance(reply: WorkerReply, notes: tuple[str, ...]) -> Provenance:
+    made = Provenance.from_json(reply.payload["provenance"])
+    return replace(made, notes=(*notes, *made.notes))
 
 
 def _parameters(manifest: Manifest, chosen: Mapping[str, Any]) -> dict[str, Any]:

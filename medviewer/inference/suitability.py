@@ -13,8 +13,9 @@ from medviewer.plugin_api import Manifest
 def check_suitable(manifest: Manifest, image: Image, series: Series) -> None:
     """Refuse an image that the plugin was not made for.
 
-    A header that names another body part or view refuses; one that says nothing passes, unless the manifest requires
-    the body part. Image and series may disagree on the modality only where one of them does not know it (``OT``).
+    A header that names another modality, body part or view refuses; one that says nothing passes, unless the manifest
+    requires the body part. A file format without a header for it (NIfTI) says nothing: see `doubts`. Image and series
+    may disagree on the modality only where one of them does not know it (``OT``).
 
     Raises
     ------
@@ -22,8 +23,8 @@ def check_suitable(manifest: Manifest, image: Image, series: Series) -> None:
         With what the plugin expects, what came and what to do.
     """
     inputs = manifest.inputs
-    modality = series.modality if image.modality in ("", "OT") else image.modality
-    if inputs.modality and modality.upper() not in inputs.modality:
+    modality = _modality(image, series)
+    if inputs.modality and modality not in inputs.modality and not _says_nothing(image, series):
         raise _refusal(manifest, f"images of modality {_any_of(inputs.modality)}", modality or "none")
     if image.is_colour:
         raise _refusal(manifest, "grey images", "colour")
@@ -32,6 +33,22 @@ def check_suitable(manifest: Manifest, image: Image, series: Series) -> None:
         raise _refusal(manifest, wanted, f"{image.grid.shape[0]} slice" + "s" * (image.grid.shape[0] != 1))
     _check_header(manifest, "body part", inputs.body_part, series.body_part, inputs.require_body_part)
     _check_header(manifest, "view", inputs.view, series.view, required=False)
+
+
+def doubts(manifest: Manifest, image: Image, series: Series) -> tuple[str, ...]:
+    """What could not be checked because the file does not say it, to be read beside the result."""
+    if not manifest.inputs.modality or not _says_nothing(image, series):
+        return ()
+    return (f"The file does not say its modality; {manifest.name} is made for {_any_of(manifest.inputs.modality)}.",)
+
+
+def _modality(image: Image, series: Series) -> str:
+    return (series.modality if image.modality in ("", "OT") else image.modality).upper()
+
+
+def _says_nothing(image: Image, series: Series) -> bool:
+    """Whether the format has no place for a modality; in DICOM, OT is a statement."""
+    return series.reader != "dicom" and _modality(image, series) in ("", "OT")
 
 
 def _check_header(manifest: Manifest, what: str, accepted: Iterable[str], said: str, required: bool) -> None:

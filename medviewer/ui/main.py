@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -67,6 +68,9 @@ class Program:
 
         self.window = MainWindow(self.services)
         self.window.show()
+        # What lives until now lives to the end: the collector need not walk through it, in the middle of a drag.
+        gc.freeze()
+        gc.enable()
 
     def close(self) -> None:
         """Close the window and the archive; what was acknowledged is on disk."""

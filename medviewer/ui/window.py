@@ -8,7 +8,7 @@ from typing import Any
 
 from app_model import Application
 from app_model.backends.qt import QModelMenu, QModelMenuBar
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QScrollArea, QToolBar, QVBoxLayout, QWidget
 
@@ -28,6 +28,7 @@ from medviewer.ui.widgets.segments_panel import SegmentsPanel
 from medviewer.ui.widgets.study_browser import StudyBrowser
 
 RESEARCH_USE = "Research use only, not for diagnosis"
+_MESSAGE_WIDTH = 640
 PANEL_WIDTH, BROWSER_WIDTH = 340, 250
 
 _TOOLBAR: tuple[tuple[tuple[str, str], ...], ...] = (
@@ -100,14 +101,12 @@ class MainWindow(QMainWindow):
 
     def _make_centre(self) -> None:
         self.grid = ViewportGrid(self.services, EmptyState())
-        self.messages = MessageStrip(self.services)
-        centre = QWidget()
-        layout = QVBoxLayout(centre)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.messages)
-        layout.addWidget(self.grid, 1)
-        self.setCentralWidget(centre)
+        self.setCentralWidget(self.grid)
+        # the strip floats over the viewports: images must not move when there is something to say
+        self.messages = MessageStrip(self.services, self.grid)
+        self.messages.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.messages.installEventFilter(self)
+        self.grid.installEventFilter(self)
 
     def _make_docks(self) -> None:
         self.browser = StudyBrowser(self.services)
@@ -228,6 +227,18 @@ class MainWindow(QMainWindow):
     def show_about(self) -> None:
         """Tell version, licence and intended use."""
         dialogs.show_about(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keep the message strip at the top of the viewports."""
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Show, QEvent.Type.LayoutRequest):
+            width = min(_MESSAGE_WIDTH, self.grid.width() - 24)
+            wrapped = self.messages.heightForWidth(width)
+            height = wrapped if wrapped > 0 else self.messages.sizeHint().height()
+            place = QRect((self.grid.width() - width) // 2, 8, width, height)
+            if self.messages.geometry() != place:
+                self.messages.setGeometry(place)
+            self.messages.raise_()
+        return super().eventFilter(watched, event)
 
     # -- Qt -------------------------------------------------------------------------------------------------------
 

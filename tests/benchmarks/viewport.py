@@ -68,17 +68,22 @@ import os; os._exit(0)
 """
 
 OURS = """
-import os, sys
-from medviewer.app.resources import resource
-from medviewer.ui.main import Program
-program = Program([resource("demo")])
-grid = program.window.grid
-while program.services.session.image is None or grid.slices[0].shown is None:
-    program.app.processEvents()
-for _ in range(5):
-    program.app.processEvents()
-grid.slices[0].canvas.native.grabFramebuffer()
-os._exit(0)
+import os
+from medviewer.__main__ import main
+from PySide6.QtWidgets import QApplication
+
+def until_shown(app):
+    from medviewer.ui.window import MainWindow
+    window, = [w for w in app.topLevelWidgets() if isinstance(w, MainWindow)]
+    while window.services.session.image is None or any(view.shown is None for view in window.grid.slices):
+        app.processEvents()
+    for _ in range(5):
+        app.processEvents()
+    window.grid.slices[0].canvas.native.grabFramebuffer()
+    os._exit(0)
+
+QApplication.exec = until_shown
+main(["--demo"])
 """
 
 
@@ -199,7 +204,8 @@ class Ours:
         from medviewer.app.brush import stroke_voxels
 
         plane = self.window.plane(0)
-        assert plane is not None and self.session.mask is not None
+        assert plane is not None
+        assert self.session.mask is not None
         where = stroke_voxels(plane, self.session.view.cursor[0], (60 + k, 60), (60 + k, 60), 8 * SPACING[1])
         self.session.mask.paint(where, 2 - k % 2)
 
@@ -267,13 +273,12 @@ def main() -> None:
     if args.only != "start":
         rows += time_steps(args.slices, args.edge, args.steps)
     if args.json:
-        print(json.dumps({"rows": [asdict(r) for r in rows]}, indent=2))
+        sys.stdout.write(json.dumps({"rows": [asdict(r) for r in rows]}, indent=2) + "\n")
         return
     for r in rows:
         verdict = "holds" if r.holds else "misses"
-        print(
-            f"{r.name:40s} ours {r.ours:8.3f}  baseline {r.baseline:8.3f} {r.unit:2s}  ratio {r.ratio:.2f}  target {r.target} {verdict}"
-        )
+        figures = f"ours {r.ours:8.3f}  baseline {r.baseline:8.3f} {r.unit:2s}  ratio {r.ratio:.2f}"
+        sys.stdout.write(f"{r.name:40s} {figures}  target {r.target} {verdict}\n")
 
 
 if __name__ == "__main__":

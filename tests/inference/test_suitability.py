@@ -13,6 +13,7 @@ from medviewer.domain.image import Image
 from medviewer.domain.study import Series
 from medviewer.errors import UnsuitableImageError
 from medviewer.inference import check_suitable
+from medviewer.inference.suitability import doubts
 from medviewer.plugin_api import Manifest
 from medviewer.plugin_api.manifest import read_manifest
 
@@ -82,3 +83,18 @@ def test_the_series_says_the_modality_where_the_image_does_not() -> None:
     check_suitable(CHEST, replace(image, modality="OT"), series)
     with pytest.raises(UnsuitableImageError):
         check_suitable(CHEST, replace(image, modality="OT"), replace(series, modality="OT"))
+
+
+def test_a_format_that_names_no_modality_passes_with_a_doubt() -> None:
+    image, series = _head("OT")
+    nifti = replace(series, reader="nifti")
+
+    check_suitable(BRAIN, image, nifti)
+
+    assert doubts(BRAIN, image, nifti) == ("The file does not say its modality; Brain extraction is made for MR.",)
+    assert doubts(BRAIN, *_head("MR")) == ()
+
+
+def test_dicom_that_says_other_is_refused() -> None:
+    with pytest.raises(UnsuitableImageError, match="this is OT"):
+        check_suitable(BRAIN, *_head("OT"))

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 from medviewer.app.ports import Corners
 
 MARGIN = 8
+_LETTER_ROOM = 30
 _STEPS_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -84,11 +85,14 @@ class Overlay(QWidget):
         line = QColor(self._accent)
         line.setAlpha(150)
         painter.setPen(QPen(line, 1))
-        gap = 10
-        for a, b in (((0, y), (x - gap, y)), ((x + gap, y), (self.width(), y))):
-            painter.drawLine(QPointF(*a), QPointF(*b))
-        for a, b in (((x, 0), (x, y - gap)), ((x, y + gap), (x, self.height()))):
-            painter.drawLine(QPointF(*a), QPointF(*b))
+        # the lines leave room for the voxel that they point at, and for the letters at the edges
+        gap, edge = 10, _LETTER_ROOM if any(self.state.letters) else 0
+        for low, high in ((edge, x - gap), (x + gap, self.width() - edge)):
+            if low < high:
+                painter.drawLine(QPointF(low, y), QPointF(high, y))
+        for low, high in ((edge, y - gap), (y + gap, self.height() - edge)):
+            if low < high:
+                painter.drawLine(QPointF(x, low), QPointF(x, high))
 
     def _draw_brush(self, painter: QPainter) -> None:
         if self.state.brush is None:
@@ -121,15 +125,18 @@ class Overlay(QWidget):
         font.setPixelSize(12)
         painter.setFont(font)
         corners, flags = self.state.corners, Qt.AlignmentFlag
-        box = QRectF(MARGIN, MARGIN, self.width() - 2 * MARGIN, self.height() - 2 * MARGIN)
-        for text, place in (
-            (corners.top_left, flags.AlignLeft | flags.AlignTop),
-            (corners.top_right, flags.AlignRight | flags.AlignTop),
-            (corners.bottom_left, flags.AlignLeft | flags.AlignBottom),
+        # each corner wraps within its part of the width: never over its neighbour, nor over the letter between them
+        width, height = self.width() / 2 - MARGIN - _LETTER_ROOM / 2, self.height() - 2 * MARGIN
+        left = QRectF(MARGIN, MARGIN, width, height)
+        right = QRectF(self.width() - MARGIN - width, MARGIN, width, height)
+        above_bar = right.adjusted(0, 0, 0, -18 if self.state.pixels_per_mm else 0)
+        for box, text, place in (
+            (left, corners.top_left, flags.AlignLeft | flags.AlignTop),
+            (right, corners.top_right, flags.AlignRight | flags.AlignTop),
+            (left, corners.bottom_left, flags.AlignLeft | flags.AlignBottom),
+            (above_bar, corners.bottom_right, flags.AlignRight | flags.AlignBottom),
         ):
-            self._write(painter, box, place, text, self._text)
-        below = box.adjusted(0, 0, 0, -18 if self.state.pixels_per_mm else 0)
-        self._write(painter, below, flags.AlignRight | flags.AlignBottom, corners.bottom_right, self._text)
+            self._write(painter, box, place, text, self._text, wrap=True)
 
     def _draw_scale_bar(self, painter: QPainter) -> None:
         bar = scale_bar(self.state.pixels_per_mm, self.width())
@@ -148,12 +155,15 @@ class Overlay(QWidget):
         self._write(painter, place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text, self._text)
 
     @staticmethod
-    def _write(painter: QPainter, box: QRectF, place: Qt.AlignmentFlag, text: str, colour: QColor) -> None:
+    def _write(
+        painter: QPainter, box: QRectF, place: Qt.AlignmentFlag, text: str, colour: QColor, wrap: bool = False
+    ) -> None:
         """Text with a dark shadow, so that it can be read over bright bone."""
         if not text:
             return
+        flags = int(place) | int(Qt.TextFlag.TextWordWrap) if wrap else int(place)
         painter.setPen(QColor(0, 0, 0, 220))
         for dx, dy in ((1, 1), (-1, 0), (0, -1)):
-            painter.drawText(box.translated(dx, dy), place, text)
+            painter.drawText(box.translated(dx, dy), flags, text)
         painter.setPen(colour)
-        painter.drawText(box, place, text)
+        painter.drawText(box, flags, text)

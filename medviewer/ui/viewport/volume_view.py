@@ -101,6 +101,7 @@ class VolumeView(QFrame):
                 rendering="attenuated_mip",
                 attenuation=0.15,
                 interpolation3d="linear",
+                blending="translucent_no_depth",
                 name="volume",
             )
         else:
@@ -168,7 +169,7 @@ class VolumeView(QFrame):
         extent = np.array(shape) * np.array(scale)
         camera = self.canvas.model.camera
         camera.center = tuple(extent / 2)
-        size = self.canvas.native.size()
+        size = self.size()  # the canvas may be new, and not have its size yet
         camera.zoom = 0.75 * min(size.width(), size.height()) / float(extent.max())
         camera.set_view_direction(view_direction=(0.25, 1, 0.45), up_direction=(-1, 0, 0))
 

@@ -97,7 +97,7 @@ class Services:
             if always is not None:
                 always()
             if job.error is None:
-                then(job.result())
+                self.attempt(lambda: then(job.result()))
             elif isinstance(job.error, JobCancelled):
                 self.session.say(f"{job.title} was cancelled.")
             else:

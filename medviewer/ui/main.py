@@ -75,6 +75,7 @@ class Program:
     def close(self) -> None:
         """Close the window and the archive; what was acknowledged is on disk."""
         self.window.close()
+        self.window.deleteLater()
         self.services.close()
 
 

@@ -177,10 +177,31 @@ def test_an_empty_mask_is_not_approved_but_can_be_rejected(services: Services) -
 
 def test_a_mask_that_no_plugin_began_teaches_none_and_stays(services: Services) -> None:
     labels = paint(services, 1, 2)
-    with pytest.raises(StoreError, match="needs the plugin that it teaches"):
+    with pytest.raises(InputError, match="learns from such images, but none does; run the plugin first"):
         masks.approve(services)
     study.close(services)
     np.testing.assert_array_equal(kept(services)[0], labels)
+
+
+def test_a_mask_by_hand_teaches_the_only_plugin_that_learns_from_such_images(services: Services) -> None:
+    session = services.session
+    assert session.image is not None
+    assert session.series is not None
+    session.image = replace(session.image, modality="MR")
+    session.series = replace(session.series, modality="MR")
+    paint(services, 1, 2)
+    correction = masks.approve(services)
+    assert (correction.plugin_id, correction.verdict) == ("brain-extraction", "approved")
+
+
+def test_what_fails_after_a_job_is_told(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise StoreError("The disk should take the mask, but is full; make room.")
+
+    job = services.when_done(services.runner.submit(lambda _: 1, title="Work"), fail)
+    services.runner.wait(job, 30)
+    assert services.session.message is not None
+    assert services.session.message.text == "The disk should take the mask, but is full; make room."
 
 
 def test_without_a_mask_or_an_image(services: Services, launch: Callable[..., Services], tmp_path: Path) -> None:

@@ -14,12 +14,14 @@ from medviewer.domain.image import Image
 from medviewer.domain.mask import Correction, Segmentation, empty
 from medviewer.domain.provenance import utc_now
 from medviewer.domain.study import Series, Study
-from medviewer.errors import GridMismatchError, InputError, StoreError
+from medviewer.errors import GridMismatchError, InputError, StoreError, UnsuitableImageError
+from medviewer.inference.suitability import check_suitable
 
 if TYPE_CHECKING:
     # Both load the database, which commands that only read files do without.
     from medviewer.app.services import Services
     from medviewer.learning.queue import Verdict
+    from medviewer.plugin_api import Manifest
 
 ALGORITHM = "algorithm"
 """The author of masks that nobody touched."""
@@ -202,8 +204,7 @@ def judge(
     GridMismatchError
         If the mask does not lie on the image's grid.
     """
-    if verdict == "approved" and not mask.labels.any():
-        raise InputError("The mask is empty; paint what belongs to it, or reject it.")
+    _refuse_empty(mask, verdict)
     correction = services.queue.add(
         image,
         series,
@@ -228,7 +229,9 @@ def _judge(services: Services, verdict: Verdict, note: str) -> Correction:
     store.end()
     mask = _authored(services, store)
     model = model_mask(services, series.uid)
-    correction = judge(services, image, series, session.study, mask, verdict, model=model, note=note)
+    _refuse_empty(mask, verdict)
+    learner = _learner(services, image, series, mask, model)
+    correction = judge(services, image, series, session.study, mask, verdict, model=model, plugin_id=learner, note=note)
     keep(services)
     if verdict == "approved":
         text = f"Approved: the case is in the fine-tuning queue (Dice against the model {correction.dice_before:.3f})."
@@ -236,3 +239,33 @@ def _judge(services: Services, verdict: Verdict, note: str) -> Correction:
         text = "Rejected: the verdict is kept, and nothing is trained on this mask."
     session.say(text, "ok")
     return correction
+
+
+def _refuse_empty(mask: Segmentation, verdict: Verdict) -> None:
+    if verdict == "approved" and not mask.labels.any():
+        raise InputError("The mask is empty; paint what belongs to it, or reject it.")
+
+
+def _learner(services: Services, image: Image, series: Series, mask: Segmentation, model: Segmentation | None) -> str:
+    """The plugin that a verdict teaches: the one that the masks name, else the only one that could have made them."""
+    named = mask.provenance.plugin_id or (model.provenance.plugin_id if model is not None else "")
+    if named:
+        return named
+    able = [
+        plugin.id for plugin in services.plugins if plugin.manifest and _could_learn(plugin.manifest, image, series)
+    ]
+    if len(able) == 1:
+        return able[0]
+    count = "none does" if not able else f"{', '.join(able)} do"
+    raise InputError(
+        f"A mask painted by hand teaches the one plugin that learns from such images, but {count}; "
+        "run the plugin first, then correct its mask."
+    )
+
+
+def _could_learn(manifest: Manifest, image: Image, series: Series) -> bool:
+    try:
+        check_suitable(manifest, image, series)
+    except UnsuitableImageError:
+        return False
+    return "train" in manifest.kinds

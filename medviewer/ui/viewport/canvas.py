@@ -1,7 +1,7 @@
 """A napari canvas without napari's own controls.
 
 napari is pinned to 0.9.* because of what is used here and in the modules beside it: `QtViewer.canvas.native` (the GL
-widget), `canvas.layer_to_visual` (a layer's vispy visual) and `ViewerModel.camera`.
+widget), `canvas.layer_to_visual` (a layer's vispy visual) and `ViewerModel.scene`.
 """
 
 from __future__ import annotations
@@ -51,6 +51,11 @@ class NapariCanvas:
         layout = QVBoxLayout(parent)
         layout.setContentsMargins(1, 1, 1, 1)
         layout.addWidget(self.native)
+
+    @property
+    def camera(self) -> Any:
+        """Where the canvas looks: centre in mm, as (depth, down, right), and zoom in pixels a mm."""
+        return self.model.scene.camera
 
     def node(self, layer: Any) -> Any:
         """The vispy node that draws a layer."""

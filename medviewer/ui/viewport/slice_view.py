@@ -203,7 +203,7 @@ class SliceView(QFrame):
 
     def to_pixel(self, row: float, column: float) -> QPointF:
         """Where a row and column lie in the GL widget, in its pixels."""
-        camera, size = self.canvas.model.camera, self.canvas.native.size()
+        camera, size = self.canvas.camera, self.canvas.native.size()
         row_mm, column_mm = self.shown.plane.spacing if self.shown else (1.0, 1.0)
         x = (column * column_mm - camera.center[2]) * camera.zoom + size.width() / 2
         y = (row * row_mm - camera.center[1]) * camera.zoom + size.height() / 2
@@ -211,20 +211,20 @@ class SliceView(QFrame):
 
     def to_slice(self, point: QPointF) -> tuple[float, float]:
         """Row and column, not rounded, under a pixel of the GL widget."""
-        camera, size = self.canvas.model.camera, self.canvas.native.size()
+        camera, size = self.canvas.camera, self.canvas.native.size()
         row_mm, column_mm = self.shown.plane.spacing if self.shown else (1.0, 1.0)
         column = ((point.x() - size.width() / 2) / camera.zoom + camera.center[2]) / column_mm
         row = ((point.y() - size.height() / 2) / camera.zoom + camera.center[1]) / row_mm
         return row, column
 
     def _look(self, center: tuple[float, float], zoom: float) -> None:
-        camera = self.canvas.model.camera
+        camera = self.canvas.camera
         camera.center = (0, *center)
         camera.zoom = zoom
         self._draw_overlay()
 
     def _pan(self, delta: QPointF) -> None:
-        camera = self.canvas.model.camera
+        camera = self.canvas.camera
         self._fitted = False
         y, x = camera.center[1] - delta.y() / camera.zoom, camera.center[2] - delta.x() / camera.zoom
         self._look((y, x), camera.zoom)
@@ -232,7 +232,7 @@ class SliceView(QFrame):
     def _zoom(self, factor: float, at: QPointF) -> None:
         if self.shown is None:
             return
-        camera = self.canvas.model.camera
+        camera = self.canvas.camera
         self._fitted = False
         size = self.canvas.native.size()
         offset = QPointF(at.x() - size.width() / 2, at.y() - size.height() / 2)
@@ -247,7 +247,7 @@ class SliceView(QFrame):
         if display is None:
             return
         cross = self.to_pixel(*display.crosshair) if display.crosshair else None
-        zoom = float(self.canvas.model.camera.zoom)
+        zoom = float(self.canvas.camera.zoom)
         brush = None
         if display.brush_mm is not None and self._brush_at is not None:
             radius = display.brush_mm * zoom

@@ -167,7 +167,7 @@ class VolumeView(QFrame):
 
     def _look(self, shape: tuple[int, ...], scale: list[float]) -> None:
         extent = np.array(shape) * np.array(scale)
-        camera = self.canvas.model.camera
+        camera = self.canvas.camera
         camera.center = tuple(extent / 2)
         size = self.size()  # the canvas may be new, and not have its size yet
         camera.zoom = 0.75 * min(size.width(), size.height()) / float(extent.max())

@@ -101,9 +101,10 @@ class Plane:
         return index[0], index[1], index[2]
 
     def letters(self) -> tuple[str, str, str, str]:
-        """Orientation letters at the left, right, top and bottom of the slice; empty ones for a picture."""
-        if not self.name:
-            return "", "", "", ""
+        """Orientation letters at the left, right, top and bottom of the slice, as the grid has them.
+
+        A picture's grid means something only where its file says how the patient lay.
+        """
         top, bottom = self.grid.letters(self.row_axis)
         left, right = self.grid.letters(self.column_axis)
         if self.flip_rows:

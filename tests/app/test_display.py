@@ -19,7 +19,7 @@ from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image, Rescale, Window
 from medviewer.domain.mask import Segment, Segmentation, empty
 from medviewer.domain.plane import Plane, planes_of
-from medviewer.domain.study import Series
+from medviewer.domain.study import Series, Warning
 
 
 class Screen:
@@ -269,9 +269,14 @@ def test_crosshair_letters_and_calibration(session: Session) -> None:
     assert shown[0].calibrated
 
 
-def test_a_radiograph_has_no_crosshair_and_no_letters(radiograph: Session) -> None:
+def test_a_radiograph_has_no_crosshair_and_the_letters_that_its_file_gives(radiograph: Session) -> None:
     display = resolve(radiograph, Plane.picture(radiograph.image.grid), 0)
-    assert (display.crosshair, display.letters, display.calibrated) == (None, ("",) * 4, False)
+    assert (display.crosshair, display.letters, display.calibrated) == (None, ("R", "L", "A", "P"), False)
+
+    silent = (Warning("no-orientation", "The file does not say how the patient lay."),)
+    radiograph.series = replace(radiograph.series, warnings=silent)
+    display = resolve(radiograph, Plane.picture(radiograph.image.grid), 0)
+    assert display.letters == ("",) * 4
     assert display.limits[0] > display.limits[1], "MONOCHROME1: the lowest value is white"
 
 

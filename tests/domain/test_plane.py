@@ -133,6 +133,6 @@ def test_a_radiograph_is_shown_as_the_file_stores_it() -> None:
     (plane,) = planes_of(grid)
     picture = np.arange(54).reshape(grid.shape)
     np.testing.assert_array_equal(plane.take(picture, 0), picture[0])
-    assert (plane.name, plane.letters(), plane.shape, plane.spacing) == ("", ("",) * 4, (6, 9), (0.2, 0.3))
+    assert (plane.name, plane.shape, plane.spacing) == ("", (6, 9), (0.2, 0.3))
     assert plane.to_index(2, 7, 0) == (0, 2, 7)
     assert plane.count == 1

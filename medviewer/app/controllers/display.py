@@ -11,6 +11,7 @@ from medviewer.app.state import EDIT_TOOLS, Session
 from medviewer.domain.mask import Colour
 from medviewer.domain.plane import Plane, planes_of
 from medviewer.domain.strokes import Box
+from medviewer.domain.study import Series
 
 
 def mask_look(session: Session) -> MaskLook | None:
@@ -30,6 +31,11 @@ def heat_look(session: Session) -> HeatLook | None:
     if heat is None or not view.heat_visible:
         return None
     return HeatLook(heat.values, view.heat_colormap, view.heat_opacity)
+
+
+def oriented(series: Series) -> bool:
+    """Whether the file said how the patient lay; letters would be guesses where it did not."""
+    return all(warning.code != "no-orientation" for warning in series.warnings)
 
 
 def resolve(session: Session, plane: Plane, number: int) -> Display | None:
@@ -52,7 +58,7 @@ def resolve(session: Session, plane: Plane, number: int) -> Display | None:
         mask=mask_look(session),
         heat=heat_look(session),
         crosshair=plane.to_screen(view.cursor) if several and view.show_crosshair else None,
-        letters=plane.letters() if view.show_text else ("", "", "", ""),
+        letters=plane.letters() if view.show_text and oriented(series) else ("", "", "", ""),
         corners=corners(session, image, series, plane, number) if view.show_text else Corners(),
         calibrated=image.calibrated,
         brush_mm=view.brush_mm if view.tool in EDIT_TOOLS and view.tool != "fill" else None,

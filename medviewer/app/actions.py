@@ -298,7 +298,7 @@ def _view(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
         ),
         Spec(
             "view.heat",
-            "Saliency (&G)",
+            "Salienc&y",
             "view",
             _toggle(state, "heat_visible"),
             "Show or hide the heat map",

@@ -86,16 +86,16 @@ class Sheet(QDialog):
 
 def show_keys(app: Application, parent: QWidget) -> Sheet:
     """Show every action with its key, by menu."""
-    sheet = Sheet("Keys", parent, (900, 640))
+    sheet = Sheet("Keys", parent, (1080, 760))
     area = QScrollArea()
     area.setWidgetResizable(True)
     page = QWidget()
     columns = QHBoxLayout(page)
     groups = [(title.replace("&", ""), _rows(app, menu)) for menu, title in MENUS.items()]
-    half = sum(len(rows) + 2 for _, rows in groups) / 2
+    third = sum(len(rows) + 2 for _, rows in groups) / 3
     grid, filled = _column(columns), 0
     for title, rows in groups:
-        if filled > half:
+        if filled and filled + len(rows) / 2 > third:
             grid, filled = _column(columns), 0
         _fill(grid, title, rows)
         filled += len(rows) + 2

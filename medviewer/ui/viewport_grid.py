@@ -98,6 +98,7 @@ class ViewportGrid(ViewportPane):
     def __init__(self, services: Services, empty: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(services.session, empty, parent)
         self.services = services
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         for number, slice_view in enumerate(self.slices):
             self._connect(number, slice_view)
         services.session.view.events.tool.connect(self._set_tool)
@@ -150,6 +151,7 @@ class ViewportGrid(ViewportPane):
                 self.read_out.emit(read_out(services.session, index))
 
         def activated() -> None:
+            self.setFocus(Qt.FocusReason.MouseFocusReason)
             state.active = number
 
         def enlarged() -> None:

@@ -9,8 +9,27 @@ from typing import Any
 from app_model import Application
 from app_model.backends.qt import QModelMenu, QModelMenuBar
 from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer
-from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QScrollArea, QToolBar, QVBoxLayout, QWidget
+from PySide6.QtGui import (
+    QAction,
+    QActionGroup,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QKeySequence,
+    QShortcut,
+)
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
+    QComboBox,
+    QDockWidget,
+    QLabel,
+    QMainWindow,
+    QScrollArea,
+    QToolBar,
+    QVBoxLayout,
+    QWidget,
+)
 
 from medviewer.app import actions, context
 from medviewer.app.commands import masks, study
@@ -47,6 +66,9 @@ _TOOLBAR: tuple[tuple[tuple[str, str], ...], ...] = (
 )
 """Actions of the tool bar in groups, each with its icon."""
 
+_VIEWPORT_KEYS = ("view.next", "view.slice_up", "view.slice_down", "view.page_up", "view.page_down")
+"""Actions whose keys mean something else in lists and panels."""
+
 _names = count()
 
 
@@ -75,6 +97,8 @@ class MainWindow(QMainWindow):
             signals.connect(self._request_context)
         services.session.events.mask.connect(self._follow_mask)
         services.session.events.series.connect(self._retitle)
+        services.session.events.image.connect(self._focus_viewports)
+        self._share_keys()
         self.update_context()
 
     # -- parts ----------------------------------------------------------------------------------------------------
@@ -155,6 +179,31 @@ class MainWindow(QMainWindow):
         self.read_out.setObjectName("readOut")
         status.addPermanentWidget(self.read_out)
         self.grid.read_out.connect(self.read_out.setText)
+
+    def _share_keys(self) -> None:
+        """Who gets a key: letters act everywhere but in text fields, arrows and Tab only act on the viewports.
+
+        Buttons and sliders take the focus from the Tab key alone, so that a click on one leaves it with the viewports.
+        """
+        for command in _VIEWPORT_KEYS:
+            action = self.commands[command]
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            self.grid.addAction(action)
+        for kind in (QAbstractButton, QAbstractSlider, QComboBox):
+            for widget in self.panel_dock.findChildren(kind):
+                widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        leave = QShortcut(QKeySequence(Qt.Key.Key_Escape), self.browser.search)
+        leave.setContext(Qt.ShortcutContext.WidgetShortcut)
+        leave.activated.connect(self._leave_search)
+        self.grid.setFocus()
+
+    def _leave_search(self) -> None:
+        self.browser.search.clear()
+        self.grid.setFocus()
+
+    def _focus_viewports(self, image: object) -> None:
+        if image is not None:
+            self.grid.setFocus()
 
     # -- enablement -----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,219 @@
+"""What the viewports draw, and what the mouse does on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from medviewer.app.commands import masks, view
+from medviewer.app.ports import Corners
+from medviewer.domain.heatmap import Heatmap
+from medviewer.domain.image import Window
+from medviewer.ui.main import Program
+from medviewer.ui.viewport.overlay import OverlayState, scale_bar
+from medviewer.ui.viewport.volume_view import surface_of
+
+from .conftest import GRID
+
+
+def settle(program: Program) -> None:
+    for _ in range(3):
+        program.app.processEvents()
+
+
+def wheel(program: Program, notches: int, control: bool = False) -> None:
+    native = program.window.grid.slices[0].canvas.native
+    centre = QPointF(native.rect().center())
+    held = Qt.KeyboardModifier.ControlModifier if control else Qt.KeyboardModifier.NoModifier
+    turn = QWheelEvent(
+        centre,
+        native.mapToGlobal(centre),
+        QPoint(),
+        QPoint(0, 120 * notches),
+        Qt.MouseButton.NoButton,
+        held,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(native, turn)
+    settle(program)
+
+
+def test_each_plane_holds_the_slice_through_the_cursor_in_real_values(opened: Program) -> None:
+    session, grid = opened.services.session, opened.window.grid
+    session.view.cursor = (5, 7, 9)
+    settle(opened)
+    assert session.image is not None
+    real = session.image.real()
+    for number, slice_view in enumerate(grid.slices):
+        plane = grid.plane(number)
+        assert plane is not None
+        np.testing.assert_array_equal(slice_view._image.data, plane.take(real, session.view.cursor[plane.axis]))
+    assert session.image.voxels.dtype == np.int16  # the volume itself is not converted
+
+
+def test_the_volume_is_shared_and_not_copied(opened: Program) -> None:
+    session = opened.services.session
+    assert session.image is not None
+    for slice_view in opened.window.grid.slices:
+        assert slice_view.shown is not None
+        assert slice_view.shown.voxels is session.image.voxels
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_pixels_and_slices_are_each_others_inverse(opened: Program, number: int) -> None:
+    slice_view = opened.window.grid.slices[number]
+    for row, column in ((0, 0), (3.5, 11.25), (19, 7)):
+        assert slice_view.to_slice(slice_view.to_pixel(row, column)) == pytest.approx((row, column))
+
+
+def test_a_click_lands_on_the_voxel_that_is_drawn_there(opened: Program) -> None:
+    session, grid = opened.services.session, opened.window.grid
+    session.view.window = Window(session.view.window.center, 1.0)
+    plane, slice_view = grid.plane(0), grid.slices[0]
+    assert plane is not None
+    QTest.mouseClick(slice_view.canvas.native, Qt.MouseButton.LeftButton, pos=slice_view.to_pixel(12, 25).toPoint())
+    settle(opened)
+    assert session.view.cursor == (session.view.cursor[0], 12, 25)
+    assert slice_view.overlay.state.crosshair == pytest.approx(
+        (slice_view.to_pixel(12, 25).x(), slice_view.to_pixel(12, 25).y())
+    )
+
+
+def test_zoom_keeps_the_point_under_the_pointer(opened: Program) -> None:
+    slice_view = opened.window.grid.slices[0]
+    centre = QPointF(slice_view.canvas.native.rect().center())
+    before, zoom = slice_view.to_slice(centre), slice_view.canvas.camera.zoom
+    wheel(opened, 2, control=True)
+    assert slice_view.canvas.camera.zoom == pytest.approx(zoom * 1.21)
+    assert slice_view.to_slice(centre) == pytest.approx(before)
+
+
+def test_the_wheel_scrolls_and_stops_at_the_ends(opened: Program) -> None:
+    view_state = opened.services.session.view
+    z = view_state.cursor[0]
+    wheel(opened, -1)
+    assert view_state.cursor[0] == z + 1
+    wheel(opened, -100)
+    assert view_state.cursor[0] == GRID.shape[0] - 1
+
+
+def test_the_middle_button_pans(opened: Program) -> None:
+    slice_view = opened.window.grid.slices[0]
+    native = slice_view.canvas.native
+    before = slice_view.to_slice(QPointF(100, 100))
+    QTest.mousePress(native, Qt.MouseButton.MiddleButton, pos=QPoint(100, 100))
+    QTest.mouseMove(native, QPoint(130, 90))
+    QTest.mouseRelease(native, Qt.MouseButton.MiddleButton, pos=QPoint(130, 90))
+    assert slice_view.to_slice(QPointF(130, 90)) == pytest.approx(before)
+    opened.window.commands["view.fit"].trigger()
+    assert slice_view.to_slice(QPointF(100, 100)) == pytest.approx(before)
+
+
+def test_a_stroke_shows_in_every_plane_and_the_eraser_takes_it_away(opened: Program) -> None:
+    session, grid = opened.services.session, opened.window.grid
+    view.choose_tool(opened.services, "brush")
+    session.view.brush_mm = 4
+    native = grid.slices[0].canvas.native
+    ends = [grid.slices[0].to_pixel(10, column).toPoint() for column in (10, 30)]
+
+    def drag() -> None:
+        QTest.mousePress(native, Qt.MouseButton.LeftButton, pos=ends[0])
+        QTest.mouseMove(native, ends[1])
+        QTest.mouseRelease(native, Qt.MouseButton.LeftButton, pos=ends[1])
+        settle(opened)
+
+    drag()
+    assert session.mask is not None
+    assert session.mask.labels[session.view.cursor[0], 10, 20] == 1
+    session.view.cursor = (session.view.cursor[0], 10, 20)
+    settle(opened)
+    for number in range(3):
+        plane = grid.plane(number)
+        assert plane is not None
+        expected = plane.take(session.mask.labels, session.view.cursor[plane.axis])
+        np.testing.assert_array_equal(grid.slices[number]._mask.data, expected)
+        assert expected.any()
+    view.choose_tool(opened.services, "eraser")
+    drag()
+    assert not session.mask.labels.any()
+
+
+def test_hidden_labels_are_clear(opened: Program) -> None:
+    masks.new(opened.services)
+    settle(opened)
+    layer = opened.window.grid.slices[0]._mask
+    assert layer.colormap.color_dict[1][3] == 1
+    view.toggle_label(opened.services, 1)
+    settle(opened)
+    assert 1 not in layer.colormap.color_dict
+
+
+def test_inverted_and_monochrome1_exchange_black_and_white(opened: Program) -> None:
+    session = opened.services.session
+    layer = opened.window.grid.slices[0]._image
+    assert layer.colormap.name == "gray"
+    view.invert(opened.services)
+    settle(opened)
+    assert layer.colormap.name == "gray_r"
+    assert session.image is not None
+    session.image = replace(session.image, inverted=True)  # twice is not at all
+    settle(opened)
+    assert opened.window.grid.slices[0]._image.colormap.name == "gray"
+
+
+def test_a_heat_map_is_clear_where_it_is_cold(opened: Program) -> None:
+    session = opened.services.session
+    values = np.zeros(GRID.shape, np.float32)
+    values[session.view.cursor[0], 5:10, 5:10] = 1
+    session.heatmap = Heatmap(values, GRID, "Grad-CAM", "Head")
+    settle(opened)
+    layer = opened.window.grid.slices[0]._heat
+    assert layer.data.max() == 1
+    assert layer.colormap.map(0.0)[..., 3] == pytest.approx(0)
+    assert layer.colormap.map(1.0)[..., 3] == pytest.approx(1)
+    session.view.heat_visible = False
+    settle(opened)
+    assert not layer.visible
+
+
+def test_the_text_goes_with_one_key(opened: Program) -> None:
+    overlay = opened.window.grid.slices[0].overlay
+    assert "DOE^JANE" in overlay.state.corners.top_left
+    assert "59 y" in overlay.state.corners.top_left
+    opened.window.commands["view.text"].trigger()
+    settle(opened)
+    assert overlay.state.corners == Corners()
+    assert overlay.state.letters == ("", "", "", "")
+
+
+def test_closing_the_series_shows_the_empty_state(opened: Program) -> None:
+    opened.window.commands["file.close"].trigger()
+    settle(opened)
+    assert opened.window.grid.slices[0].shown is None
+    assert opened.window.grid.slices[0].overlay.state == OverlayState()
+    assert not opened.window.commands["view.fit"].isEnabled()
+
+
+def test_scale_bars_are_round_and_within_a_quarter() -> None:
+    assert scale_bar(2.0, 800) == (200.0, "10 cm")
+    assert scale_bar(2.0, 300) == (40.0, "2 cm")
+    assert scale_bar(40.0, 300) == (40.0, "1 mm")
+    assert scale_bar(0.0, 300) is None
+
+
+def test_the_surface_encloses_the_mask() -> None:
+    mask = np.zeros((12, 12, 12), bool)
+    mask[3:9, 4:8, 5:7] = True
+    surface = surface_of(mask)
+    assert surface is not None
+    vertices, faces = surface
+    assert faces.max() < len(vertices)
+    np.testing.assert_allclose(vertices.mean(axis=0), (5.5, 5.5, 5.5), atol=0.2)
+    assert surface_of(np.zeros((4, 4, 4), bool)) is None

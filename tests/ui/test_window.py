@@ -1,0 +1,143 @@
+"""The window's own doing: keys, focus, drops, bad input, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from medviewer.app.commands import masks, predict, study, view
+from medviewer.ui.dialogs import Sheet
+from medviewer.ui.main import Program
+from medviewer.ui.window import _TOOLBAR, RESEARCH_USE
+from tests.inference.tiny_plugins import FAULTS, write_plugin
+
+from .conftest import GRID, SERIES
+
+
+def message(program: Program, qtbot: QtBot, act: Callable[[], object]) -> str:
+    """What the strip says after something was tried."""
+    session = program.services.session
+    session.message = None
+    program.services.attempt(act)
+    qtbot.waitUntil(lambda: session.message is not None, timeout=60_000)
+    assert session.message is not None
+    assert program.window.messages.isVisible()
+    return session.message.text
+
+
+def test_the_title_says_what_is_open_and_research_use(program: Program) -> None:
+    assert program.window.windowTitle() == f"medviewer - {RESEARCH_USE}"
+    program.services.session.series = SERIES
+    assert program.window.windowTitle() == f"CT Head - medviewer - {RESEARCH_USE}"
+    assert "DOE" not in program.window.windowTitle()
+
+
+def test_every_tool_of_the_bar_has_an_icon_and_names_its_key(program: Program) -> None:
+    for command, _ in (entry for group in _TOOLBAR for entry in group):
+        action = program.window.commands[command]
+        assert not action.icon().isNull(), command
+        assert action.toolTip().endswith(")"), command
+
+
+def test_letters_choose_tools_but_not_in_a_text_field(opened: Program, qtbot: QtBot) -> None:
+    window, state = opened.window, opened.services.session.view
+    window.activateWindow()
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is window.grid)
+    QTest.keyClick(window.grid, Qt.Key.Key_W)
+    assert state.tool == "window"
+    window.browser.search.setFocus()
+    QTest.keyClick(window.browser.search, Qt.Key.Key_P)
+    assert state.tool == "window"
+    assert window.browser.search.text() == "p"
+    QTest.keyClick(window.browser.search, Qt.Key.Key_Escape)
+    assert (window.browser.search.text(), QApplication.focusWidget()) == ("", window.grid)
+
+
+def test_arrows_scroll_where_the_viewports_have_the_focus(opened: Program, qtbot: QtBot) -> None:
+    window, state = opened.window, opened.services.session.view
+    window.activateWindow()
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is window.grid)
+    z = state.cursor[0]
+    QTest.keyClick(window.grid, Qt.Key.Key_Down)
+    assert state.cursor[0] == z + 1
+    window.browser.tree.setFocus()
+    QTest.keyClick(window.browser.tree, Qt.Key.Key_Down)
+    assert state.cursor[0] == z + 1
+
+
+def test_the_keys_sheet_and_the_manual_open_and_close(program: Program, qtbot: QtBot) -> None:
+    for command in ("help.keys", "help.manual"):
+        program.window.commands[command].trigger()
+        sheets = program.window.findChildren(Sheet)
+        assert len(sheets) == 1
+        assert sheets[0].isVisible()
+        with qtbot.waitSignal(sheets[0].destroyed):
+            sheets[0].close()
+
+
+@pytest.mark.parametrize("name", ["empty", "text.dcm", "broken.nii"])
+def test_what_cannot_be_opened_is_said_in_one_sentence(
+    program: Program, qtbot: QtBot, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    if name == "empty":
+        path.mkdir()
+    else:
+        path.write_bytes(b"This is no image.\n" * 40 if name == "text.dcm" else b"\x5c\x01\x00\x00" + b"\x00" * 400)
+    text = message(program, qtbot, lambda: study.open_paths(program.services, [path]))
+    assert len(text) > 30
+    assert "Traceback" not in text
+    assert program.window.isVisible()
+
+
+def test_a_missing_path_is_said(program: Program, qtbot: QtBot, tmp_path: Path) -> None:
+    text = message(program, qtbot, lambda: study.open_paths(program.services, [tmp_path / "gone"]))
+    assert "gone" in text
+
+
+@pytest.mark.parametrize("fault", ["raises", "dies", "wrong_shape"])
+def test_a_bad_plugin_gives_a_sentence_and_the_window_lives(
+    opened: Program, qtbot: QtBot, tmp_path: Path, fault: str
+) -> None:
+    plugin = write_plugin(tmp_path, f"{fault}_plugin", FAULTS[fault].body, inputs={"modality": ["CT"]})
+    opened.services.plugins[:] = [plugin]
+    view.choose_tool(opened.services, "brush")
+    assert opened.services.session.mask is not None
+    opened.services.session.mask.paint(np.array([1, 2, 3]), 1)
+    labels = opened.services.session.mask.labels.copy()
+    text = message(opened, qtbot, lambda: predict.run(opened.services, plugin.id))
+    assert len(text) > 20
+    assert "Traceback" not in text
+    assert opened.window.isVisible()
+    np.testing.assert_array_equal(opened.services.session.mask.labels, labels)  # nothing painted is lost
+
+
+def test_a_crash_loses_no_stroke(opened: Program, tmp_path: Path) -> None:
+    masks.new(opened.services)
+    store = opened.services.session.mask
+    assert store is not None
+    store.paint(np.array([5, 6, 7]), 1)
+    opened.window.close()  # keeps the mask; a second opening finds it
+    kept = opened.services.archive.masks.masks_for("1.2.826.0.1.9")
+    assert len(kept) == 1
+    labels = opened.services.archive.masks.load_mask(kept[0].id).labels
+    assert labels.reshape(-1)[[5, 6, 7]].tolist() == [1, 1, 1]
+    assert labels.shape == GRID.shape
+
+
+def test_a_plugin_that_hangs_can_be_cancelled(opened: Program, qtbot: QtBot, tmp_path: Path) -> None:
+    body = "    def normalise(self, values):\n        while True:\n            time.sleep(0.01)\n"
+    plugin = write_plugin(tmp_path, "endless", body, inputs={"modality": ["CT"]})
+    opened.services.plugins[:] = [plugin]
+    job = predict.run(opened.services, plugin.id)
+    qtbot.waitUntil(lambda: job.message != "", timeout=60_000)
+    text = message(opened, qtbot, job.cancel)
+    assert "cancelled" in text
+    assert opened.services.session.busy_plugins == frozenset()

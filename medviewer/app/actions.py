@@ -371,13 +371,12 @@ def _tools(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
         specs.append(
             Spec(f"tool.{tool}", title, menu, choose(tool), text, (key,), "3", "image_open", f"tool == '{tool}'")
         )
-    swap = lambda: view.swap_tool(services)  # noqa: E731 - one of many like it
     specs.append(
         Spec(
             "tool.swap",
             "Swap the last two tools",
             "image",
-            swap,
+            lambda: view.swap_tool(services),
             "Go back to the tool before this one",
             ("X",),
             "3",

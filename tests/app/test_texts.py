@@ -118,3 +118,18 @@ def test_read_out_of_a_radiograph_and_of_colours(radiograph: Session) -> None:
 def test_read_out_uses_the_rescale_of_the_slice(session: Session) -> None:
     session.image = replace(session.image, rescale=Rescale((1.0, 10.0, 1.0, 1.0), 0.0, "BQML"))
     assert read_out(session, (1, 2, 3)).endswith("BQML 670")
+
+
+def test_the_large_viewport_carries_the_patient(session: Session) -> None:
+    session.view.layout, session.view.active = "single", 1
+    planes = planes_of(session.image.grid)
+    large = corners(session, session.image, session.series, planes[1], 1)
+    assert "Muster^Eva" in large.top_left
+    assert large.bottom_left.startswith("W ")
+
+
+def test_what_has_to_be_read_beside_a_result_stands_beside_it(session: Session) -> None:
+    made = Provenance("chest-xray", "1.0.0", "1.0.0", notes=("Demonstration, not a validated model.",))
+    session.classification = Classification({"NORMAL": 0.9, "PNEUMONIA": 0.1}, made, notes=made.notes)
+    text = corners(session, session.image, session.series, planes_of(session.image.grid)[0], 0).bottom_left
+    assert "NORMAL 0.90  PNEUMONIA 0.10\nchest-xray, model 1.0.0\nDemonstration, not a validated model." in text

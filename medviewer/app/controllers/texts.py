@@ -38,8 +38,23 @@ def window_text(view: View, unit: str) -> str:
     return f"W {width}  L {center}{suffix}{name}{'  inverted' if view.inverted else ''}"
 
 
+def _results(session: Session) -> list[str]:
+    """What models said of the image, each with its version and what has to be read beside it."""
+    lines = []
+    said = session.classification
+    if said is not None:
+        lines += ["  ".join(f"{name} {p:.2f}" for name, p in said.probabilities.items()), said.provenance.label]
+        lines += said.notes
+    heat = session.heatmap
+    if heat is not None and session.view.heat_visible:
+        lines += [heat.label, *heat.provenance.notes]
+    return list(dict.fromkeys(lines))
+
+
 def corners(session: Session, image: Image, series: Series, plane: Plane, number: int) -> Corners:
-    """The four corners of a viewport; patient and study stand in the first one only."""
+    """The four corners of a viewport; patient, study and results stand in the first one that is seen."""
+    view = session.view
+    first = number == (view.active if view.layout == "single" and image.is_volume else 0)
     k = session.view.cursor[plane.axis]
     if plane.name:
         step = image.grid.spacing[plane.axis]
@@ -47,17 +62,10 @@ def corners(session: Session, image: Image, series: Series, plane: Plane, number
     else:
         where = "  ".join(part for part in (series.body_part, series.view, series.laterality) if part)
     uncalibrated = "" if image.calibrated else "uncalibrated: no lengths in mm"
-    bottom = [uncalibrated, window_text(session.view, image.rescale.unit)] if number == 0 else []
-    heat = session.heatmap
-    if heat is not None and session.view.heat_visible and number == 0:
-        bottom.insert(0, heat.label)
-    classified = session.classification
-    if classified is not None and number == 0:
-        numbers = "  ".join(f"{name} {p:.2f}" for name, p in classified.probabilities.items())
-        bottom.insert(0, f"{numbers}\n{classified.provenance.label}")
+    bottom = [*_results(session), uncalibrated, window_text(view, image.rescale.unit)] if first else []
     return Corners(
-        top_left=patient_lines(session.study) if number == 0 else "",
-        top_right=f"{where}\n{series.description or series.modality}" if number == 0 else where,
+        top_left=patient_lines(session.study) if first else "",
+        top_right=f"{where}\n{series.description or series.modality}" if first else where,
         bottom_left="\n".join(line for line in bottom if line),
     )
 

@@ -15,6 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says something of the machine, not of the code.
+settings.register_profile("medviewer", deadline=None)
+settings.load_profile("medviewer")
 
 HOUSE_RULES = "medviewer-house-rules"
 

@@ -71,7 +71,7 @@ class CorrectionRow(Base):
     author: Mapped[str]
     created: Mapped[str]
     note: Mapped[str]
-    dice_before: Mapped[float]
+    dice_before: Mapped[float | None]
     modality: Mapped[str]
     body_part: Mapped[str]
     image: Mapped[dict[str, Any] | None]

@@ -49,7 +49,7 @@ def list_cases(
         return
     header = ("ID", "PLUGIN", "MODEL", "STATUS", "DICE BEFORE", "AUTHOR", "CREATED")
     rows = [
-        (c["id"], c["plugin"], c["model"] or "-", c["status"], f"{c['dice_before']:.3f}", c["author"], c["created"])
+        (c["id"], c["plugin"], c["model"] or "-", c["status"], _dice(c["dice_before"]), c["author"], c["created"])
         for c in cases
     ]
     report(table(header, rows) if rows else "The queue is empty; approve a mask, or: medviewer queue add --help")
@@ -113,7 +113,11 @@ def add(
     if as_json:
         report_json(data)
         return
-    report(f"{verdict.value.capitalize()}: case {data['id']} (Dice against the model {data['dice_before']:.3f})")
+    report(f"{verdict.value.capitalize()}: case {data['id']} (Dice against the model {_dice(data['dice_before'])})")
+
+
+def _dice(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _as_json(case: QueueCase) -> dict[str, Any]:

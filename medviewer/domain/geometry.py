@@ -164,10 +164,14 @@ class Grid:
         """The part of this grid that begins at voxel `start` (z, y, x) and has `shape` voxels."""
         return replace(self, shape=shape, origin=_vector(self.index_to_world(start)))
 
+    @property
+    def shape_text(self) -> str:
+        """Shape for a text, for example ``181 x 217 x 181``."""
+        return " x ".join(str(n) for n in self.shape)
+
     def describe(self) -> str:
         """Shape and spacing for an error text, for example ``181 x 217 x 181 at 1.00 x 1.00 x 1.00 mm``."""
-        sizes = " x ".join(str(n) for n in self.shape)
-        return f"{sizes} at {' x '.join(f'{s:.2f}' for s in self.spacing)} mm"
+        return f"{self.shape_text} at {' x '.join(f'{s:.2f}' for s in self.spacing)} mm"
 
 
 def _vector(values: ArrayLike) -> Vector:

@@ -137,7 +137,7 @@ class Correction:
     author, created
         Who said so, and when (UTC, ISO 8601).
     dice_before
-        Dice of the model's mask against the corrected one; 1.0 when nothing was changed.
+        Dice of the model's mask against the corrected one, 1.0 when nothing was changed; None when no model made one.
     """
 
     id: str
@@ -148,4 +148,9 @@ class Correction:
     verdict: str
     author: str
     created: str
-    dice_before: float = 1.0
+    dice_before: float | None = None
+
+    @property
+    def dice_text(self) -> str:
+        """Dice before, to three places, or a dash."""
+        return "–" if self.dice_before is None else f"{self.dice_before:.3f}"

@@ -284,9 +284,11 @@ def _maker(plugin_id: str, model_mask: Segmentation | None, corrected: Segmentat
     return made
 
 
-def _dice_before(corrected: Segmentation, model_mask: Segmentation | None) -> float:
+def _dice_before(corrected: Segmentation, model_mask: Segmentation | None) -> float | None:
     """Mean Dice over the labels of either mask, so that a voxel moved from one label to another counts."""
-    before = np.zeros_like(corrected.labels) if model_mask is None else model_mask.labels
+    if model_mask is None:
+        return None
+    before = model_mask.labels
     if before.shape != corrected.labels.shape:
         raise GridMismatchError(
             f"The model's mask has shape {before.shape} and the corrected one {corrected.labels.shape}; "

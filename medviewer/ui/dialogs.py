@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from app_model import Application
 from app_model.types import MenuItem
 from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QImage, QTextDocument
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -137,14 +139,40 @@ def _rows(app: Application, menu: str) -> list[tuple[str, str]]:
     return rows
 
 
+class _ManualBrowser(QTextBrowser):
+    """Shows Markdown with pictures no wider than the page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setOpenExternalLinks(True)
+        font = self.font()
+        font.setPointSize(10)  # Qt spaces paragraphs by points, and not at all where the font is set in pixels
+        self.document().setDefaultFont(font)
+        self.document().setDocumentMargin(16)
+
+    def loadResource(self, kind: int, name: QUrl | str) -> Any:
+        """Load a page or a picture; a picture is fitted to the page."""
+        found = super().loadResource(kind, name)
+        if kind != QTextDocument.ResourceType.ImageResource.value:
+            return found
+        picture = found if isinstance(found, QImage) else QImage(self.source().resolved(QUrl(name)).toLocalFile())
+        room = self.viewport().width() - 48
+        if picture.width() <= room:
+            return picture
+        ratio = self.devicePixelRatioF()
+        fitted = picture.scaledToWidth(round(room * ratio), Qt.TransformationMode.SmoothTransformation)
+        fitted.setDevicePixelRatio(ratio)
+        return fitted
+
+
 def show_manual(parent: QWidget, page: str = "index.md") -> Sheet:
     """Open the manual, which is Markdown in resources/help."""
     folder = resource("help")
-    sheet = Sheet("Manual", parent, (980, 720))
-    browser, pages = QTextBrowser(), QListWidget()
-    browser.setOpenExternalLinks(True)
+    sheet = Sheet("Manual", parent, (1080, 760))
+    browser, pages = _ManualBrowser(), QListWidget()
     browser.setSearchPaths([str(folder)])
-    files = sorted(folder.glob("*.md"), key=lambda file: (file.name != "index.md", file.name))
+    index = (folder / "index.md").read_text(encoding="utf-8")
+    files = sorted(folder.glob("*.md"), key=lambda file: (file.name != "index.md", index.find(f"({file.name})")))
     for file in files:
         pages.addItem(file.read_text(encoding="utf-8").partition("\n")[0].lstrip("# "))
     pages.currentRowChanged.connect(lambda row: browser.setSource(QUrl.fromLocalFile(str(files[row]))))
@@ -153,8 +181,10 @@ def show_manual(parent: QWidget, page: str = "index.md") -> Sheet:
     row.addWidget(pages)
     row.addWidget(browser, 1)
     sheet.body.addLayout(row)
+    sheet.finish()
+    # once it is shown, and the width that pictures have to fit in is known
     pages.setCurrentRow([file.name for file in files].index(page))
-    return sheet.finish()
+    return sheet
 
 
 def show_about(parent: QWidget) -> None:

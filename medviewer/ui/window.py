@@ -189,6 +189,8 @@ class MainWindow(QMainWindow):
             action = self.commands[command]
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             self.grid.addAction(action)
+        # app-model's Enter is the keypad's
+        self.commands["segment.approve"].setShortcuts([QKeySequence("Ctrl+Return"), QKeySequence("Ctrl+Enter")])
         for kind in (QAbstractButton, QAbstractSlider, QComboBox):
             for widget in self.panel_dock.findChildren(kind):
                 widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)

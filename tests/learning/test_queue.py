@@ -149,7 +149,7 @@ def test_a_mask_by_hand_needs_to_name_the_plugin_it_teaches(queue: CorrectionQue
     with pytest.raises(StoreError, match="run a plugin first"):
         queue.add(case.image, case.series, "P1", drawn, None, "approved", "ann")
     added = queue.add(case.image, case.series, "P1", drawn, None, "approved", "ann", plugin_id="tiny")
-    assert (added.plugin_id, added.model_version, added.dice_before) == ("tiny", "", 0.0)
+    assert (added.plugin_id, added.model_version, added.dice_before) == ("tiny", "", None)
     corrected = queue.add(case.image, case.series, "P1", drawn, case.truth, "approved", "ann")
     assert (corrected.plugin_id, corrected.model_version) == ("tiny", "1.0.0")
 

@@ -234,7 +234,8 @@ def _judge(services: Services, verdict: Verdict, note: str) -> Correction:
     correction = judge(services, image, series, session.study, mask, verdict, model=model, plugin_id=learner, note=note)
     keep(services)
     if verdict == "approved":
-        text = f"Approved: the case is in the fine-tuning queue (Dice against the model {correction.dice_before:.3f})."
+        against = f" (Dice against the model {correction.dice_text})" if correction.dice_before is not None else ""
+        text = f"Approved: the case is in the fine-tuning queue{against}."
     else:
         text = "Rejected: the verdict is kept, and nothing is trained on this mask."
     session.say(text, "ok")

@@ -31,8 +31,7 @@ def open_paths(services: Services, paths: Sequence[Path], show_first: bool = Tru
     chosen = [Path(path) for path in paths]
 
     def work(context: RunContext) -> ScanResult:
-        scratch = services.archive.home / "scratch"
-        return formats.scan(chosen, context.report, context.cancelled, scratch=scratch)
+        return formats.scan(chosen, context.report, context.cancelled)
 
     title = f"Opening {chosen[0].name}" if len(chosen) == 1 else f"Opening {len(chosen)} items"
     job = services.runner.submit(work, title=title)

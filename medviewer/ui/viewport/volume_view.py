@@ -109,7 +109,7 @@ class VolumeView(QFrame):
             self._image.contrast_limits = ordered(scene.limits)
         self._image.scale = scale
         set_visible(self._image, True)
-        self.canvas.node(self._image).relative_step_size = 1.5 if step > 1 else 0.8
+        self.canvas.node(self._image).relative_step_size = 1.0 if step > 1 else 0.8
         self._look(data.shape, scale)
         self._note.setText("3D" if step == 1 else f"3D at 1/{step} of the resolution")
         self._note.adjustSize()
@@ -127,6 +127,8 @@ class VolumeView(QFrame):
                 data, vertex_colors=colours, shading="smooth", opacity=0.55, name="mask"
             )
         else:
+            # colours of the old vertices would not fit the new ones
+            self._surface.vertex_colors = None
             self._surface.data = data
             self._surface.vertex_colors = colours
         self._surface.scale = [scene.spacing[axis] * step for axis in scene.order]

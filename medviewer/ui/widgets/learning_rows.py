@@ -24,11 +24,11 @@ def case_row(case: QueueCase) -> Row:
         f"Case {case.id}, {what}, {size}",
         f"{correction.verdict} {correction.created[:10]} by {correction.author}",
         f"Plugin {correction.plugin_id}, model {correction.model_version or 'none'}",
-        f"Dice of the model's mask against this one: {correction.dice_before:.3f}",
+        f"Dice of the model's mask against this one: {correction.dice_text}",
         f"Used in {case.used_in}" if case.used_in else "",
         case.note,
     )
-    cells = (what, correction.created[:10], f"{correction.dice_before:.3f}", case.status.value)
+    cells = (what, correction.created[:10], correction.dice_text, case.status.value)
     return Row(case.id, cells, "\n".join(line for line in lines if line), _CASE_COLOURS.get(case.status, "text"))
 
 

@@ -53,7 +53,7 @@ def _queue() -> None:
         sa.Column("author", sa.String(), nullable=False),
         sa.Column("created", sa.String(), nullable=False),
         sa.Column("note", sa.String(), nullable=False),
-        sa.Column("dice_before", sa.Double(), nullable=False),
+        sa.Column("dice_before", sa.Double(), nullable=True),
         sa.Column("modality", sa.String(), nullable=False),
         sa.Column("body_part", sa.String(), nullable=False),
         sa.Column("image", sa.JSON()),

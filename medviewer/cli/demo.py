@@ -95,7 +95,7 @@ def demo(
         for series in sorted(found.series, key=lambda series: series.grid.shape[0] == 1):  # the volume first
             case = load(found, series)
             name = series.description or series.modality
-            run.tell(f"Loaded {name}: {series.modality}, {series.grid.describe()}")
+            run.tell(f"Loaded {name}: {series.modality}, {series.size_text}")
             if case.image.is_volume:
                 _segment(run, case)
             else:

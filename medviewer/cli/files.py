@@ -26,8 +26,7 @@ def info(path: SOURCE, as_json: JSON = False) -> None:
     for study in found.studies:
         report("  ".join(part for part in ("Study", study.date, study.description, study.uid) if part))
         for series in study.series:
-            size = series.grid.describe() if series.calibrated else f"{series.grid.shape_text}, uncalibrated"
-            report("  ".join(("", series.modality, series.description or "-", size, series.uid)))
+            report("  ".join(("", series.modality, series.description or "-", series.size_text, series.uid)))
             for warning in series.warnings:
                 report(f"    Warning: {warning.text}")
     for warning in found.warnings:

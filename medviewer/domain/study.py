@@ -82,6 +82,11 @@ class Series:
     frame_of_reference: str = ""
     warnings: tuple[Warning, ...] = ()
 
+    @property
+    def size_text(self) -> str:
+        """Shape and spacing for a text; a radiograph without spacing is called uncalibrated."""
+        return self.grid.describe() if self.calibrated else f"{self.grid.shape_text}, uncalibrated"
+
 
 @dataclass(frozen=True)
 class Study:

@@ -165,7 +165,7 @@ class StudyModel(QAbstractItemModel):
             return [part for part in (title(value), value.id, value.birth_date, value.sex) if part]
         if not isinstance(value, Series):
             return [title(value)]
-        plain = [title(value), value.modality, value.grid.describe()]
+        plain = [title(value), value.modality, value.size_text]
         body = "  ".join(part for part in (value.body_part, value.view, value.laterality) if part)
         return [*plain, *([body] if body else []), *(f"⚠ {warning.text}" for warning in self.warnings_of(value))]
 

@@ -74,6 +74,7 @@ WINDOW_PACKAGES = (
     "libxkbcommon-x11-0",
 )
 VIRTUAL_DISPLAY_PACKAGES = ("xvfb",)
+PICTURE_COMMANDS = ("screenshot", "demo")  # of medviewer: they draw in a window, on a virtual display where none is
 TEST_PACKAGES = ("dicom3tools",)  # dciodvfy, an independent judge of the DICOM that we write
 
 # What pip says at the start of a phase, and what the person waiting is told instead.
@@ -178,9 +179,10 @@ def has_display(platform: str = sys.platform, environ: Mapping[str, str] = os.en
 def wanted_packages(command: str, args: Sequence[str], display: bool) -> tuple[str, ...]:
     """Return Debian's names of the system packages that this start needs.
 
-    The command line alone (arguments, no display) opens no window and needs none, so it works on a cluster node.
+    The command line alone (arguments, no display) opens no window and needs none, so it works on a cluster node; but
+    the commands that take pictures of the window do.
     """
-    if command == "run" and args and not display:
+    if command == "run" and args and args[0] not in PICTURE_COMMANDS and not display:
         return ()
     virtual = () if display else VIRTUAL_DISPLAY_PACKAGES
     return WINDOW_PACKAGES + virtual + (TEST_PACKAGES if command == "test" else ())

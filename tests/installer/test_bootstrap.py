@@ -148,6 +148,11 @@ class TestSystemPackages:
     def test_the_command_line_without_a_display_needs_nothing(self) -> None:
         assert bootstrap.wanted_packages("run", ("info", "scan"), display=False) == ()
 
+    @pytest.mark.parametrize("command", ["screenshot", "demo"])
+    def test_pictures_without_a_display_need_a_virtual_one(self, command: str) -> None:
+        wanted = bootstrap.wanted_packages("run", (command, "scan"), display=False)
+        assert {"xvfb", "libgl1", "libxcb-cursor0"} <= set(wanted)
+
     @pytest.mark.parametrize("display", [True, False])
     def test_the_tests_need_the_dicom_validator(self, display: bool) -> None:
         wanted = bootstrap.wanted_packages("test", ("-x",), display)

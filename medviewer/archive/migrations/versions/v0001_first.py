@@ -1,4 +1,9 @@
-"""The first tables: masks, results, the correction queue, the split, model versions."""
+"""The first tables: masks, results, the correction queue, the split, model versions.
+
+Before the first release this step was changed in place (``corrections.dice_before`` may be empty since a mask by hand
+has no Dice against a model): no archive of a released medviewer can hold its former shape. From the first release on
+it stays as it is, and every change is a step of its own.
+"""
 
 from __future__ import annotations
 

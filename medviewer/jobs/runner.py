@@ -27,8 +27,6 @@ T = TypeVar("T")
 
 # A warm worker holds a network, and maybe much of a GPU: keep the two that were used last.
 MAX_WORKERS = 2
-# Finished jobs hold their results, so only the latest stay on the list.
-KEEP_FINISHED = 16
 # How long closing the program waits for threads that were asked to stop, and for workers that are being ended.
 JOIN_S = 1.0
 ABORT_S = 5.0
@@ -72,7 +70,10 @@ class Runner:
 
     @property
     def jobs(self) -> tuple[Job[Any], ...]:
-        """Live jobs and the latest finished ones, in the order in which they were submitted."""
+        """Jobs that are not over, in the order in which they were submitted.
+
+        A finished one is dropped: it holds its result, which may be a volume, for those who hold the job.
+        """
         return tuple(self._jobs.values())
 
     def submit(self, function: Callable[[RunContext], T], *, title: str) -> Job[T]:
@@ -252,9 +253,7 @@ class Runner:
 
     def _tell_finished(self, job: Job[Any]) -> None:
         self._stops.pop(job.id, None)
-        finished = [known.id for known in self._jobs.values() if known.done]
-        for old in finished[:-KEEP_FINISHED]:
-            del self._jobs[old]
+        self._jobs.pop(job.id, None)
         job.finished.emit()
 
     # Host of the lanes and threads: these are called from any thread.

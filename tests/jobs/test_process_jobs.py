@@ -116,7 +116,7 @@ def test_life_of_a_job(runner: Runner, start: Start) -> None:
     runner.wait(job, PATIENCE_S)
     assert (job.state, job.reason, job.error, job.fraction) == (JobState.FINISHED, FinishReason.DONE, None, 1.0)
     assert job.started is not None
-    assert runner.jobs == (job,)
+    assert runner.jobs == ()
     job.cancel()
     assert job.reason is FinishReason.DONE
 
@@ -231,7 +231,11 @@ def test_wait_gives_up_but_the_job_goes_on(
     assert job.state is JobState.RUNNING
 
 
-def test_list_keeps_only_the_latest_finished_jobs(runner: Runner, run: Run, start: Start) -> None:
-    jobs = [run("echo") for _ in range(20)]
-    assert runner.jobs == tuple(jobs[-16:])
-    assert jobs[0].result().payload == {}
+def test_list_holds_only_jobs_that_are_not_over(runner: Runner, start: Start) -> None:
+    first, second = start("echo"), start("echo")
+    assert runner.jobs == (first, second)
+    listed: list[tuple[Job[Any], ...]] = []
+    first.finished.connect(lambda: listed.append(runner.jobs))
+    runner.wait(second, PATIENCE_S)
+    assert (listed, runner.jobs) == ([(second,)], ())
+    assert first.result().payload == {}, "who holds the job has its result"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import traceback
@@ -65,6 +66,17 @@ def test_error_of_a_finished_job_keeps_no_array_alive(runner: Runner) -> None:
     assert job.error
     assert [frame.name for frame in traceback.extract_tb(job.error.__traceback__)] == ["work"]
     assert alive[0]() is None
+
+
+def test_a_result_lives_as_long_as_somebody_holds_its_job(runner: Runner) -> None:
+    job = runner.submit(lambda _: np.zeros(1000), title="Load")
+    runner.wait(job, PATIENCE_S)
+    alive = weakref.ref(job.result())
+    gc.collect()
+    assert alive() is not None
+    del job
+    gc.collect()
+    assert alive() is None
 
 
 def test_other_errors_become_a_sentence_and_a_line_in_the_log(runner: Runner, caplog: pytest.LogCaptureFixture) -> None:

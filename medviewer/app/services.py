@@ -12,6 +12,7 @@ from medviewer.app.commands.strokes import StrokeJournal
 from medviewer.app.resources import plugin_folders
 from medviewer.app.state import Session
 from medviewer.archive import Archive
+from medviewer.domain.image import Image
 from medviewer.errors import JobCancelled, MedviewerError
 from medviewer.jobs import Job, Runner
 from medviewer.learning.queue import CorrectionQueue
@@ -48,6 +49,8 @@ class Services:
     author: str = ""
     generation: int = 0
     """Grows with every series that is asked for; an answer with an older number is dropped."""
+    loading: Job[Image] | None = None
+    """The series that is being read to be shown."""
 
     @classmethod
     def open(cls, home: Path | None = None, folders: Iterable[Path] = ()) -> Services:
@@ -78,6 +81,14 @@ class Services:
             journal.close()
         self.archive.close()
 
+    def overtake(self) -> int:
+        """Another series is wanted, or none: what is still being read is dropped. Returns the new generation."""
+        self.generation += 1
+        former, self.loading = self.loading, None
+        if former is not None:
+            former.cancel()
+        return self.generation
+
     def plugin(self, plugin_id: str) -> DiscoverResult:
         """The healthy plugin of that id."""
         return find(plugin_id, self.plugins)
@@ -90,12 +101,28 @@ class Services:
             self.session.say(str(error), "error", error.details)
             return None
 
-    def when_done(self, job: Job[T], then: Callable[[T], Any], always: Callable[[], Any] | None = None) -> Job[T]:
-        """Call `then` with the job's result on the home thread, or tell the user why there is none."""
+    def when_done(
+        self,
+        job: Job[T],
+        then: Callable[[T], Any],
+        always: Callable[[], Any] | None = None,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> Job[T]:
+        """Call `then` with the job's result on the home thread, or tell the user why there is none.
+
+        Parameters
+        ----------
+        always
+            Called first, however the job ended.
+        wanted
+            Whether anybody still waits for the answer; if not, neither it nor its failure is told.
+        """
 
         def finished() -> None:
             if always is not None:
                 always()
+            if not wanted():
+                return
             if job.error is None:
                 self.attempt(lambda: then(job.result()))
             elif isinstance(job.error, JobCancelled):

@@ -17,6 +17,7 @@ from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Window
 from medviewer.domain.study import ScanResult, Series, Study, Warning
 from medviewer.errors import NotFoundError, UnreadableError
+from medviewer.jobs import FinishReason
 
 WAIT_S = 60.0
 
@@ -64,6 +65,30 @@ def test_a_late_answer_of_an_older_request_is_dropped(services: Services, disk: 
     services.runner.wait(slow, WAIT_S)
     assert services.session.series.uid == "fast"
     assert services.session.image is image
+
+
+def test_an_overtaken_request_is_cancelled_without_a_word(services: Services, disk: Disk) -> None:
+    slow = study.show(services, series("slow"))
+    fast = study.show(services, series("fast"))
+    disk.finish("slow", "fast")
+    services.runner.wait(slow, WAIT_S)
+    services.runner.wait(fast, WAIT_S)
+    assert slow.reason is FinishReason.CANCELLED
+    assert services.session.series.uid == "fast"
+    assert services.session.message is None
+    assert services.loading is None
+
+
+def test_a_second_part_of_a_study_joins_the_first(services: Services) -> None:
+    session = services.session
+    first, second = series("1"), series("2")
+    study._add(services, ScanResult((Study("a", series=(first,)), Study("b", series=(series("9"),))), ()), False)
+    newer = replace(first, description="Read again")
+    study._add(services, ScanResult((Study("a", description="Head", series=(second, newer)),), ()), False)
+    (found,) = [listed for listed in session.studies if listed.uid == "a"]
+    assert found.series == (newer, second)
+    assert found.description == "Head"
+    assert [listed.uid for listed in session.studies].count("b") == 1
 
 
 def test_an_answer_that_comes_after_closing_is_dropped(services: Services, disk: Disk) -> None:

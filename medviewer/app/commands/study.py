@@ -45,25 +45,30 @@ def open_demo(services: Services) -> Job[ScanResult]:
 
 def show(services: Services, series: Series) -> Job[Image]:
     """Load a series off the home thread and make it the open one; a newer request overtakes an older."""
-    services.generation += 1
-    generation = services.generation
+    generation = services.overtake()
     notes: list[Warning] = []
 
     def work(context: RunContext) -> Image:
         return formats.load(series, context.report, context.cancelled, warn=notes.append)
 
     def opened(image: Image) -> None:
-        if generation == services.generation:
-            _present(services, replace(series, warnings=_joined(series.warnings, notes)), image)
+        _present(services, replace(series, warnings=_joined(series.warnings, notes)), image)
 
-    job = services.runner.submit(work, title=f"Loading {series.description or series.modality}")
-    return services.when_done(job, opened)
+    def wanted() -> bool:
+        return generation == services.generation
+
+    def over() -> None:
+        if wanted():
+            services.loading = None  # a finished job holds the image
+
+    job = services.loading = services.runner.submit(work, title=f"Loading {series.description or series.modality}")
+    return services.when_done(job, opened, over, wanted)
 
 
 def close(services: Services) -> None:
     """Close the open series; its mask is saved first."""
     masks.keep(services)
-    services.generation += 1
+    services.overtake()
     session = services.session
     session.mask = session.heatmap = session.classification = None
     session.series = session.study = session.image = None
@@ -93,7 +98,7 @@ def find_series(found: ScanResult, uid: str | None = None) -> Series:
 def _add(services: Services, found: ScanResult, show_first: bool) -> None:
     session = services.session
     new = {study.uid: study for study in found.studies}
-    kept = tuple(new.pop(study.uid, study) for study in session.studies)
+    kept = tuple(_merged(study, new.pop(study.uid, None)) for study in session.studies)
     session.studies = (*kept, *new.values())
     if found.warnings:
         more = f" ({len(found.warnings)} warnings)" if len(found.warnings) > 1 else ""
@@ -101,6 +106,17 @@ def _add(services: Services, found: ScanResult, show_first: bool) -> None:
         session.say(found.warnings[0].text + more, "warning" if found.studies else "error", details)
     if show_first and found.series:
         show(services, max(found.series, key=lambda series: series.grid.shape[0]))
+
+
+def _merged(listed: Study, found: Study | None) -> Study:
+    """A listed study with what a scan found of it: its series are brought up to date, others of it stay or are added.
+
+    A scan of one folder of a study finds only the series that lie there.
+    """
+    if found is None:
+        return listed
+    series = {known.uid: known for known in (*listed.series, *found.series)}
+    return replace(found, series=tuple(series.values()))
 
 
 def _present(services: Services, series: Series, image: Image) -> None:

@@ -10,6 +10,7 @@ from medviewer.cli.console import report, report_json
 from medviewer.cli.models import pairs_json, pairs_table
 from medviewer.cli.options import DEVICE, JSON, PLUGIN, Device
 from medviewer.cli.reading import opened_services, result_of
+from medviewer.learning.options import FinetuneOptions
 
 if TYPE_CHECKING:
     from medviewer.learning.finetune import FinetuneResult
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
 
 def finetune(
     plugin: PLUGIN,
-    epochs: Annotated[int, typer.Option("--epochs", min=1, metavar="N", help="How often each case is seen.")] = 10,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, metavar="N", help="How often each case is seen.")] = (
+        FinetuneOptions.epochs
+    ),
     max_steps: Annotated[int, typer.Option("--max-steps", min=1, metavar="N", help="Steps at most, a case each.")] = 40,
-    learning_rate: Annotated[float, typer.Option("--learning-rate", metavar="RATE", help="Of AdamW.")] = 1e-4,
-    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="For the order of the cases.")] = 0,
+    learning_rate: Annotated[float, typer.Option("--learning-rate", metavar="RATE", help="Of AdamW.")] = (
+        FinetuneOptions.learning_rate
+    ),
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="For the order of the cases.")] = FinetuneOptions.seed,
     device: DEVICE = Device.AUTO,
     as_json: JSON = False,
 ) -> None:
@@ -31,7 +36,6 @@ def finetune(
     behind. The candidate runs only after: medviewer models promote
     """
     from medviewer.app.commands import learning
-    from medviewer.learning.options import FinetuneOptions
 
     options = FinetuneOptions(epochs, learning_rate, max_steps, seed, device.value)
     with opened_services() as services:

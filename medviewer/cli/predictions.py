@@ -57,7 +57,9 @@ def predict(
         job = predicting.submit(services, case.image, case.series, plugin, device=device, version=model)
         reasons = None
         if explain is not None:  # asked for at once, so that a wrong method is told before the network runs
-            reasons = explaining.submit(services, case.image, case.series, plugin, method=explain, device=device)
+            reasons = explaining.submit(
+                services, case.image, case.series, plugin, method=explain, device=device, version=model
+            )
         result = result_of(services, job)
         if isinstance(result, Segmentation):
             data = save_segmentation(result, output, case)

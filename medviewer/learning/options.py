@@ -32,7 +32,7 @@ class FinetuneOptions:
     """
 
     epochs: int = 10
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-4  # for weights that were trained already; ten times as much forgets them
     max_steps: int | None = None
     seed: int = 0
     device: str = "auto"

@@ -21,6 +21,7 @@ def submit(
     method: str = "gradcam",
     label: int | None = None,
     device: str = "auto",
+    version: str | None = None,
 ) -> Job[Heatmap]:
     """Explain a plugin's answer for an image in its child process; nothing of the session is touched.
 
@@ -28,11 +29,13 @@ def submit(
     ----------
     label
         Index of the explained label in the manifest; None explains the answer that the model gives.
+    version
+        The model version that is explained, by default the active one.
     """
     plugin = services.plugin(plugin_id)
-    version, weights = active_weights(services, plugin)
+    chosen, weights = active_weights(services, plugin, version)
     return submit_explanation(
-        services.runner, image, series, plugin, weights, version, method=method, label=label, device=device
+        services.runner, image, series, plugin, weights, chosen, method=method, label=label, device=device
     )
 
 

@@ -307,6 +307,7 @@ def _view(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
             "heat_open",
             "heat_shown",
         ),
+        Spec("view.find", "&Find study", "view", shell.find_study, "Search the list of studies", ("Ctrl+F",), "5"),
         Spec(
             "view.browser",
             "&Studies panel",
@@ -390,7 +391,7 @@ def _segment(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
     def add() -> None:
         name = dialogs.ask_text("New segment", "Name of the structure")
         if name:
-            (services.session.mask or masks.new(services)).add_segment(name)
+            view.add_segment(services, name)
 
     def reject() -> None:
         note = dialogs.ask_text("Reject mask", "Why (optional)")

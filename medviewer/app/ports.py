@@ -183,6 +183,10 @@ class Shell(Protocol):
         """Make the next viewport the active one."""
         ...
 
+    def find_study(self) -> None:
+        """Put the keyboard into the search field."""
+        ...
+
     def toggle_browser(self) -> None:
         """Show or hide the list of studies."""
         ...

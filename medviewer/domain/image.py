@@ -168,7 +168,3 @@ class Image:
             return Window(0.5, 1.0, "Auto")
         low, high = np.percentile(values, (0.5, 99.8))
         return Window.from_limits(float(low), float(high if high > low else low + 1), "Auto")
-
-    def default_window(self) -> Window:
-        """The file's first window, or the automatic one."""
-        return self.windows[0] if self.windows else self.auto_window()

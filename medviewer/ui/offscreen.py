@@ -46,7 +46,7 @@ class OffscreenScreen:
             for _ in range(_ROUNDS):
                 app.processEvents()
                 pane.settle()
-            if not pane.grab().save(str(path)):
+            if not pane.picture().save(str(path)):
                 raise StoreError(f"The picture should be written to {path.name}, but could not be; check the folder.")
         finally:
             pane.close_canvases()

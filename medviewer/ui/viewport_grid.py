@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtWidgets import QGridLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
 from medviewer.app.commands import view
@@ -11,8 +14,13 @@ from medviewer.app.controllers.texts import read_out
 from medviewer.app.services import Services
 from medviewer.app.state import EDIT_TOOLS, Session
 from medviewer.domain.plane import Plane
+from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport import SliceView, VolumeView
+from medviewer.ui.viewport.solid import Solid
+from medviewer.ui.viewport.volume_view import Background, at_once
 
+RESEARCH_USE = "Research use only, not for diagnosis"
+_NOTICE_ROOM = 26
 _PLACES = ((0, 0), (0, 1), (1, 0))
 _VOLUME_PLACE = (1, 1)
 
@@ -28,11 +36,17 @@ class ViewportPane(QWidget):
         What to show while nothing is.
     """
 
-    def __init__(self, session: Session, empty: QWidget, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        empty: QWidget,
+        parent: QWidget | None = None,
+        background: Background = at_once,
+    ) -> None:
         super().__init__(parent)
         self.session = session
         self.slices = [SliceView(self) for _ in _PLACES]
-        self.volume = VolumeView(self)
+        self.volume = VolumeView(self, background)
         self.controller = DisplayController(
             session, self.slices, self.volume, lambda refresh: QTimer.singleShot(0, self, refresh)
         )
@@ -76,6 +90,16 @@ class ViewportPane(QWidget):
             self._grid.setRowStretch(k, 0 if large else 1)
             self._grid.setColumnStretch(k, 0 if large else 1)
 
+    def picture(self) -> QPixmap:
+        """What the viewports show, as a picture that says what it may be used for."""
+        made = self._pages.grab()
+        painter = QPainter(made)
+        painter.setPen(QColor(COLOURS["quiet"]))
+        place = self._pages.rect().adjusted(0, 0, 0, -_NOTICE_ROOM)
+        painter.drawText(place, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom, RESEARCH_USE)
+        painter.end()
+        return made
+
     def settle(self) -> None:
         """Show now what would be shown soon: for pictures."""
         self.controller.refresh()
@@ -96,7 +120,10 @@ class ViewportGrid(ViewportPane):
     """What is under the pointer, for the status bar."""
 
     def __init__(self, services: Services, empty: QWidget, parent: QWidget | None = None) -> None:
-        super().__init__(services.session, empty, parent)
+        def in_thread(work: Callable[[], Solid], done: Callable[[Solid], None]) -> None:
+            services.when_done(services.runner.submit(lambda _: work(), title=""), done)
+
+        super().__init__(services.session, empty, parent, in_thread)
         self.services = services
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         for number, slice_view in enumerate(self.slices):
@@ -136,13 +163,17 @@ class ViewportGrid(ViewportPane):
 
         def began(row: float, column: float) -> None:
             view.begin_stroke(services)
-            moved(row, column, row, column)
+            painted(row, column, row, column)
 
-        def moved(row: float, column: float, to_row: float, to_column: float) -> None:
+        def painted(row: float, column: float, to_row: float, to_column: float) -> None:
             plane = self.plane(number)
             if plane is not None and state.tool in EDIT_TOOLS:
                 start, end = (row, column), (to_row, to_column)
                 view.stroke(services, plane, state.cursor[plane.axis], start, end)
+
+        def moved(row: float, column: float, to_row: float, to_column: float) -> None:
+            if state.tool != "fill":  # fills where it was pressed: a trembling hand must not flood the next region
+                painted(row, column, to_row, to_column)
 
         def hovered(row: float, column: float) -> None:
             plane = self.plane(number)

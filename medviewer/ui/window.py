@@ -16,7 +16,6 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QKeySequence,
-    QShortcut,
 )
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -34,9 +33,10 @@ from PySide6.QtWidgets import (
 from medviewer.app import actions, context
 from medviewer.app.commands import masks, study
 from medviewer.app.services import Services
+from medviewer.errors import StoreError
 from medviewer.ui import dialogs
 from medviewer.ui.icons import icon
-from medviewer.ui.viewport_grid import EmptyState, ViewportGrid
+from medviewer.ui.viewport_grid import RESEARCH_USE, EmptyState, ViewportGrid
 from medviewer.ui.widgets.ai_panel import AiPanel
 from medviewer.ui.widgets.job_bar import JobBar
 from medviewer.ui.widgets.learning_panel import LearningPanel
@@ -46,8 +46,8 @@ from medviewer.ui.widgets.section import Section
 from medviewer.ui.widgets.segments_panel import SegmentsPanel
 from medviewer.ui.widgets.study_browser import StudyBrowser
 
-RESEARCH_USE = "Research use only, not for diagnosis"
-_MESSAGE_WIDTH = 640
+_MESSAGE_WIDTH = 460
+_ABOVE_SCALE_BAR = 40
 PANEL_WIDTH, BROWSER_WIDTH = 340, 250
 
 _TOOLBAR: tuple[tuple[tuple[str, str], ...], ...] = (
@@ -137,6 +137,7 @@ class MainWindow(QMainWindow):
         self.browser_dock = self._dock("Studies", self.browser, Qt.DockWidgetArea.LeftDockWidgetArea, BROWSER_WIDTH)
         segments = SegmentsPanel(self.services)
         segments.export_requested.connect(self.commands["file.save_mask"].trigger)
+        segments.reject_requested.connect(self.commands["segment.reject"].trigger)
         panels: dict[str, tuple[str, QWidget, bool]] = {
             "ai": ("AI", AiPanel(self.services), True),
             "segments": ("Segments", segments, True),
@@ -194,13 +195,7 @@ class MainWindow(QMainWindow):
         for kind in (QAbstractButton, QAbstractSlider, QComboBox):
             for widget in self.panel_dock.findChildren(kind):
                 widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        leave = QShortcut(QKeySequence(Qt.Key.Key_Escape), self.browser.search)
-        leave.setContext(Qt.ShortcutContext.WidgetShortcut)
-        leave.activated.connect(self._leave_search)
-        self.grid.setFocus()
-
-    def _leave_search(self) -> None:
-        self.browser.search.clear()
+        self.browser.left.connect(self.grid.setFocus)
         self.grid.setFocus()
 
     def _focus_viewports(self, image: object) -> None:
@@ -247,6 +242,11 @@ class MainWindow(QMainWindow):
         """Make the next viewport the active one."""
         self.grid.next_viewport()
 
+    def find_study(self) -> None:
+        """Put the keyboard into the search field."""
+        self.browser_dock.show()
+        self.browser.focus_search()
+
     def toggle_browser(self) -> None:
         """Show or hide the list of studies."""
         self.browser_dock.setVisible(not self.browser_dock.isVisible())
@@ -264,7 +264,8 @@ class MainWindow(QMainWindow):
 
     def screenshot(self, path: Path) -> None:
         """Save the viewports as a PNG."""
-        self.grid.grab().save(str(path))
+        if not self.grid.picture().save(str(path)):
+            raise StoreError(f"The picture should be written to {path}, but could not be; choose another folder.")
         self.services.session.say(f"Saved the picture to {path.name}.", "ok")
 
     def show_manual(self) -> None:
@@ -280,12 +281,13 @@ class MainWindow(QMainWindow):
         dialogs.show_about(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Keep the message strip at the top of the viewports."""
+        """Keep the message strip in the lower right of the viewports, over 3D, where it hides no name and no letter."""
         if event.type() in (QEvent.Type.Resize, QEvent.Type.Show, QEvent.Type.LayoutRequest):
-            width = min(_MESSAGE_WIDTH, self.grid.width() - 24)
+            width = min(_MESSAGE_WIDTH, self.grid.width() // 2 - 24)
             wrapped = self.messages.heightForWidth(width)
             height = wrapped if wrapped > 0 else self.messages.sizeHint().height()
-            place = QRect((self.grid.width() - width) // 2, 8, width, height)
+            right, bottom = self.grid.width() - 12, self.grid.height() - _ABOVE_SCALE_BAR
+            place = QRect(right - width, bottom - height, width, height)
             if self.messages.geometry() != place:
                 self.messages.setGeometry(place)
             self.messages.raise_()

@@ -77,12 +77,6 @@ def test_kinds() -> None:
     assert radiograph.is_colour
 
 
-def test_the_files_window_comes_first() -> None:
-    voxels = np.arange(1000.0).reshape(10, 10, 10)
-    assert volume(voxels, windows=(Window(1, 2), Window(3, 4))).default_window() == Window(1, 2)
-    assert volume(voxels).default_window().name == "Auto"
-
-
 def test_auto_window_spans_the_percentiles() -> None:
     voxels = np.arange(1001, dtype=np.int16).reshape(7, 11, 13)
     low, high = volume(voxels, rescale=Rescale(2.0, -100.0)).auto_window().limits

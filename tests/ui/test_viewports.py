@@ -17,7 +17,7 @@ from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Window
 from medviewer.ui.main import Program
 from medviewer.ui.viewport.overlay import OverlayState, scale_bar
-from medviewer.ui.viewport.volume_view import surface_of
+from medviewer.ui.viewport.solid import surface_of
 
 from .conftest import GRID
 

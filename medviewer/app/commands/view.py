@@ -10,6 +10,7 @@ from medviewer.app.presets import choices
 from medviewer.app.services import Services
 from medviewer.app.state import EDIT_TOOLS, TOOLS
 from medviewer.domain.image import Window
+from medviewer.domain.mask import Segment
 from medviewer.domain.plane import Plane
 from medviewer.errors import InputError
 
@@ -140,6 +141,14 @@ def toggle_label(services: Services, label: int) -> None:
     """Show or hide one segment."""
     session = services.session
     session.hidden_labels = session.hidden_labels ^ {label}
+
+
+def add_segment(services: Services, name: str = "") -> Segment:
+    """Add a structure to the mask, which is started where there is none, and make it the active one."""
+    store = services.session.mask or masks.new(services)
+    segment = store.add_segment(name.strip() or f"Segment {len(store.segments) + 1}")
+    services.session.active_label = segment.label
+    return segment
 
 
 def rename_segment(services: Services, label: int, name: str) -> None:

@@ -65,6 +65,10 @@ class NapariCanvas:
         """Make a layer of that kind and show it; returns it."""
         return self.model.add_layer(kind(data, **options))
 
+    def make_current(self) -> None:
+        """Let OpenGL calls, and questions, go to this canvas."""
+        self.qt_viewer.canvas.native.makeCurrent()
+
     def clear(self) -> None:
         """Remove every layer; napari collects garbage each time, which is not worth it for nothing."""
         if self.model.layers:

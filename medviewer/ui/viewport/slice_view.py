@@ -125,9 +125,9 @@ class SliceView(QFrame):
         if display.voxels.ndim == 4:
             return
         low, high = ordered(display.limits)
-        if not np.allclose(self._image.contrast_limits, (low, high), rtol=1e-9):
-            self._image.contrast_limits_range = (low, high)
-            self._image.contrast_limits = (low, high)
+        node = self.canvas.node(self._image)
+        node.clim = (low, high)
+        node.update()
         name = "gray" if display.limits[0] <= display.limits[1] else "gray_r"
         if self._image.colormap.name != name:
             self._image.colormap = name

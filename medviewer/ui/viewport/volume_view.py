@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,20 +13,37 @@ from PySide6.QtWidgets import QFrame, QLabel, QWidget
 from medviewer.app.ports import Scene
 from medviewer.ui.viewport.canvas import NapariCanvas
 from medviewer.ui.viewport.looks import PlainImage, ordered, set_visible
+from medviewer.ui.viewport.solid import Mesh, Solid, mesh_of, step_for, thin_labels, thin_volume
 
 HARDWARE_EDGE, SOFTWARE_EDGE = 320, 96
 """Largest number of voxels along an axis that is drawn, with a graphics card and without."""
-_AVERAGED = 30_000_000
-"""Voxels up to which a volume is averaged to be thinned; a larger one would hold up the window, and is sampled."""
 _SETTLE_MS = 250
 """A change is drawn once nothing has changed for so long: 3D is for looking, not for following a drag."""
 
 
-class VolumeView(QFrame):
-    """Implements `VolumePort`: attenuated maximum intensity, turned with the mouse."""
+Background = Callable[[Callable[[], Solid], Callable[[Solid], None]], None]
+"""Runs the first function off the Qt thread and hands what it returns to the second, on the Qt thread."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+
+def at_once(work: Callable[[], Solid], done: Callable[[Solid], None]) -> None:
+    """Run both here and now: for pictures, which wait for what they show."""
+    done(work())
+
+
+class VolumeView(QFrame):
+    """Implements `VolumePort`: attenuated maximum intensity, turned with the mouse.
+
+    Parameters
+    ----------
+    background
+        How surfaces are worked out without holding up the window.
+    """
+
+    def __init__(self, parent: QWidget | None = None, background: Background = at_once) -> None:
         super().__init__(parent)
+        self._background = background
+        self._generation = 0
+        self._unshown = False
         self.setObjectName("viewport")
         self.setMinimumSize(120, 100)
         self._canvas: NapariCanvas | None = None
@@ -65,22 +83,46 @@ class VolumeView(QFrame):
             self._timer.start()
 
     def settle(self) -> None:
-        """Draw what was asked for last, now."""
+        """Work out what was asked for last, in the background, and draw it."""
         self._timer.stop()
         scene = self._wanted
         if scene is not None and not self.isVisible():
             return
         old, self.shown = self.shown, scene
+        self._generation += 1
         if scene is None:
             for layer in (self._image, self._surface):
                 set_visible(layer, False)
             self._note.hide()
             return
-        if old is None or old.voxels is not scene.voxels:
-            self._make_image(scene)
-        elif old.limits != scene.limits:
+        fresh = old is None or old.voxels is not scene.voxels
+        if not fresh and self._image is not None:
             self._image.contrast_limits = ordered(scene.limits)
-        self._apply_mask(scene)
+        self._work_out(scene, fresh or self._unshown)
+
+    def _work_out(self, scene: Scene, fresh: bool) -> None:
+        generation = self._generation
+        self._unshown = fresh
+        edge = SOFTWARE_EDGE if self._in_software() else HARDWARE_EDGE
+        step = step_for(scene.voxels.shape, edge)
+        # a copy: the mask may be painted on while its surface is worked out
+        labels = thin_labels(scene, step)
+        colours = scene.mask.colours if scene.mask is not None else ()
+
+        def work() -> Solid:
+            volume = thin_volume(scene, step) if fresh else None
+            return Solid(volume, None if labels is None else mesh_of(labels, colours))
+
+        def done(solid: Solid) -> None:
+            if generation != self._generation:
+                return
+            self._unshown = False
+            scale = [scene.spacing[axis] * step for axis in scene.order]
+            if solid.volume is not None:
+                self._draw_volume(scene, solid.volume, scale, step)
+            self._draw_mesh(solid.mesh, scale)
+
+        self._background(work, done)
 
     def showEvent(self, event: Any) -> None:
         """Draw what was asked for while the view was hidden."""
@@ -88,10 +130,8 @@ class VolumeView(QFrame):
         if self._wanted is not None and _differs(self.shown, self._wanted):
             self._timer.start()
 
-    def _make_image(self, scene: Scene) -> None:
+    def _draw_volume(self, scene: Scene, data: NDArray[Any], scale: list[float], step: int) -> None:
         """Layers are filled anew rather than removed: drawing right after a mesh was removed can crash the driver."""
-        data, step = self._sample(scene, scene.voxels)
-        scale = [scene.spacing[axis] * step for axis in scene.order]
         if self._image is None:
             self._image = self.canvas.add(
                 PlainImage,
@@ -116,56 +156,26 @@ class VolumeView(QFrame):
         self._note.show()
         self._note.raise_()
 
-    def _apply_mask(self, scene: Scene) -> None:
-        mesh = self._mesh(scene)
+    def _draw_mesh(self, mesh: Mesh | None, scale: list[float]) -> None:
         if mesh is None:
             set_visible(self._surface, False)
             return
-        data, colours, step = mesh
+        data = (mesh.vertices, mesh.faces, np.ones(len(mesh.vertices), np.float32))
         if self._surface is None:
             self._surface = self.canvas.model.add_surface(
-                data, vertex_colors=colours, shading="smooth", opacity=0.55, name="mask"
+                data, vertex_colors=mesh.colours, shading="smooth", opacity=0.55, name="mask"
             )
         else:
             # colours of the old vertices would not fit the new ones
             self._surface.vertex_colors = None
             self._surface.data = data
-            self._surface.vertex_colors = colours
-        self._surface.scale = [scene.spacing[axis] * step for axis in scene.order]
+            self._surface.vertex_colors = mesh.colours
+        self._surface.scale = scale
         set_visible(self._surface, True)
 
-    def _mesh(self, scene: Scene) -> tuple[tuple[Any, ...], NDArray[np.float32], int] | None:
-        if scene.mask is None:
-            return None
-        labels, step = self._sample(scene, scene.mask.labels)
-        vertices, faces, colours, count = [], [], [], 0
-        for label, colour in scene.mask.colours:
-            surface = surface_of(labels == label)
-            if surface is None:
-                continue
-            vertices.append(surface[0])
-            faces.append(surface[1] + count)
-            count += len(surface[0])
-            colours.append(np.tile(np.array([*colour, 255], np.float32) / 255, (len(surface[0]), 1)))
-        if not vertices:
-            return None
-        points = np.concatenate(vertices)
-        return (points, np.concatenate(faces), np.ones(count, np.float32)), np.concatenate(colours), step
-
-    def _sample(self, scene: Scene, volume: NDArray[Any]) -> tuple[NDArray[Any], int]:
-        """The volume turned head up and face forward, thinned to what can be drawn smoothly; and the step."""
-        limit = SOFTWARE_EDGE if _software_rendered() else HARDWARE_EDGE
-        step = max(1, -(-max(volume.shape[:3]) // limit))
-        if step == 1 or volume.size > _AVERAGED or volume is not scene.voxels:
-            thin = volume[::step, ::step, ::step].transpose(scene.order)
-        else:
-            from skimage.measure import block_reduce
-
-            # an average has no rings, where every nth voxel has
-            mean = block_reduce(volume, step, np.mean)  # type: ignore[no-untyped-call]  # scikit-image again
-            thin = mean.astype(np.float32).transpose(scene.order)
-        flips = tuple(slice(None, None, -1 if flip else 1) for flip in scene.flips)
-        return np.ascontiguousarray(thin[flips]), step
+    def _in_software(self) -> bool:
+        self.canvas.make_current()
+        return _software_rendered()
 
     def _look(self, shape: tuple[int, ...], scale: list[float]) -> None:
         extent = np.array(shape) * np.array(scale)
@@ -174,23 +184,6 @@ class VolumeView(QFrame):
         size = self.size()  # the canvas may be new, and not have its size yet
         camera.zoom = 0.75 * min(size.width(), size.height()) / float(extent.max())
         camera.set_view_direction(view_direction=(0.25, 1, 0.45), up_direction=(-1, 0, 0))
-
-
-def surface_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.int32]] | None:
-    """Vertices (n, 3), in voxels, and triangles (m, 3) of a mask's smoothed surface; None when it is empty.
-
-    Marching cubes as in Lewiner et al. 2003, on the mask blurred by one voxel.
-    """
-    from scipy.ndimage import gaussian_filter
-    from skimage.measure import marching_cubes
-
-    if not mask.any():
-        return None
-    padded = gaussian_filter(np.pad(mask, 2).astype(np.float32), 1.0)
-    if padded.max() <= 0.5:
-        padded = np.pad(mask, 2).astype(np.float32)
-    vertices, faces, _, _ = marching_cubes(padded, 0.5)  # type: ignore[no-untyped-call]  # scikit-image has no types here
-    return (vertices - 2).astype(np.float32), faces.astype(np.int32)
 
 
 def _differs(old: Scene | None, new: Scene) -> bool:
@@ -208,7 +201,7 @@ def _differs(old: Scene | None, new: Scene) -> bool:
 
 
 def _software_rendered() -> bool:
-    """Whether OpenGL runs on the processor (Mesa's llvmpipe or softpipe)."""
+    """Whether OpenGL runs on the processor (Mesa's llvmpipe or softpipe); asks the current context."""
     from vispy.gloo import gl
 
     renderer = str(gl.glGetParameter(gl.GL_RENDERER) or "")

@@ -28,6 +28,8 @@ class SegmentsPanel(QWidget):
     """Segments with their volumes, brush and opacity, undo and redo, approve and reject."""
 
     export_requested = Signal()
+    reject_requested = Signal()
+    """The mask is wrong; the window asks why."""
     """The user wants to save the mask to a file."""
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
@@ -98,7 +100,7 @@ class SegmentsPanel(QWidget):
             "Approve", "This mask is right: learn from it", lambda: self._do(masks.approve), "approve", primary=True
         )
         self.reject_button = push(
-            "Reject", "This mask is wrong: keep the verdict, learn nothing", lambda: self._do(masks.reject), "reject"
+            "Reject", "This mask is wrong: keep the verdict, learn nothing", self.reject_requested.emit, "reject"
         )
         self.save_button = push("Save as…", "Save the mask as DICOM SEG or NIfTI", self.export_requested.emit, "save")
 
@@ -212,10 +214,8 @@ class SegmentsPanel(QWidget):
             self._services.session.active_label = self.model.segments[index.row()].label
 
     def _add_segment(self) -> None:
-        store = self._services.session.mask
-        if store is not None:
-            segment = store.add_segment(f"Segment {len(store.segments) + 1}")
-            self._services.session.active_label = segment.label
+        segment = self._services.attempt(lambda: view.add_segment(self._services))
+        if segment is not None:
             self.table.edit(self.model.index(self.model.row_of(segment.label), NAME))
 
     def _new_mask(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QSize, Qt
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QLabel, QLineEdit, QStackedWidget, QTreeView, QVBoxLayout, QWidget
 
@@ -25,6 +25,9 @@ _INDENT = 10
 
 class StudyBrowser(QWidget):
     """Patients, their studies and series, with a search over all of them."""
+
+    left = Signal()
+    """The search is over: the keyboard may go back to the viewports."""
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,13 +67,14 @@ class StudyBrowser(QWidget):
         self.search.selectAll()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """From the search field, Down goes to the list and Escape clears."""
+        """From the search field, Down goes to the list, and Escape clears and leaves."""
         if watched is self.search and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             if event.key() == Qt.Key.Key_Down:
                 self.tree.setFocus(Qt.FocusReason.TabFocusReason)
                 return True
-            if event.key() == Qt.Key.Key_Escape and self.search.text():
+            if event.key() == Qt.Key.Key_Escape:
                 self.search.clear()
+                self.left.emit()
                 return True
         return super().eventFilter(watched, event)
 

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QImage, QPixmap
 
 from medviewer import formats
+from medviewer.app.commands.study import first_window
 from medviewer.app.services import Services
 from medviewer.domain.image import Image
 from medviewer.domain.plane import planes_of
@@ -53,7 +54,7 @@ def picture(image: Image) -> QImage:
 
 
 def _grey(image: Image, stored: NDArray[np.generic], k: int) -> NDArray[np.uint8]:
-    low, high = image.default_window().limits
+    low, high = first_window(image).limits
     values = (image.rescale.apply(stored, k if image.is_volume else 0) - low) / max(high - low, 1e-6)
     part = np.clip(np.nan_to_num(values), 0, 1)
     return np.asarray((1 - part if image.inverted else part) * 255, np.uint8)

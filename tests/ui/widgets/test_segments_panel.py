@@ -136,9 +136,12 @@ def test_approve_enters_the_queue_and_says_so(panel: SegmentsPanel, services: Se
     assert panel.state.text().startswith("Changed since it was approved.")
 
 
-def test_reject_keeps_the_verdict_only(panel: SegmentsPanel, services: Services) -> None:
+def test_reject_asks_the_window_and_shows_the_verdict(panel: SegmentsPanel, services: Services, qtbot: QtBot) -> None:
     adopt_mask(services)
-    panel.reject_button.click()
+    with qtbot.waitSignal(panel.reject_requested):
+        panel.reject_button.click()
+    assert services.queue.list() == []
+    masks.reject(services, "motion")
     (case,) = services.queue.list()
     assert case.correction.verdict == "rejected"
     assert panel.state.text().startswith("Rejected ")

@@ -46,7 +46,8 @@ class Grid:
         World position (x, y, z) in mm of the centre of voxel (0, 0, 0).
     direction
         Row-major 3x3 matrix whose columns are the unit steps in world space along z, y and x. The columns are
-        orthonormal; a lattice that is not (gantry tilt) is resampled before it becomes a Grid.
+        orthonormal to within 1e-3, the rounding of headers; a lattice that is not (gantry tilt) is resampled before it
+        becomes a Grid.
 
     Raises
     ------
@@ -106,8 +107,13 @@ class Grid:
     def world_to_index(self, world: ArrayLike) -> NDArray[np.float64]:
         """Continuous indices (..., 3), as (z, y, x), of world positions (..., 3) in mm, as (x, y, z)."""
         offset = np.asarray(world, float) - self.affine[:3, 3]
-        index: NDArray[np.float64] = offset @ self.axes / np.array(self.spacing)
+        index: NDArray[np.float64] = offset @ self._inverse.T / np.array(self.spacing)
         return index
+
+    @cached_property
+    def _inverse(self) -> NDArray[np.float64]:
+        # Not the transpose: headers round their directions, and then it is off by part of a millimetre far out.
+        return np.asarray(np.linalg.inv(self.axes), np.float64)
 
     def clamp(self, index: ArrayLike) -> tuple[int, int, int]:
         """The voxel inside the grid that is nearest to a continuous index."""

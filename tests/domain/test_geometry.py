@@ -42,6 +42,23 @@ def test_world_and_index_agree_with_simpleitk(seed):
         np.testing.assert_allclose(grid.affine @ (z, y, x, 1), (*world, 1), atol=1e-6)
 
 
+@given(seeds, st.sampled_from([2e-4, 1e-5, 1e-7]))
+def test_index_to_world_and_back_when_directions_are_rounded(seed, rounding):
+    random = np.random.default_rng(seed)
+    exact = random_grid(seed)
+    axes = exact.axes + random.uniform(-rounding, rounding, (3, 3))
+    grid = Grid(exact.shape, exact.spacing, exact.origin, tuple(axes.ravel()))
+    index = random.uniform(0, 600, (20, 3))
+    np.testing.assert_allclose(grid.world_to_index(grid.index_to_world(index)), index, rtol=0, atol=1e-6)
+    image = as_itk(grid)
+    for point in index.tolist():
+        world = grid.index_to_world(point)
+        theirs = image.TransformContinuousIndexToPhysicalPoint(point[::-1])
+        np.testing.assert_allclose(world, theirs, rtol=0, atol=1e-3)
+        back = image.TransformPhysicalPointToContinuousIndex(world.tolist())[::-1]
+        np.testing.assert_allclose(grid.world_to_index(world), back, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 @pytest.mark.parametrize("signs", list(product((1, -1), repeat=3)))
 def test_letters_of_all_48_axis_aligned_volumes(order, signs):

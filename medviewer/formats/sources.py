@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import lzma
 import os
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,6 +22,18 @@ MAX_UNPACKED = 16 * 1024**3
 """Bytes that one archive may unpack to: more than any study, less than what fills a disk unnoticed."""
 
 _CHUNK = 1024 * 1024
+
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,  # bz2 has no error of its own
+    ValueError,  # a name that is not in the encoding it claims
+    RuntimeError,  # a member that needs a password; and NotImplementedError, an unknown compression
+)
+"""What `zipfile` and the decoders that it calls raise over archives that cannot be read."""
 
 
 @dataclass
@@ -120,8 +134,7 @@ def unpack(archive: Path, folder: Path, stop: Callable[[], None], limit: int = M
                     warnings.append(Warning("unsafe-path", text))
                     continue
                 left -= _copy(opened, member, target, left, archive)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        # zipfile raises RuntimeError for a member that needs a password.
+    except _DAMAGE as error:
         text = f"{archive.name} could not be unpacked; it has to be a whole ZIP archive without a password."
         raise UnreadableError(text, details=str(error)) from error
     return warnings

@@ -162,3 +162,39 @@ def test_a_broken_archive_is_named(tmp_path, slices):
     result = scan([archive])
     assert "half.zip could not be unpacked" in result.warnings[0].text
     assert np.all([warning.code in ("unreadable", "nothing-found") for warning in result.warnings])
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("at", [4, 60, 400])
+def test_damaged_bytes_in_an_archive_leave_the_rest_of_the_scan(tmp_path, slices, method, at):
+    archive = tmp_path / "damaged.zip"
+    noise = np.random.default_rng(1).integers(0, 16, 4000, np.uint8).tobytes()
+    with zipfile.ZipFile(archive, "w", method) as opened:
+        opened.writestr("a.dcm", noise)
+    data = bytearray(archive.read_bytes())
+    data[35 + at : 35 + at + 40] = b"\xff" * 40
+    archive.write_bytes(data)
+    result = scan([tmp_path])
+    assert [len(series.files) for series in result.series] == [3]
+    assert [warning.code for warning in result.warnings] == ["unreadable"]
+    assert "damaged.zip could not be unpacked" in result.warnings[0].text
+
+
+@pytest.mark.parametrize("change", ["encrypted", "method", "name"])
+def test_an_archive_that_needs_more_than_there_is_leaves_the_rest_of_the_scan(tmp_path, slices, change):
+    archive = tmp_path / "strange.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("\u00e4.dcm", b"anything")
+    data = bytearray(archive.read_bytes())
+    directory = data.index(b"PK\x01\x02")
+    for start in (6, directory + 8):  # flags, then compression method, in the member's header and in the directory
+        if change == "encrypted":
+            data[start] |= 1
+        elif change == "method":
+            data[start + 2] = 77
+    if change == "name":
+        data[directory + 46] = 0xFF
+    archive.write_bytes(data)
+    result = scan([tmp_path])
+    assert [len(series.files) for series in result.series] == [3]
+    assert [warning.code for warning in result.warnings] == ["unreadable"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
 from typing import Protocol
@@ -18,6 +19,15 @@ log = logging.getLogger(__name__)
 
 UNDO_LIMIT = 200
 """Strokes that can be taken back; older ones stay in the mask."""
+
+
+_SEGMENTS_MAGIC = b"MVN1"
+"""Begins a journal record with the names and colours of all segments, as JSON; strokes begin otherwise."""
+
+
+def is_segments(record: bytes) -> bool:
+    """Whether a record of the journal holds segments, and no stroke."""
+    return record.startswith(_SEGMENTS_MAGIC)
 
 
 class Journal(Protocol):
@@ -56,13 +66,28 @@ class MaskStore:
     def __init__(self, base: Segmentation, journal: Journal | None = None) -> None:
         self.base = base
         self.labels = base.labels.copy()
-        self.segments = base.segments
+        self._segments = base.segments
         self.journal = journal
         self.dirty = False
         self.revision = 0
         self._open: list[Delta] | None = None
         self._done: list[Delta] = []
         self._undone: list[Delta] = []
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """What each label means, sorted by label. Setting them is a change that outlives a crash, as a stroke does."""
+        return self._segments
+
+    @segments.setter
+    def segments(self, segments: tuple[Segment, ...]) -> None:
+        self._segments = segments
+        self.dirty = True  # also where the journal fails, as with a stroke
+        try:
+            if self.journal is not None:
+                self.journal.append(_segments_record(segments))
+        finally:
+            self.segments_changed.emit()
 
     @property
     def can_undo(self) -> bool:
@@ -115,13 +140,17 @@ class MaskStore:
             self._replace(delta)
 
     def replay(self, records: list[bytes]) -> int:
-        """Apply the journal of a session that ended badly; returns how many strokes came back.
+        """Apply the journal of a session that ended badly; returns how many of its records came back.
 
-        They can be undone like any other. A record that cannot be read ends the replay: later ones build on it.
+        Strokes can be undone like any other. A record that cannot be read ends the replay: later ones build on it.
         """
         count = 0
         for record in records:
             try:
+                if is_segments(record):
+                    self._segments = _segments_of(record)
+                    count += 1
+                    continue
                 delta = Delta.from_bytes(record)
             except ValueError as error:
                 log.warning("the stroke journal ends early: %s", error)
@@ -135,6 +164,7 @@ class MaskStore:
         if count:
             self.dirty = True
             self._declare_painted()
+            self.segments_changed.emit()
             self.edited.emit()
         return count
 
@@ -160,8 +190,6 @@ class MaskStore:
         label = self._free_label()
         segment = Segment(label, name, PALETTE[(label - 1) % len(PALETTE)])
         self.segments = tuple(sorted((*self.segments, segment), key=lambda s: s.label))
-        self.dirty = True
-        self.segments_changed.emit()
         return segment
 
     def _free_label(self) -> int:
@@ -177,7 +205,7 @@ class MaskStore:
         return free
 
     def _declare_painted(self) -> None:
-        """Name what was painted with segments that were added after the last save: the journal has their labels only.
+        """Name what was painted with labels that no segment declares, as in files that name only some.
 
         Views draw declared segments, so the strokes would be back unseen.
         """
@@ -185,8 +213,7 @@ class MaskStore:
         found = [int(label) for label in np.unique(self.labels) if label and int(label) not in known]
         if found:
             added = (self.base.segment(label) for label in found)
-            self.segments = tuple(sorted((*self.segments, *added), key=lambda s: s.label))
-            self.segments_changed.emit()
+            self._segments = tuple(sorted((*self.segments, *added), key=lambda s: s.label))
 
     def _replace(self, delta: Delta) -> None:
         self._apply(delta)
@@ -213,3 +240,18 @@ class MaskStore:
         box: Box = delta.apply(self.labels)
         self.revision += 1
         self.changed.emit(box)
+
+
+def _segments_record(segments: tuple[Segment, ...]) -> bytes:
+    from medviewer.archive.codec import segments_to_json  # loads the database, which reading files does without
+
+    return _SEGMENTS_MAGIC + json.dumps(segments_to_json(segments)).encode()
+
+
+def _segments_of(record: bytes) -> tuple[Segment, ...]:
+    from medviewer.archive.codec import segments_from_json
+
+    try:
+        return segments_from_json(json.loads(record.removeprefix(_SEGMENTS_MAGIC)))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError("a damaged record of segments") from error

@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -61,7 +62,7 @@ class Journal:
         self._stream: FileIO | None = None
 
     def begin(self, header: JournalHeader) -> None:
-        """Start with an empty journal of that header; what it held before is gone.
+        """Start with an empty journal of that header; records that it held are set aside, never thrown away.
 
         Raises
         ------
@@ -69,6 +70,7 @@ class Journal:
             If another window is writing it, or the disk does not take it.
         """
         stream = self._locked()
+        self.set_aside()
         try:
             stream.truncate(0)
             stream.write(_MAGIC + _framed(json.dumps(asdict(header)).encode()))
@@ -76,6 +78,34 @@ class Journal:
             sync_folder(self.path.parent)
         except OSError as error:
             raise _unwritable(self.path, error) from error
+
+    def set_aside(self) -> Path | None:
+        """Move records that nobody could bring back to a file beside the journal; None if there are none.
+
+        Raises
+        ------
+        StoreError
+            If another window is writing it, or the disk does not take it; the journal stays as it was then.
+        """
+        if not self.path.is_file():
+            return None
+        stream = self._locked()
+        data = _content(self.path)
+        if len(list(_spans(data))) == 1 or not data:
+            return None  # a header alone
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+        kept = self.path.with_name(f"{self.path.name}.{stamp}.kept")
+        try:
+            # A copy, and then an empty journal: the lock is on the open file, which cannot change its name.
+            with kept.open("xb") as copy:
+                copy.write(data)
+                copy.flush()
+                os.fsync(copy.fileno())
+            sync_folder(kept.parent)
+            stream.truncate(0)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        return kept
 
     def resume(self) -> JournalHeader:
         """Go on behind what the journal holds, without its torn tail.

@@ -12,6 +12,7 @@ import pytest
 from medviewer import formats
 from medviewer.app.commands import masks, study, view
 from medviewer.app.services import Services
+from medviewer.archive import journal
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
 from medviewer.domain.mask import Segment, Segmentation
@@ -112,7 +113,7 @@ def test_strokes_come_back_after_a_crash(services: Services, launch: Callable[..
     assert again.session.message.level == "warning"
     assert again.session.message.text == "4 strokes that were not saved before medviewer ended were brought back."
     assert again.session.mask.dirty
-    assert [s.label for s in again.session.mask.segments] == [1, 2], "what came back can be seen"
+    assert [s.name for s in again.session.mask.segments] == ["Brain", "Lesion"]
     masks.keep(again)
     np.testing.assert_array_equal(kept(again)[0], labels)
 
@@ -137,6 +138,57 @@ def test_strokes_on_a_kept_mask_come_back_on_it(
     np.testing.assert_array_equal(again.session.mask.labels, labels)
     view.undo(again)
     np.testing.assert_array_equal(again.session.mask.labels, kept(again)[0])
+
+
+def set_aside(services: Services) -> list[int]:
+    """Records in each journal that was set aside."""
+    found = sorted((services.archive.home / "journal").glob("*.kept"))
+    return [len(journal.read(path)) for path in found]
+
+
+def test_strokes_on_a_mask_that_cannot_be_read_are_kept_aside(
+    services: Services, launch: Callable[..., Services], image: Image
+) -> None:
+    paint(services, 1, 2)
+    masks.keep(services)
+    paint(services, 3)
+    paint(services, 4)
+    crash(services)
+    for blob in (services.archive.home / "masks").iterdir():
+        blob.write_bytes(b"torn")
+    again = launch(opened=image)
+    assert again.session.mask is None
+    assert "damaged" in again.session.message.text
+    assert again.session.message.text.endswith(".kept keeps them.")
+    paint(again, 5)
+    assert set_aside(again) == [2]
+
+
+def test_strokes_on_another_grid_are_kept_aside(services: Services, launch: Callable[..., Services]) -> None:
+    paint(services, 1)
+    crash(services)
+    grid = Grid((4, 6, 9))
+    again = launch(opened=Image(np.zeros(grid.shape, np.int16), grid, "CT"))
+    assert again.session.mask is None
+    assert "could not be brought back" in again.session.message.text
+    paint(again, 5)
+    assert set_aside(again) == [1]
+
+
+def test_strokes_behind_one_that_cannot_be_read_are_kept_aside(
+    services: Services, launch: Callable[..., Services], image: Image
+) -> None:
+    labels = paint(services, 1)
+    services.session.mask.journal.append(b"of a later medviewer")
+    paint(services, 2)
+    crash(services)
+    second = launch(opened=image)
+    np.testing.assert_array_equal(second.session.mask.labels, labels)
+    assert second.session.message.text.endswith("the later ones cannot be read and are kept aside.")
+    assert set_aside(second) == [3]
+    labels = paint(second, 6)
+    crash(second)
+    np.testing.assert_array_equal(launch(opened=image).session.mask.labels, labels)
 
 
 def test_approving_enters_the_queue_and_keeps_the_mask(services: Services) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -259,10 +260,28 @@ def test_replay_leaves_records_of_a_larger_mask_out() -> None:
     assert not again.dirty
 
 
-def test_replayed_strokes_of_a_new_segment_are_seen(store: MaskStore) -> None:
-    """The journal knows labels, not names, and views draw declared segments only."""
-    lesion = store.add_segment("Lesion")
-    dab(store, 7, label=lesion.label)
+def test_added_and_renamed_segments_come_back_without_a_stroke(store: MaskStore) -> None:
+    store.add_segment("Lesion")
+    store.segments = (replace(store.segments[0], name="Brain"), *store.segments[1:])
+    again = MaskStore(store.base)
+    assert again.replay(store.journal.kept) == 2
+    assert again.segments == store.segments
+    assert [s.name for s in again.segments] == ["Brain", "Lesion"]
+    assert again.dirty
+    assert not again.can_undo
+
+
+def test_replay_stops_at_segments_that_cannot_be_read(store: MaskStore) -> None:
+    store.add_segment("Lesion")
+    (record,) = store.journal.kept
+    again = MaskStore(store.base)
+    assert again.replay([record[:4] + b"[{}]", record]) == 0
+    assert again.segments == store.base.segments
+
+
+def test_replayed_strokes_of_an_undeclared_label_are_seen(store: MaskStore) -> None:
+    """Views draw declared segments only."""
+    dab(store, 7, label=2)
     told: list[None] = []
     again = MaskStore(store.base)
     again.segments_changed.connect(lambda: told.append(None))

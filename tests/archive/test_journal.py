@@ -50,13 +50,35 @@ def test_a_flipped_bit_ends_the_reading(tmp_path: Path) -> None:
     assert read(path) == [b"good"]
 
 
-def test_clear_and_begin_forget(tmp_path: Path) -> None:
+def test_begin_sets_records_aside_and_throws_none_away(tmp_path: Path) -> None:
     path = tmp_path / "a.journal"
     with Journal(path) as journal:
         journal.begin(HEADER)
+        journal.begin(HEADER)
+        assert list(tmp_path.iterdir()) == [path], "a header alone is nothing to keep"
         journal.append(b"old")
+        whole = path.read_bytes()
+    with Journal(path) as journal:
         journal.begin(JournalHeader("1.2.3", (3, 4, 5), "mask-2"))
         assert read(path) == []
+    (kept,) = tmp_path.glob("a.journal.*.kept")
+    assert kept.read_bytes() == whole
+    assert (read(kept), read_header(kept)) == ([b"old"], HEADER)
+
+
+def test_what_another_window_writes_is_not_set_aside(archive: Archive) -> None:
+    with archive.journal_for("1.2.3") as first, archive.journal_for("1.2.3") as second:
+        first.begin(HEADER)
+        first.append(b"stroke")
+        with pytest.raises(StoreError, match="Another medviewer window"):
+            second.set_aside()
+        assert read(first.path) == [b"stroke"]
+
+
+def test_clear_forgets(tmp_path: Path) -> None:
+    path = tmp_path / "a.journal"
+    with Journal(path) as journal:
+        journal.begin(HEADER)
         journal.append(b"new")
         assert read(path) == [b"new"]
         journal.clear()

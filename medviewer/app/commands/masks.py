@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medviewer import formats
-from medviewer.app.commands.strokes import StrokeJournal, left_strokes, stroke_journal
-from medviewer.app.mask_store import MaskStore
+from medviewer.app.commands.strokes import StrokeJournal, left_strokes, set_aside, stroke_journal
+from medviewer.app.mask_store import MaskStore, is_segments
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
 from medviewer.domain.mask import Correction, Segmentation, empty
@@ -32,7 +32,7 @@ def restore(services: Services) -> None:
     try:
         _restore(services)
     except StoreError as error:  # the image opens all the same
-        services.session.say(str(error), "warning", error.details)
+        _say_unrestored(services, str(error), error.details)
 
 
 def adopt(services: Services, base: Segmentation | None, mask_id: str) -> MaskStore | None:
@@ -134,7 +134,7 @@ def _restore(services: Services) -> None:
     kept = services.archive.masks.masks_for(session.series.uid)
     newest = services.archive.masks.load_mask(kept[0].id) if kept else None
     if newest is not None and not newest.grid.matches(session.image.grid):
-        session.say("The mask that was kept for this series lies on another grid and is not shown.", "warning")
+        _say_unrestored(services, "The mask that was kept for this series lies on another grid and is not shown.")
     elif not _recover(services, newest):
         adopt(services, newest, kept[0].id if kept else "")
 
@@ -146,21 +146,46 @@ def _recover(services: Services, newest: Segmentation | None) -> bool:
     assert session.image is not None
     uid, grid = session.series.uid, session.image.grid
     header, records = left_strokes(services.archive, uid)
-    if header is None or not records or header.shape != grid.shape:
+    if header is None or header.shape != grid.shape:
+        _say_unrestored(services)
+        return False
+    if not records:
         return False
     base = services.archive.masks.load_mask(header.base_mask) if header.base_mask else empty(grid, series_uid=uid)
     journal = stroke_journal(services.archive, uid, grid.shape, header.base_mask)
     store = MaskStore(base, journal)
     count = store.replay(records)
     # The program may have ended between saving the mask and forgetting its strokes.
-    if newest is not None and (store.labels == newest.labels).all():
+    if newest is not None and count == len(records) and _same(store, newest):
+        journal.clear()
         return False
-    journal.resume()
+    if count < len(records):
+        journal.restart(records[:count])  # what follows a record that cannot be read would never be found again
+    else:
+        journal.resume()
     session.hidden_labels = frozenset()
     session.active_label = store.segments[0].label if store.segments else 1
     session.mask = store
-    session.say(f"{count} strokes that were not saved before medviewer ended were brought back.", "warning")
+    strokes = sum(not is_segments(record) for record in records[:count])
+    what = f"{strokes} strokes" if strokes else "Segments"
+    more = "; the later ones cannot be read and are kept aside" if count < len(records) else ""
+    session.say(f"{what} that were not saved before medviewer ended were brought back{more}.", "warning")
     return True
+
+
+def _same(store: MaskStore, saved: Segmentation) -> bool:
+    return store.segments == saved.segments and bool((store.labels == saved.labels).all())
+
+
+def _say_unrestored(services: Services, text: str = "", details: str = "") -> None:
+    """Tell why a mask did not come back; strokes that only its journal has are kept before anything is painted."""
+    assert services.session.series is not None  # restore looked
+    try:
+        kept = set_aside(services.archive, services.session.series.uid)
+    except StoreError as error:  # another window is painting: its strokes are safe with it
+        text, kept = text or str(error), ""
+    if text or kept:
+        services.session.say(f"{text} {kept}".strip(), "warning", details)
 
 
 def _elsewhere(grid: Grid, expected: Grid) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,16 @@ class StrokeJournal:
         self._journal.resume()
         self._begun = True
 
+    def restart(self, records: Sequence[bytes]) -> None:
+        """Set aside what the journal holds, and begin anew with the first part of it, which is in the mask again.
+
+        Raises StoreError if another window is writing it, or the disk does not take it.
+        """
+        self._journal.begin(self._header)
+        self._begun = True
+        for record in records:
+            self._journal.append(record)
+
     def rebase(self, mask_id: str) -> None:
         """The next strokes start from this saved mask."""
         self._header = replace(self._header, base_mask=mask_id)
@@ -60,6 +71,21 @@ def stroke_journal(archive: Archive, series_uid: str, shape: Shape, base_mask: s
     from medviewer.archive import JournalHeader
 
     return StrokeJournal(archive.journal_for(series_uid), JournalHeader(series_uid, shape, base_mask))
+
+
+def set_aside(archive: Archive, series_uid: str) -> str:
+    """Keep strokes that cannot be brought back in a file of their own; returns a sentence about it, or nothing.
+
+    Raises StoreError if another window is writing them, or the disk does not take it.
+    """
+    journal = archive.journal_for(series_uid)
+    try:
+        kept = journal.set_aside()
+    finally:
+        journal.close()
+    if kept is None:
+        return ""
+    return f"Strokes that were not saved before medviewer ended could not be brought back; {kept.name} keeps them."
 
 
 def left_strokes(archive: Archive, series_uid: str) -> tuple[JournalHeader | None, list[bytes]]:

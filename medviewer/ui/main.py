@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import TracebackType
 
 from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal
 from PySide6.QtWidgets import QApplication
@@ -16,6 +19,8 @@ from medviewer.app.resources import resource
 from medviewer.app.services import Services
 from medviewer.jobs import Runner
 from medviewer.ui import theme
+
+log = logging.getLogger(__name__)
 
 
 class Pump(QObject):
@@ -79,6 +84,19 @@ class Program:
         self.services.close()
 
 
+def _teller(services: Services) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:
+    """What Qt calls with an error that nobody expected: the user is told, and the window lives."""
+
+    def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        log.error("unexpected %s", kind.__name__, exc_info=(kind, error, trace))
+        text = (
+            f"Something failed in a way that medviewer did not expect ({kind.__name__}); what you did before is kept."
+        )
+        services.session.say(text, "error", "".join(traceback.format_exception(kind, error, trace)))
+
+    return tell
+
+
 def run(paths: Sequence[Path], demo: bool = False) -> int:
     """Open the window on paths, or on the demo, and stay until it is closed.
 
@@ -87,6 +105,7 @@ def run(paths: Sequence[Path], demo: bool = False) -> int:
     The exit code.
     """
     program = Program([*paths, *([resource("demo")] if demo else [])])
+    sys.excepthook = _teller(program.services)
     try:
         return program.app.exec()
     finally:

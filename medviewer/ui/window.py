@@ -33,7 +33,7 @@ from PySide6.QtWidgets import (
 from medviewer.app import actions, context
 from medviewer.app.commands import masks, study
 from medviewer.app.services import Services
-from medviewer.errors import StoreError
+from medviewer.errors import MedviewerError, StoreError
 from medviewer.ui import dialogs
 from medviewer.ui.icons import icon
 from medviewer.ui.viewport_grid import RESEARCH_USE, EmptyState, ViewportGrid
@@ -308,8 +308,14 @@ class MainWindow(QMainWindow):
             self.services.attempt(lambda: study.open_paths(self.services, paths))
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Keep the mask, stop the work, let go of the canvases."""
-        self.services.attempt(lambda: masks.keep(self.services))
+        """Keep the mask, stop the work, let go of the canvases; a mask that cannot be kept is asked about."""
+        try:
+            masks.keep(self.services)
+        except MedviewerError as error:
+            text = f"{error} The strokes are in the journal and come back with the series."
+            if not self.dialogs.confirm("The mask could not be kept", text, "Close all the same"):
+                event.ignore()
+                return
         self.services.runner.shutdown()
         self.grid.close_canvases()
         Application.destroy(self.model.name)

@@ -13,8 +13,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import masks, predict, study, view
+from medviewer.errors import StoreError
 from medviewer.ui.dialogs import Sheet
-from medviewer.ui.main import Program
+from medviewer.ui.main import Program, _teller
 from medviewer.ui.window import _TOOLBAR, RESEARCH_USE
 from tests.inference.tiny_plugins import FAULTS, write_plugin
 
@@ -141,3 +142,35 @@ def test_a_plugin_that_hangs_can_be_cancelled(opened: Program, qtbot: QtBot, tmp
     text = message(opened, qtbot, job.cancel)
     assert "cancelled" in text
     assert opened.services.session.busy_plugins == frozenset()
+
+
+def test_a_mask_that_cannot_be_kept_is_asked_about(opened: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    masks.new(opened.services)
+    assert opened.services.session.mask is not None
+    opened.services.session.mask.paint(np.array([5]), 1)
+    asked: list[str] = []
+
+    def refuse(*_: object) -> str:
+        raise StoreError("The disk should take the mask, but is full; make room.")
+
+    def answer(title: str, text: str, accept: str) -> bool:
+        asked.append(text)
+        return len(asked) > 1
+
+    monkeypatch.setattr(opened.services.archive.masks, "save_mask", refuse)
+    monkeypatch.setattr(opened.window.dialogs, "confirm", answer)
+    opened.window.close()
+    assert opened.window.isVisible()
+    assert "make room. The strokes are in the journal" in asked[0]
+    opened.window.close()
+    assert not opened.window.isVisible()
+
+
+def test_an_unexpected_error_is_told(program: Program) -> None:
+    try:
+        raise KeyError("colour")
+    except KeyError as error:
+        _teller(program.services)(KeyError, error, error.__traceback__)
+    said = program.services.session.message
+    assert said is not None
+    assert (said.level, "KeyError" in said.text, "colour" in said.details) == ("error", True, True)

@@ -31,10 +31,10 @@ _SHARP = 2
 
 def middle_file(series: Series) -> Series:
     """The slice in the middle of a series that has a file a slice, as a series of its own."""
-    slices, rows, columns = series.grid.shape
+    _, rows, columns = series.grid.shape
     k = len(series.files) // 2
-    grid = series.grid.crop((min(k, slices - 1), 0, 0), (1, rows, columns))
-    return replace(series, files=(series.files[k],), grid=grid)
+    grid = series.grid.crop((series.slice_of(k), 0, 0), (1, rows, columns))
+    return replace(series, files=(series.files[k],), index=(), grid=grid)
 
 
 def picture(image: Image) -> QImage:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from medviewer.app.commands import results
 from medviewer.app.commands.predict import active_weights
 from medviewer.app.services import Services
 from medviewer.domain.heatmap import Heatmap
@@ -53,6 +56,7 @@ def run(services: Services, plugin_id: str, *, method: str = "gradcam", label: i
             session.heatmap = heatmap
             session.view.heat_visible = True
             session.say(f"{heatmap.label}.", "ok")
+        results.keep_heatmap(services, replace(heatmap, series_uid=series.uid))
 
     def idle() -> None:
         session.busy_plugins = session.busy_plugins - {plugin_id}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -59,6 +60,8 @@ def run(services: Services, plugin_id: str, *, device: str = "auto") -> Job[Pred
             _show(services, result)
         elif isinstance(result, Segmentation):
             services.archive.masks.save_mask(series.uid, result)
+        if isinstance(result, Classification):
+            services.archive.results.save_classification(replace(result, series_uid=series.uid))
 
     def idle() -> None:
         session.busy_plugins = session.busy_plugins - {plugin_id}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medviewer import formats
-from medviewer.app.commands import masks
+from medviewer.app.commands import masks, results
 from medviewer.app.presets import windows_for
 from medviewer.app.resources import resource
 from medviewer.domain.image import Image, Window
@@ -77,6 +77,8 @@ def close(services: Services) -> None:
 def find_series(found: ScanResult, uid: str | None = None) -> Series:
     """The series of that UID, or the first one.
 
+    A Series Instance UID is enough where one series has it; `Series.uid` says what may follow it.
+
     Raises
     ------
     UnreadableError
@@ -92,6 +94,9 @@ def find_series(found: ScanResult, uid: str | None = None) -> Series:
     for series in found.series:
         if uid in (None, series.uid):
             return series
+    same = [series for series in found.series if series.instance_uid == uid]
+    if len(same) == 1:
+        return same[0]
     raise NotFoundError(f"There is no series {uid}; found are: {', '.join(s.uid for s in found.series)}.")
 
 
@@ -122,6 +127,7 @@ def _merged(listed: Study, found: Study | None) -> Study:
 def _present(services: Services, series: Series, image: Image) -> None:
     masks.keep(services)
     present(services.session, series, image)
+    results.restore(services)
     masks.restore(services)
     if series.warnings:
         services.session.say(series.warnings[0].text, "warning", "\n".join(w.text for w in series.warnings))

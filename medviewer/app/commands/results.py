@@ -1,0 +1,36 @@
+"""What plugins answered before: shown again with its series."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from medviewer.domain.heatmap import Heatmap
+from medviewer.errors import StoreError
+from medviewer.jobs import Job
+
+if TYPE_CHECKING:
+    # Loads the database, which commands that only read files do without.
+    from medviewer.app.services import Services
+
+
+def keep_heatmap(services: Services, heatmap: Heatmap) -> Job[str]:
+    """Keep a heat map in the archive, off the home thread: it is as large as its image."""
+    job = services.runner.submit(lambda _: services.archive.results.save_heatmap(heatmap), title="")
+    return services.when_done(job, lambda _: None)
+
+
+def restore(services: Services) -> None:
+    """Show the newest classification and the newest heat map of the open series again."""
+    session = services.session
+    if session.series is None or session.image is None:
+        return
+    try:
+        found = services.archive.results.classifications_for(session.series.uid)
+        session.classification = found[0] if found else None
+        heatmaps = services.archive.results.heatmaps_for(session.series.uid)
+        heatmap = services.archive.results.load_heatmap(heatmaps[0].id) if heatmaps else None
+    except StoreError as error:  # the image opens all the same
+        session.say(str(error), "warning", error.details)
+        return
+    # One of another grid was made of other files under the same UID.
+    session.heatmap = heatmap if heatmap is not None and heatmap.grid.matches(session.image.grid) else None

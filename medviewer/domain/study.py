@@ -35,7 +35,8 @@ class Warning:
     Parameters
     ----------
     code
-        Machine-readable kind, for example ``missing-slice``, ``duplicate``, ``unreadable``, ``irregular-spacing``.
+        Machine-readable kind, for example ``missing-slice``, ``duplicate``, ``unreadable``, ``irregular-spacing``,
+        ``several-volumes``, ``uncalibrated``.
     text
         One sentence for the user: what was expected, what came, what was done about it.
     """
@@ -51,13 +52,19 @@ class Series:
     Parameters
     ----------
     uid
-        Series Instance UID; for files without one, a stable UID made from the path.
+        Series Instance UID; for files without one, a stable UID made from the path. It is followed by ``#`` and more
+        where one Series Instance UID has several images: always for an image without a place in the patient, such as
+        a radiograph (a hash of its SOP Instance UID, so it is the same whatever else is opened), for a stack of another
+        size, format or orientation than the largest (a hash of these), and for the second and later volume at the same
+        positions (``#t2``).
     modality
         DICOM modality, for example ``CT``; ``OT`` where the file does not say.
     grid
         The lattice that its voxels lie on.
     files
         Its files in the order of the slices.
+    index
+        The z index of each file, one a file; jumps where slices are missing. Empty means 0, 1, 2 ...
     reader
         Name of the reader that loads it: ``dicom`` or ``nifti``.
     body_part, view, laterality
@@ -81,6 +88,16 @@ class Series:
     calibrated: bool = True
     frame_of_reference: str = ""
     warnings: tuple[Warning, ...] = ()
+    index: tuple[int, ...] = ()
+
+    @property
+    def instance_uid(self) -> str:
+        """`uid` without what follows ``#``: the Series Instance UID of the files."""
+        return self.uid.partition("#")[0]
+
+    def slice_of(self, number: int) -> int:
+        """The z index of the file `number`, counted from 0."""
+        return self.index[number] if self.index else number
 
     @property
     def size_text(self) -> str:

@@ -163,20 +163,17 @@ def _nifti_studies(files: Sequence[Path], sources: Sources, warnings: list[Warni
 
 
 def _ordered(studies: Sequence[Study]) -> tuple[Study, ...]:
-    """Studies by date and series by number, whatever the order of the files was."""
+    """Studies by date and series by number, whatever the order of the files was.
+
+    What shares a Series Instance UID stays in the order that its reader gave.
+    """
     sorted_inside = [
         replace(
-            study, series=tuple(sorted(study.series, key=lambda s: (s.number is None, s.number or 0, _natural(s.uid))))
+            study, series=tuple(sorted(study.series, key=lambda s: (s.number is None, s.number or 0, s.instance_uid)))
         )
         for study in studies
     ]
     return tuple(sorted(sorted_inside, key=lambda study: (study.date, study.uid)))
-
-
-def _natural(uid: str) -> tuple[str, int]:
-    """Order that puts ``1.2#10`` after ``1.2#9``."""
-    base, _, number = uid.partition("#")
-    return base, int(number or 1)
 
 
 def _nothing(paths: Sequence[Path], count: int) -> Warning:

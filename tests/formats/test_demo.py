@@ -11,10 +11,11 @@ from pydicom.uid import JPEGLSLossless
 from medviewer.formats import load, load_segmentation, scan
 
 
-def test_both_studies_open_without_a_warning(demo):
+def test_both_studies_open_and_only_the_uncalibrated_radiograph_has_a_warning(demo):
     result = scan([demo])
     assert result.warnings == ()
-    assert all(series.warnings == () for series in result.series)
+    found = {series.modality: [warning.code for warning in series.warnings] for series in result.series}
+    assert found == {"MR": [], "CR": ["uncalibrated"]}
     assert {series.modality: series.grid.shape for series in result.series} == {
         "MR": (181, 217, 181),
         "CR": (1, 1955, 1841),

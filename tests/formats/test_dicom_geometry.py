@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,103 @@ def test_irregular_spacing_is_told(tmp_path):
     assert "1.50 to 2.50 mm" in result.series[0].warnings[0].text
 
 
+@pytest.mark.parametrize("places", [(0, 5, 10, 15, 18, 21, 24, 27), (0, 1, 2, 3, 4, 5, 6, 13.5)])
+def test_unevenly_spaced_slices_are_all_loaded_in_order(tmp_path, places):
+    image = image_of(grid_of((8, 4, 5)), padding=(3, 3))
+    for file, z in zip(written(tmp_path, image), places, strict=True):
+        edit(file, ImagePositionPatient=[0, 0, z])
+    [series] = scan([tmp_path]).series
+    assert [warning.code for warning in series.warnings] == ["irregular-spacing"]
+    assert "lengths along z are approximate" in series.warnings[0].text
+    assert series.index == tuple(range(8))
+    told = []
+    np.testing.assert_array_equal(load(series, warn=told.append).voxels, image.voxels)
+    assert told == []
+
+
+def test_two_files_for_one_slice_are_told(tmp_path):
+    image = image_of(grid_of((4, 4, 5)))
+    written(tmp_path, image)
+    [series] = scan([tmp_path]).series
+    told = []
+    loaded = load(replace(series, index=(0, 1, 1, 9)), warn=told.append)
+    assert [warning.code for warning in told] == ["duplicate", "duplicate"]
+    assert "0003.dcm belongs to slice 2, which is not free" in told[0].text
+    np.testing.assert_array_equal(loaded.voxels[:2], image.voxels[:2])
+
+
+def test_a_file_that_moved_since_the_scan_is_told(tmp_path):
+    image = image_of(grid_of((4, 4, 5)))
+    files = written(tmp_path, image)
+    [series] = scan([tmp_path]).series
+    first, second = (pydicom.dcmread(file).ImagePositionPatient for file in files[1:3])
+    edit(files[1], ImagePositionPatient=second)
+    edit(files[2], ImagePositionPatient=first)
+    told = []
+    load(series, warn=told.append)
+    assert [warning.code for warning in told] == ["changed"]
+    assert "0003.dcm no longer lies where it was scanned" in told[0].text
+
+
+def volumes_in(folder: Path, tags: dict[str, list[float]], backwards: bool = False) -> list:
+    """Two or more volumes of one series at the same positions; volume k has the k-th value of each tag."""
+    images = []
+    count = len(next(iter(tags.values()), [0, 0]))
+    for k in range(count):
+        part = folder / str(k)
+        part.mkdir()
+        image = image_of(grid_of())
+        images.append(replace(image, voxels=image.voxels + k))
+        for z, file in enumerate(written(part, images[-1])):
+            number = z * count + (count - k if backwards else k)
+            edit(file, InstanceNumber=number, SOPInstanceUID=f"1.2.{k}.{z}")
+            edit(file, **{name: values[k] for name, values in tags.items()})
+    return images
+
+
+@pytest.mark.parametrize(
+    ("tags", "told_by"),
+    [
+        ({"TemporalPositionIdentifier": [1, 2, 10]}, "temporal position"),
+        ({"EchoNumbers": [1, 2]}, "echo number"),
+        ({"DiffusionBValue": [0.0, 800.0, 1000.0]}, "b-value"),
+        ({"AcquisitionNumber": [3, 4]}, "acquisition number"),
+        ({"EchoNumbers": [1, 1, 2, 2], "TemporalPositionIdentifier": [1, 2, 1, 2]}, "together"),
+        ({}, "the order of acquisition and instance numbers"),
+    ],
+)
+def test_volumes_at_the_same_positions_are_series_of_their_own(tmp_path, tags, told_by):
+    images = volumes_in(tmp_path, tags, backwards=bool(tags))
+    found = scan([tmp_path]).series
+    count = len(images)
+    base = found[0].uid
+    assert [series.uid for series in found] == [base, *(f"{base}#t{k}" for k in range(2, count + 1))]
+    assert [series.description for series in found] == [f"A series (volume {k + 1} of {count})" for k in range(count)]
+    assert all([warning.code for warning in series.warnings] == ["several-volumes"] for series in found)
+    assert told_by in found[-1].warnings[0].text
+    expected = sorted(images, key=lambda image: int(image.voxels[0, 0, 0]))
+    if "together" in told_by:
+        expected = [images[k] for k in (0, 2, 1, 3)]
+    for series, image in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(load(series).voxels, image.voxels)
+
+
+def test_a_slice_that_one_phase_lacks_leaves_a_gap_in_that_phase_only(tmp_path):
+    images = volumes_in(tmp_path, {"TemporalPositionIdentifier": [1, 2]})
+    (tmp_path / "0" / "0002.dcm").unlink()
+    first, second = scan([tmp_path]).series
+    assert [warning.code for warning in first.warnings] == ["several-volumes", "missing-slice"]
+    assert first.index == (0, 2, 3)
+    np.testing.assert_array_equal(load(second).voxels, images[1].voxels)
+
+
+def test_copies_of_a_radiograph_are_one_series(tmp_path):
+    [file] = written(tmp_path, image_of(grid_of((1, 6, 8)), np.uint16, "DX"))
+    shutil.copy(file, tmp_path / "copy.dcm")
+    [series] = scan([tmp_path]).series
+    assert "duplicate" in [warning.code for warning in series.warnings]
+
+
 def test_gantry_tilt_is_told(tmp_path):
     files = written(tmp_path, image_of(grid_of()))
     for k, file in enumerate(files):
@@ -125,7 +223,10 @@ def test_mixed_sizes_split_into_series_and_the_largest_keeps_the_uid(tmp_path):
         write_dicom_series(image_of(grid), tmp_path / name, study=STUDY, series=main)
     result = scan([tmp_path])
     assert [series.grid.shape for series in result.series] == [(4, 5, 7), (2, 3, 3)]
-    assert [series.uid for series in result.series] == [main.uid, f"{main.uid}#2"]
+    whole, part = (series.uid for series in result.series)
+    assert whole == main.uid
+    assert part.startswith(f"{main.uid}#")
+    assert scan([tmp_path / "large", tmp_path / "small" / "0001.dcm"]).series[1].uid == part
     assert codes(result) == ["mixed-sizes", "mixed-sizes"]
     assert "5 x 7 and 3 x 3 pixels" in result.series[0].warnings[0].text
     assert load(result.series[1]).voxels.shape == (2, 3, 3)
@@ -149,7 +250,13 @@ def test_radiographs_of_one_series_are_series_of_their_own(tmp_path):
         [file] = written(tmp_path / name, image_of(grid, np.uint16, "DX"), view="PA")
         edit(file, InstanceNumber=k, SOPInstanceUID=f"1.2.{k}")
     first, second = scan([tmp_path]).series
-    assert second.uid == f"{first.uid}#2"
+    assert (first.files, second.files) == ((tmp_path / "a" / "0001.dcm",), (tmp_path / "b" / "0001.dcm",))
+    assert first.instance_uid == second.instance_uid == pydicom.dcmread(first.files[0]).SeriesInstanceUID
+    assert first.uid != second.uid
+    # What else is opened, and from where, changes nothing.
+    assert scan([tmp_path / "b"]).series[0].uid == second.uid
+    (tmp_path / "b").rename(tmp_path / "0")
+    assert [series.uid for series in scan([tmp_path]).series] == [first.uid, second.uid]
     assert first.grid.spacing == (1.0, 0.2, 0.2)
     assert first.calibrated
     assert (first.view, first.frame_of_reference) == ("PA", "")
@@ -164,7 +271,9 @@ def test_patient_orientation_gives_a_radiograph_its_letters(demo):
     assert series.grid.plane_name(0) == "Coronal"
     assert series.grid.spacing == (1.0, 1.0, 1.0)
     assert not series.calibrated
-    assert series.warnings == ()
+    [warning] = series.warnings
+    assert warning.code == "uncalibrated"
+    assert "lengths in mm are not known" in warning.text
 
 
 def test_a_single_slice_takes_its_thickness(tmp_path):

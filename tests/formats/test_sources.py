@@ -88,7 +88,8 @@ def test_objects_that_are_no_images_are_named(samples):
 
 def test_everything_in_both_packages_scans_without_an_error(samples):
     result = scan(sorted(samples.values()))
-    assert len(result.series) > 80
+    # Many files there are one image in several encodings: the same SOP Instance UID.
+    assert len({series.uid for series in result.series}) == len(result.series) > 60
     assert all(warning.text.endswith(".") or "; " in warning.text for warning in result.warnings)
     again = scan(sorted(samples.values(), reverse=True))
     assert [series.uid for series in again.series] == [series.uid for series in result.series]

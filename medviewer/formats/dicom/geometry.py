@@ -123,13 +123,12 @@ def flat_grid(header: Header) -> tuple[Grid, bool, bool]:
     return Grid(shape, (1.0, between_rows, between_columns), direction=direction), calibrated, axes is not None
 
 
-def slice_index(grid: Grid, header: Header) -> int | None:
-    """The z index on `grid` of one file; None where it lies outside."""
+def lies_in(grid: Grid, header: Header) -> bool:
+    """Whether a file still lies between the first and the last slice; a single slice lies where it lies."""
+    if grid.shape[0] == 1:
+        return True
     position = position_of(header)
-    if position is None:
-        return 0 if grid.shape[0] == 1 else None
-    z = round(float(grid.world_to_index(position)[0]))
-    return z if 0 <= z < grid.shape[0] else None
+    return position is not None and -0.5 <= grid.world_to_index(position)[0] < grid.shape[0] - 0.5
 
 
 def direction_of(axes: NDArray[np.float64]) -> Matrix:

@@ -65,6 +65,7 @@ _SHORT = frozenset(
 _EXPLICIT = Struct("<HH2sH").unpack_from
 _IMPLICIT = Struct("<HHI").unpack_from
 _LENGTH = Struct("<I").unpack_from
+_DOUBLES = {True: Struct("<d"), False: Struct(">d")}
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
 
@@ -124,6 +125,11 @@ class Header:
         return (
             int.from_bytes(value, "little" if self.little_endian else "big", signed=signed) if len(value) == 2 else None
         )
+
+    def double(self, tag: int) -> float | None:
+        """The first value of an FD element; None if absent."""
+        value = self.raw.get(tag, b"")[:8]
+        return float(_DOUBLES[self.little_endian].unpack(value)[0]) if len(value) == 8 else None
 
     def whole(self, tag: int) -> int | None:
         """The first value of an IS element; None if absent or not a whole number."""

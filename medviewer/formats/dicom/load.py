@@ -15,7 +15,7 @@ from medviewer.domain.image import Image, Rescale, Window
 from medviewer.domain.study import Series, Warning
 from medviewer.errors import JobCancelled, UnreadableError
 from medviewer.formats.dicom import tags as t
-from medviewer.formats.dicom.geometry import slice_index
+from medviewer.formats.dicom.geometry import lies_in, position_of
 from medviewer.formats.dicom.headers import BLOCK, Header, read_header, read_open
 from medviewer.formats.dicom.kinds import truncated
 from medviewer.formats.dicom.pixels import is_colour, is_native, read_pixels, stored_dtype
@@ -45,13 +45,14 @@ def load_dicom(
     shape = (*series.grid.shape, 3) if colour else series.grid.shape
     voxels = _allocate(shape, stored_dtype(template))
     slices = _read_all(series, template, voxels, progress, cancelled)
+    slices += _out_of_order(series, slices)
     headers = {one.z: one.header for one in slices if one.header is not None and one.z is not None}
     for one in slices:
         if one.problem is not None and warn is not None:
             warn(one.problem)
     if not headers:
         reason = next((one.problem.text for one in slices if one.problem is not None), "it has no files")
-        raise UnreadableError(f"None of the {len(slices)} files of the series could be read: {reason}")
+        raise UnreadableError(f"None of the {len(series.files)} files of the series could be read: {reason}")
     first = headers[min(headers)]
     padding = _padding(first)
     _fill_missing(voxels, headers, padding)
@@ -103,26 +104,59 @@ def _read_all(
     Two threads halve the time of uncompressed files, which goes into copying; decoders hold Python's lock, and a second
     thread only gets in their way.
     """
-    jobs = range(len(series.files))
-    slices: list[_Slice] = []
+    taken = _taken(series)
+    jobs = [k for k in range(len(series.files)) if k not in taken]
+    slices = [_Slice(None, None, taken[k]) for k in sorted(taken)]
+    done = 0
     with ThreadPoolExecutor(2) as pool:
         run = pool.map if is_native(template) else map
         for start in range(0, len(jobs), _BATCH):
             if cancelled is not None and cancelled.is_set():
                 raise JobCancelled("Loading was stopped before the series was complete; open it again to see it.")
             slices += run(lambda k: _read_one(series, k, template, voxels), jobs[start : start + _BATCH])
+            done = min(start + _BATCH, len(jobs))
             if progress is not None:
-                progress(len(slices) / len(jobs), f"Reading slice {len(slices)} of {len(jobs)}")
+                progress(done / len(jobs), f"Reading slice {done} of {len(jobs)}")
     return slices
 
 
+def _taken(series: Series) -> dict[int, Warning]:
+    """Files that have no slice of their own: another file has it, or there is none."""
+    free = set(range(series.grid.shape[0]))
+    problems = {}
+    for number, path in enumerate(series.files):
+        z = series.slice_of(number)
+        if z not in free:
+            text = f"{path.name} belongs to slice {z + 1}, which is not free; it is left out, scan the folder again."
+            problems[number] = Warning("duplicate", text)
+        free.discard(z)
+    return problems
+
+
+def _out_of_order(series: Series, slices: list[_Slice]) -> list[_Slice]:
+    """Warnings for files that moved along the stack since the scan, which gave them their slices."""
+    axis = series.grid.axes[:, 0]
+    found = []
+    last = -np.inf
+    for one in sorted((one for one in slices if one.z is not None), key=lambda one: one.z or 0):
+        position = None if one.header is None else position_of(one.header)
+        if one.header is None or position is None:
+            continue
+        along = float(position @ axis)
+        if along <= last:
+            text = f"{one.header.path.name} no longer lies where it was scanned; scan the folder again."
+            found.append(_Slice(None, None, Warning("changed", text)))
+        last = max(last, along)
+    return found
+
+
 def _read_one(series: Series, number: int, template: Header, voxels: NDArray[Any]) -> _Slice:
-    path = series.files[number]
+    path, z = series.files[number], series.slice_of(number)
     try:
         with path.open("rb", buffering=0) as file:
             header = read_open(file, path, file.read(BLOCK))
-            z = slice_index(series.grid, header)
-            if z is None or stored_dtype(header) != voxels.dtype or _shape(header) != _shape(template):
+            fits = stored_dtype(header) == voxels.dtype and _shape(header) == _shape(template)
+            if not fits or not lies_in(series.grid, header):
                 text = f"{path.name} no longer fits the series that was scanned; it is left out, scan the folder again."
                 return _Slice(None, None, Warning("changed", text))
             problem = truncated(header)

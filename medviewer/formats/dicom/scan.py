@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,6 @@ from medviewer.domain.geometry import Grid
 from medviewer.domain.study import Patient, Series, Study, Warning
 from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.geometry import (
-    SAME_POSITION_MM,
     Steps,
     axes_of,
     flat_grid,
@@ -27,6 +27,7 @@ from medviewer.formats.dicom.geometry import (
 )
 from medviewer.formats.dicom.headers import Header
 from medviewer.formats.dicom.kinds import DIRECTORY, truncated, why_not
+from medviewer.formats.dicom.volumes import Slice, instance, volumes_of
 
 Identity = Callable[[Path], str]
 """What stands for a file when it has no UID of its own; the same on every scan."""
@@ -46,14 +47,12 @@ class _Stack:
     spacing: tuple[float, float, bool]
     headers: list[Header]
 
-
-@dataclass(frozen=True, eq=False)
-class _Slice:
-    """One file of a stack: its distance along the normal and its position, in mm."""
-
-    distance: float
-    position: NDArray[np.float64]
-    header: Header
+    @property
+    def content(self) -> tuple[str, ...]:
+        """What its files have in common, as texts that are the same on every scan."""
+        axes = [] if self.axes is None else self.axes.ravel().tolist()
+        rounded = [f"{round(value, 3) + 0.0:.3f}" for value in (*axes, *self.spacing[:2])]
+        return (*map(str, self.size), *(part.decode("latin-1") for part in self.format), *rounded)
 
 
 def studies_of(headers: Iterable[Header], identity: Identity) -> tuple[list[Study], list[Warning]]:
@@ -75,7 +74,7 @@ def studies_of(headers: Iterable[Header], identity: Identity) -> tuple[list[Stud
         series[study_uid, series_uid].append(header)
     found: dict[str, list[tuple[Header, list[Series]]]] = defaultdict(list)
     for (study_uid, series_uid), members in series.items():
-        found[study_uid].append((members[0], series_of(series_uid, members)))
+        found[study_uid].append((members[0], series_of(series_uid, members, identity)))
     return [_study(uid, parts) for uid, parts in found.items()], warnings
 
 
@@ -84,17 +83,25 @@ def made_up_uid(identity: str) -> str:
     return str(generate_uid(entropy_srcs=["medviewer", identity]))
 
 
-def series_of(uid: str, headers: Sequence[Header]) -> list[Series]:
-    """The series that files of one Series Instance UID make; the largest stack keeps the UID."""
+def series_of(uid: str, headers: Sequence[Header], identity: Identity) -> list[Series]:
+    """The series that files of one Series Instance UID make; see `Series.uid` for their names."""
     stacks = _split(headers)
     made: list[Series] = []
+    placed = 0
     for stack in stacks:
         notes = _split_warnings(stack, stacks)
-        groups = [[h] for h in sorted(stack.headers, key=_instance)] if stack.axes is None else [stack.headers]
-        for group in groups:
-            own = uid if not made else f"{uid}#{len(made) + 1}"
-            made.append(_flat(own, group[0], notes) if stack.axes is None else _volume(own, stack, stack.axes, notes))
+        if stack.axes is None:
+            made += _flats(uid, stack, notes, identity)
+        else:
+            own = uid if placed == 0 else f"{uid}#{_short(*stack.content)}"
+            made += _volumes(own, stack, stack.axes, notes)
+            placed += 1
     return made
+
+
+def _short(*parts: str) -> str:
+    """A short name made from content."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:10]
 
 
 def _split(headers: Sequence[Header]) -> list[_Stack]:
@@ -107,7 +114,9 @@ def _split(headers: Sequence[Header]) -> list[_Stack]:
         if key not in known:
             known[key] = _matching(stacks, header, axes_of(header) if placed else None)
         known[key].headers.append(header)
-    return sorted(stacks, key=lambda stack: (-len(stack.headers), min(h.path for h in stack.headers)))
+    return sorted(
+        stacks, key=lambda stack: (-len(stack.headers), min(instance(h)[:2] for h in stack.headers), stack.content)
+    )
 
 
 def _matching(stacks: list[_Stack], header: Header, axes: NDArray[np.float64] | None) -> _Stack:
@@ -131,10 +140,6 @@ def _number(header: Header, tag: int) -> bytes:
     return b"%d" % (header.integer(tag) or 0)
 
 
-def _instance(header: Header) -> tuple[int, str, str]:
-    return header.whole(t.INSTANCE_NUMBER) or 0, header.plain(t.SOP_INSTANCE_UID), str(header.path)
-
-
 def _split_warnings(stack: _Stack, stacks: Sequence[_Stack]) -> list[Warning]:
     """What to say beside a stack that shares its series with others; radiographs stand alone anyway."""
     if len(stacks) == 1 or all(other.axes is None and other.size == stack.size for other in stacks):
@@ -152,32 +157,50 @@ def _split_warnings(stack: _Stack, stacks: Sequence[_Stack]) -> list[Warning]:
     return [Warning(code, text)]
 
 
-def _volume(uid: str, stack: _Stack, axes: NDArray[np.float64], notes: list[Warning]) -> Series:
-    normal = np.cross(axes[0], axes[1])
-    slices, dropped = _in_order(stack.headers, normal)
+def _volumes(uid: str, stack: _Stack, axes: NDArray[np.float64], notes: list[Warning]) -> list[Series]:
+    """The volumes of a stack; the second and later ones are named by their number."""
+    found = volumes_of(stack.headers, np.cross(axes[0], axes[1]))
+    count = len(found.slices)
+    if count == 1:
+        return [_volume(uid, stack, axes, found.slices[0], [*notes, *_duplicates(found.duplicates)])]
+    made = []
+    for k, slices in enumerate(found.slices, start=1):
+        text = (
+            f"The series holds {count} images at one position, so it is shown as {count} volumes; this is volume {k}, "
+            f"told apart by {found.told_by}."
+        )
+        own = [*notes, Warning("several-volumes", text), *(_duplicates(found.duplicates) if k == 1 else [])]
+        volume = _volume(uid if k == 1 else _numbered(uid, k), stack, axes, slices, own)
+        made.append(replace(volume, description=f"{volume.description} (volume {k} of {count})".strip()))
+    return made
+
+
+def _numbered(uid: str, number: int) -> str:
+    return f"{uid}-t{number}" if "#" in uid else f"{uid}#t{number}"
+
+
+def _volume(
+    uid: str, stack: _Stack, axes: NDArray[np.float64], slices: Sequence[Slice], notes: list[Warning]
+) -> Series:
     headers = [one.header for one in slices]
     distances = [one.distance for one in slices]
     steps = follow(distances) if len(slices) > 1 else Steps(slice_thickness(headers[0]), (0,), 0.0)
     grid = stack_grid(headers[0], axes, slices[0].position, steps.index[-1] + 1, steps.spacing)
-    shear = _shear_mm(np.array([one.position for one in slices]), normal)
-    notes = [*notes, *_duplicates(dropped), *_gaps(headers, steps), *_uneven(steps, distances), *_tilt(shear)]
+    shear = _shear_mm(np.array([one.position for one in slices]), np.cross(axes[0], axes[1]))
+    notes = [*notes, *_gaps(headers, steps), *_uneven(steps, distances), *_tilt(shear)]
     notes += [problem for header in headers if (problem := truncated(header)) is not None]
     _, _, calibrated = stack.spacing
-    return _series(uid, headers, grid, calibrated, headers[0].plain(t.FRAME_OF_REFERENCE_UID), notes)
+    series = _series(uid, headers, grid, calibrated, headers[0].plain(t.FRAME_OF_REFERENCE_UID), notes)
+    return replace(series, index=steps.index)
 
 
-def _in_order(headers: Sequence[Header], normal: NDArray[np.float64]) -> tuple[list[_Slice], list[Header]]:
-    """Slices by their distance along the normal, and the files whose position another one has already."""
-    placed = [(position, header) for header in headers if (position := position_of(header)) is not None]
-    slices = [_Slice(float(position @ normal), position, header) for position, header in placed]
-    slices.sort(key=lambda one: (one.distance, _instance(one.header)))
-    kept, dropped = slices[:1], []
-    for one in slices[1:]:
-        if one.distance - kept[-1].distance < SAME_POSITION_MM:
-            dropped.append(one.header)
-        else:
-            kept.append(one)
-    return kept, dropped
+def _flats(uid: str, stack: _Stack, notes: list[Warning], identity: Identity) -> list[Series]:
+    """Images without a place in the patient, each a series of its own that is named by its SOP Instance UID."""
+    images: dict[str, list[Header]] = defaultdict(list)
+    for header in sorted(stack.headers, key=instance):
+        own = header.plain(t.SOP_INSTANCE_UID) or identity(header.path)
+        images[f"{uid}#{_short(own, *stack.content)}"].append(header)
+    return [_flat(name, same[0], [*notes, *_duplicates(same[1:])]) for name, same in images.items()]
 
 
 def _flat(uid: str, header: Header, notes: list[Warning]) -> Series:
@@ -197,6 +220,9 @@ def _series(
     if t.MODALITY_LUT_SEQUENCE in first.raw:
         text = "The file turns stored into real values by a table, which is not applied yet; stored values are shown."
         notes = [*notes, Warning("modality-lut", text)]
+    if not calibrated:
+        text = "The file gives no pixel spacing; lengths in mm are not known, and sizes are shown in pixels."
+        notes = [*notes, Warning("uncalibrated", text)]
     return Series(
         uid=uid,
         modality=first.plain(t.MODALITY).upper() or "OT",
@@ -236,11 +262,7 @@ def _duplicates(dropped: Sequence[Header]) -> list[Warning]:
     if not dropped:
         return []
     names = _names([header.path.name for header in dropped])
-    return [
-        Warning(
-            "duplicate", f"{names} lie at positions that other files of the series already fill; they are left out."
-        )
-    ]
+    return [Warning("duplicate", f"Other files of the series hold the same images as {names}, which are left out.")]
 
 
 def _gaps(headers: Sequence[Header], steps: Steps) -> list[Warning]:
@@ -262,7 +284,8 @@ def _uneven(steps: Steps, distances: Sequence[float]) -> list[Warning]:
     apart = np.diff(distances)
     text = (
         f"The slices lie {apart.min():.2f} to {apart.max():.2f} mm apart, not evenly; they are shown "
-        f"{steps.spacing:.2f} mm apart, so positions along the stack are off by up to {steps.irregular:.2f} mm."
+        f"{steps.spacing:.2f} mm apart, so lengths along z are approximate, and positions off by up to "
+        f"{steps.irregular:.2f} mm."
     )
     return [Warning("irregular-spacing", text)]
 

@@ -25,7 +25,7 @@ from medviewer.domain.provenance import Provenance
 from medviewer.domain.study import Series
 from medviewer.errors import GridMismatchError, InputError
 from medviewer.formats.atomic import replacing
-from medviewer.formats.dicom.geometry import position_of, slice_index
+from medviewer.formats.dicom.geometry import lies_in, position_of
 from medviewer.formats.dicom.headers import read_header
 from medviewer.formats.dicom.quiet import quiet
 from medviewer.formats.lattice import TOLERANCE_MM
@@ -125,11 +125,11 @@ def _sources(series: Series) -> tuple[list[Dataset], list[int], bool]:
     sources: list[Dataset] = []
     order: list[int] = []
     exact = len(series.files) == series.grid.shape[0]
-    for path in series.files:
+    for number, path in enumerate(series.files):
         header = read_header(path)
-        z = slice_index(series.grid, header)
+        z = series.slice_of(number)
         position = position_of(header)
-        if z is None:
+        if not lies_in(series.grid, header):
             raise InputError(
                 f"{path.name} no longer lies in the series that was scanned; scan the folder again, then save."
             )

@@ -107,7 +107,7 @@ def _describe(dataset: Dataset, image: Image, study: Study, series: Series) -> N
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.PatientName, dataset.PatientID = patient.name, patient.id
     dataset.PatientBirthDate, dataset.PatientSex = patient.birth_date.replace("-", ""), patient.sex
-    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study.uid, series.uid
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study.uid, series.instance_uid
     dataset.StudyDate, dataset.StudyTime, dataset.StudyID = study.date.replace("-", ""), "", ""
     dataset.AccessionNumber, dataset.StudyDescription = study.accession, study.description
     dataset.ReferringPhysicianName, dataset.Manufacturer = "", ""

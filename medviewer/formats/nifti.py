@@ -37,6 +37,10 @@ _NIFTI2_SIZES = (b"\x1c\x02\0\0", b"\0\0\x02\x1c")
 """A NIfTI-2 header begins with its own size, 540, in either byte order (nifti2.h)."""
 _COMMENT = 6
 """Extension code of free text (nifti1.h: NIFTI_ECODE_COMMENT)."""
+_SPACE_UNIT = 0x07
+"""The bits of xyzt_units that hold the unit of space (nifti1.h: XYZT_TO_SPACE)."""
+_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
+"""Millimetres in a metre, a millimetre, a micrometre (nifti1.h: NIFTI_UNITS_*); files without a unit mean mm."""
 _SCANNER = 1
 """Affine code of scanner coordinates (nifti1.h: NIFTI_XFORM_SCANNER_ANAT)."""
 
@@ -228,7 +232,9 @@ def _header(file: Any, path: Path) -> _Header:
 
 
 def _grid(header: _Header, path: Path) -> Grid:
-    return grid_of(header.get_data_shape(), np.asarray(header.get_best_affine(), np.float64), path.name)
+    affine = np.array(header.get_best_affine(), np.float64)
+    affine[:3] *= _MM.get(int(header["xyzt_units"]) & _SPACE_UNIT, 1.0)
+    return grid_of(header.get_data_shape(), affine, path.name)
 
 
 def _slope_intercept(header: _Header) -> tuple[float, float]:

@@ -186,3 +186,19 @@ def test_a_header_without_orientation_is_told(tmp_path):
     volume = nib.Nifti1Image(np.zeros((3, 4, 5), np.int16), None)
     nib.save(volume, tmp_path / "volume.nii")
     assert [warning.code for warning in scan([tmp_path]).series[0].warnings] == ["no-orientation"]
+
+
+@pytest.mark.parametrize(("unit", "mm"), [("meter", 1000.0), ("mm", 1.0), ("micron", 0.001), ("unknown", 1.0)])
+def test_units_of_length_become_mm_as_in_simpleitk(tmp_path, unit, mm):
+    path = tmp_path / "volume.nii"
+    affine = np.diag([0.5, 0.25, 2.0, 1.0])
+    affine[:3, 3] = 3.0, 4.0, 5.0
+    image = nib.Nifti1Image(np.zeros((3, 4, 5), np.int16), affine)
+    image.header.set_xyzt_units(unit, "sec")
+    image.to_filename(path)
+    grid = scan([path]).series[0].grid
+    np.testing.assert_allclose(grid.spacing, np.array([2.0, 0.25, 0.5]) * mm)
+    np.testing.assert_allclose(grid.origin, np.array([-3.0, -4.0, 5.0]) * mm)
+    theirs = sitk.ReadImage(str(path))
+    np.testing.assert_allclose(grid.spacing[::-1], theirs.GetSpacing(), rtol=1e-6)
+    np.testing.assert_allclose(grid.origin, theirs.GetOrigin(), rtol=1e-6)

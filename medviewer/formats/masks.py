@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -64,7 +66,7 @@ def load_segmentation(path: Path, grid: Grid | None = None) -> Segmentation:
     Raises
     ------
     UnreadableError
-        If it is neither, or holds no label map.
+        If it is neither, holds no label map, or the note in its header is damaged.
     GridMismatchError
         If its voxels are not voxels of `grid`.
     """
@@ -78,12 +80,14 @@ def load_segmentation(path: Path, grid: Grid | None = None) -> Segmentation:
     voxels, own, notes = nifti.read_labelled(path)
     labels = _as_labels(voxels, path.name)
     target = own if grid is None else grid
-    declared = tuple(_segment(item) for item in notes.get("segments", ()))
+    with _noted(path):
+        declared = tuple(_segment(item) for item in notes.get("segments", ()))
+        provenance = _provenance(notes)
     return Segmentation(
         onto(labels, own, target, path.name),
         target,
         declared or tuple(_named(int(label)) for label in np.unique(labels) if label),
-        Provenance.from_json(notes["provenance"]) if "provenance" in notes else Provenance(created=""),
+        provenance,
         str(notes.get("series_uid", "")),
     )
 
@@ -114,7 +118,7 @@ def load_heatmap(path: Path, grid: Grid | None = None) -> Heatmap:
     Raises
     ------
     UnreadableError
-        If it is no NIfTI volume.
+        If it is no NIfTI volume, or the note in its header is damaged.
     GridMismatchError
         If its voxels are not voxels of `grid`.
     """
@@ -122,14 +126,33 @@ def load_heatmap(path: Path, grid: Grid | None = None) -> Heatmap:
         raise UnreadableError(f"{path.name} is no NIfTI file; open a heat map as .nii or .nii.gz.")
     voxels, own, notes = nifti.read_labelled(path)
     target = own if grid is None else grid
+    with _noted(path):
+        provenance = _provenance(notes)
     return Heatmap(
         onto(voxels.astype(np.float32, copy=False), own, target, path.name),
         target,
         str(notes.get("method", "Unknown method")),
         str(notes.get("target", "")),
-        Provenance.from_json(notes["provenance"]) if "provenance" in notes else Provenance(created=""),
+        provenance,
         str(notes.get("series_uid", "")),
     )
+
+
+@contextmanager
+def _noted(path: Path) -> Iterator[None]:
+    """Whatever a damaged or foreign note in the header does not hold is one error."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        text = (
+            f"The note about segments and origin in {path.name} is damaged or of another version of medviewer; save "
+            "the result again, or remove the header's comment to open the bare voxels."
+        )
+        raise UnreadableError(text, details=f"{type(error).__name__}: {error}") from error
+
+
+def _provenance(notes: dict[str, Any]) -> Provenance:
+    return Provenance.from_json(notes["provenance"]) if "provenance" in notes else Provenance(created="")
 
 
 def _as_labels(voxels: NDArray[Any], name: str) -> NDArray[np.uint8] | NDArray[np.uint16]:

@@ -22,6 +22,7 @@ from medviewer.errors import GridMismatchError, InputError, UnreadableError
 from medviewer.formats import (
     load_heatmap,
     load_segmentation,
+    nifti,
     save_heatmap,
     save_segmentation,
     scan,
@@ -185,6 +186,48 @@ def test_a_seg_of_another_program_opens(samples):
     assert mask.grid.shape[1:] == (512, 512)
     assert mask.labels.any()
     assert mask.segments[0].name
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        {"segments": [{"label": 1, "name": "Brain"}]},
+        {"segments": [{"label": 1, "name": "Brain", "colour": [1, 2], "code": {}, "category": {}}]},
+        {"segments": [None]},
+        {"segments": 3},
+        {"provenance": {"no_such_field": 1}},
+        {"provenance": None},
+        {"provenance": {"notes": 3}},
+    ],
+)
+def test_a_note_that_lacks_something_is_one_readable_error(tmp_path, notes):
+    path = tmp_path / "mask.nii.gz"
+    grid = grid_of()
+    nifti.write(path, labels_of(grid, 1).astype(np.uint8), grid, notes=notes)
+    with pytest.raises(UnreadableError, match=r"mask\.nii\.gz is damaged or of another version"):
+        load_segmentation(path)
+    if "provenance" in notes:
+        with pytest.raises(UnreadableError, match=r"mask\.nii\.gz is damaged or of another version"):
+            load_heatmap(path)
+
+
+def test_seg_of_uneven_slices_keeps_every_slice(tmp_path):
+    files = series_in(tmp_path, grid_of((8, 4, 5))).files
+    for file, z in zip(files, (0, 5, 10, 15, 18, 21, 24, 27), strict=True):
+        dataset = pydicom.dcmread(file)
+        dataset.ImagePositionPatient = [0, 0, z]
+        dataset.save_as(file)
+    [series] = scan([tmp_path]).series
+    labels = np.zeros(series.grid.shape, np.uint8)
+    for z in range(8):
+        labels[z, 0, : z % 5 + 1] = 1
+    save_segmentation(Segmentation(labels, series.grid, (BRAIN,)), tmp_path / "mask.dcm", series)
+    np.testing.assert_array_equal(load_segmentation(tmp_path / "mask.dcm", series.grid).labels, labels)
+    instances = [
+        item.ReferencedSOPInstanceUID
+        for item in pydicom.dcmread(tmp_path / "mask.dcm").ReferencedSeriesSequence[0].ReferencedInstanceSequence
+    ]
+    assert instances == [pydicom.dcmread(file).SOPInstanceUID for file in files]
 
 
 @pytest.mark.parametrize("axes", [(0,), (1,), (2,), (0, 1, 2)])

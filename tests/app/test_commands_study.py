@@ -141,5 +141,10 @@ def test_find_series() -> None:
     assert study.find_series(found, "2").uid == "2"
     with pytest.raises(NotFoundError, match="no series 3; found are: 1, 2"):
         study.find_series(found, "3")
+    radiographs = ScanResult((Study("a", series=(series("1#aa"), series("2#bb"), series("2#cc"), series("3"))),))
+    assert study.find_series(radiographs, "1").uid == "1#aa"
+    assert study.find_series(radiographs, "2#cc").uid == "2#cc"
+    with pytest.raises(NotFoundError, match="no series 2; found are: 1#aa, 2#bb, 2#cc, 3"):
+        study.find_series(radiographs, "2")
     with pytest.raises(UnreadableError, match="No image was found"):
         study.find_series(ScanResult())

@@ -200,6 +200,15 @@ def test_a_slice_that_one_phase_lacks_leaves_a_gap_in_that_phase_only(tmp_path):
     np.testing.assert_array_equal(load(second).voxels, images[1].voxels)
 
 
+def test_a_volume_of_several_is_written_under_its_series_instance_uid(tmp_path):
+    volumes_in(tmp_path, {"EchoNumbers": [1, 2]})
+    second = scan([tmp_path]).series[1]
+    out = tmp_path / "out"
+    out.mkdir()
+    [first, *_] = write_dicom_series(load(second), out, study=STUDY, series=second)
+    assert pydicom.dcmread(first).SeriesInstanceUID == second.instance_uid
+
+
 def test_copies_of_a_radiograph_are_one_series(tmp_path):
     [file] = written(tmp_path, image_of(grid_of((1, 6, 8)), np.uint16, "DX"))
     shutil.copy(file, tmp_path / "copy.dcm")

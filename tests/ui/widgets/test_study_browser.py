@@ -213,3 +213,5 @@ def test_middle_file_is_a_series_of_one_slice_where_it_lies() -> None:
     assert one.files == (files[1],)
     assert one.grid.shape == (1, 4, 5)
     assert one.grid.origin == (0.0, 0.0, 1.0)
+    gap = middle_file(series("a", files=files[:2], index=(0, 2)))
+    assert (gap.files, gap.index, gap.grid.origin) == ((files[1],), (), (0.0, 0.0, 2.0))

@@ -25,7 +25,9 @@ def finetune(
     learning_rate: Annotated[float, typer.Option("--learning-rate", metavar="RATE", help="Of AdamW.")] = (
         FinetuneOptions.learning_rate
     ),
-    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="For the order of the cases.")] = FinetuneOptions.seed,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, metavar="N", help="For the order of the cases.")
+    ] = FinetuneOptions.seed,
     device: DEVICE = Device.AUTO,
     as_json: JSON = False,
 ) -> None:

@@ -92,10 +92,10 @@ def add(
     from medviewer.app.commands import masks
 
     with opened_services() as services:
-        services.plugin(plugin)
-        case = read(path, series)
+        case = read(path, series, services.plugin(plugin).manifest)
         corrected = formats.load_segmentation(mask, case.image.grid)
-        model = masks.model_mask(services, case.series.uid)
+        made = corrected.provenance
+        model = masks.model_mask(services, case.series.uid, made) if made.plugin_id == plugin else None
         if model_mask is not None:
             model = formats.load_segmentation(model_mask, case.image.grid)
         correction = masks.judge(

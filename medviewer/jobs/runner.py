@@ -29,6 +29,8 @@ T = TypeVar("T")
 MAX_WORKERS = 2
 # How long closing the program waits for threads that were asked to stop, and for workers that are being ended.
 JOIN_S = 1.0
+# How long it waits for work that must be finished: a file that the user saved before closing.
+FINISH_S = 30.0
 ABORT_S = 5.0
 
 
@@ -56,6 +58,7 @@ class Runner:
         self._lanes: dict[str, Lane] = {}
         self._jobs: dict[str, Job[Any]] = {}
         self._stops: dict[str, Callable[[], None]] = {}
+        self._must_finish: dict[str, threading.Event] = {}
         self._closed = False
         atexit.register(self._close)
 
@@ -76,7 +79,7 @@ class Runner:
         """
         return tuple(self._jobs.values())
 
-    def submit(self, function: Callable[[RunContext], T], *, title: str) -> Job[T]:
+    def submit(self, function: Callable[[RunContext], T], *, title: str, must_finish: bool = False) -> Job[T]:
         """Run a function in a thread.
 
         Parameters
@@ -86,20 +89,25 @@ class Runner:
             thread cannot be killed: a function that never looks stays CANCELLING until it returns.
         title
             What the user reads.
+        must_finish
+            Closing the program waits for it, as for a file that is being saved, and cancels it only after long.
 
         Raises
         ------
         JobError
             If the runner was shut down.
         """
-        cancelled = threading.Event()
+        cancelled, ended = threading.Event(), threading.Event()
         job: Job[T] = self._admit(title, cancelled.set)
+        if must_finish:
+            self._must_finish[job.id] = ended
 
         def report(fraction: float, message: str) -> None:
             self.job_progress(job, fraction, message)
 
         def work() -> None:
             if cancelled.is_set():
+                ended.set()
                 return
             self.job_began(job)
             try:
@@ -108,6 +116,7 @@ class Runner:
             except BaseException as error:  # mapped and handed over: a job always ends
                 outcome = failed(job, error)
             self.job_ended(job, outcome)
+            ended.set()
 
         self._threads.submit(work)
         self.started.emit(job)
@@ -213,15 +222,23 @@ class Runner:
         self._closed = True
         atexit.unregister(self._close)
         for job in self._jobs.values():
-            self._cancel(job)
+            if job.id not in self._must_finish:
+                self._cancel(job)
         for lane in self._lanes.values():
             lane.abort()
+        self._let_finish()
         self._threads.join(JOIN_S)
         for lane in self._lanes.values():
             lane.join(ABORT_S)
         for job in self._jobs.values():  # of a thread that did not heed its cancel
             self.job_ended(job, Outcome(FinishReason.CANCELLED, error=JobCancelled(f"{job.name} was cancelled.")))
         folders.remove(self._folder)
+
+    def _let_finish(self) -> None:
+        deadline = time.monotonic() + FINISH_S
+        for id_, ended in self._must_finish.items():
+            if not ended.wait(max(0.0, deadline - time.monotonic())):
+                self._cancel(self._jobs[id_])
 
     def _check_home(self) -> None:
         if threading.get_ident() != self._home:
@@ -254,6 +271,7 @@ class Runner:
     def _tell_finished(self, job: Job[Any]) -> None:
         self._stops.pop(job.id, None)
         self._jobs.pop(job.id, None)
+        self._must_finish.pop(job.id, None)
         job.finished.emit()
 
     # Host of the lanes and threads: these are called from any thread.

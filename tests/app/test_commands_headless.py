@@ -204,8 +204,11 @@ def test_a_mask_on_another_grid_is_refused_and_the_present_one_stays(services: S
     other = Grid(GRID.shape, (1.0, 1.0, 1.0))
     path = tmp_path / "other.nii.gz"
     formats.save_segmentation(Segmentation(np.ones(other.shape, np.uint8), other, ()), path)
+    job = masks.import_mask(services, path)
+    services.runner.wait(job, WAIT_S)
     with pytest.raises(GridMismatchError, match=r"other\.nii\.gz"):
-        masks.import_mask(services, path)
+        job.result()
+    assert services.session.message.text == str(job.error)
     np.testing.assert_array_equal(labels_of(services), before)
 
 
@@ -213,9 +216,9 @@ def test_a_mask_on_another_grid_is_refused_and_the_present_one_stays(services: S
 def test_a_mask_is_saved_and_reads_back_identical(services: Services, tmp_path: Path, name: str) -> None:
     paint(services, 6)
     before = labels_of(services)
-    masks.export(services, tmp_path / name)
+    services.runner.wait(masks.export(services, tmp_path / name), WAIT_S)
     masks.new(services)
-    masks.import_mask(services, tmp_path / name)
+    services.runner.wait(masks.import_mask(services, tmp_path / name), WAIT_S)
     np.testing.assert_array_equal(labels_of(services), before)
 
 

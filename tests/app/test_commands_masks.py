@@ -17,9 +17,10 @@ from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
 from medviewer.domain.mask import Segment, Segmentation
 from medviewer.domain.provenance import Provenance
-from medviewer.errors import GridMismatchError, InputError, StoreError
+from medviewer.errors import GridMismatchError, InputError, MedviewerError, StoreError
 
 UID = "1.2.826.0.1.77"
+WAIT_S = 60.0
 
 
 def paint(services: Services, *where: int, label: int = 1) -> np.ndarray:
@@ -39,8 +40,15 @@ def from_model(services: Services, *where: int) -> Segmentation:
     grid = services.session.image.grid
     labels = np.zeros(grid.shape, np.uint8)
     labels.reshape(-1)[list(where)] = 1
-    made = Provenance("tiny", "1.0", "1.2.0", author=masks.ALGORITHM)
+    made = Provenance("brain-extraction", "1.0.0", "1.2.0", author=masks.ALGORITHM)
     return Segmentation(labels, grid, (Segment(1, "Brain"),), made)
+
+
+def magnetic(services: Services) -> None:
+    """The open image is one that brain-extraction learns from."""
+    session = services.session
+    session.image = replace(session.image, modality="MR")
+    session.series = replace(session.series, modality="MR")
 
 
 def crash(services: Services) -> None:
@@ -75,7 +83,7 @@ def test_a_touched_mask_is_signed_by_the_reader(services: Services) -> None:
     masks.keep(services)
     mine, theirs = services.archive.masks.masks_for(UID)
     assert (mine.provenance.author, theirs.provenance.author) == ("reader", masks.ALGORITHM)
-    assert (mine.provenance.plugin_id, mine.provenance.model_version) == ("tiny", "1.2.0")
+    assert (mine.provenance.plugin_id, mine.provenance.model_version) == ("brain-extraction", "1.2.0")
 
 
 def test_a_plugins_mask_does_not_lose_a_painted_one(services: Services) -> None:
@@ -192,6 +200,7 @@ def test_strokes_behind_one_that_cannot_be_read_are_kept_aside(
 
 
 def test_approving_enters_the_queue_and_keeps_the_mask(services: Services) -> None:
+    magnetic(services)
     masks.replace_with(services, from_model(services, *range(10)))
     labels = paint(services, *range(10, 20))
     before = services.session.queue_revision
@@ -206,12 +215,14 @@ def test_approving_enters_the_queue_and_keeps_the_mask(services: Services) -> No
 
 
 def test_an_untouched_model_mask_can_be_approved(services: Services) -> None:
+    magnetic(services)
     masks.replace_with(services, from_model(services, 1, 2))
     assert masks.approve(services).dice_before == 1
     assert len(kept(services)) == 1, "nothing was changed, so there is no new version"
 
 
 def test_rejecting_keeps_verdict_and_mask(services: Services) -> None:
+    magnetic(services)
     masks.replace_with(services, from_model(services, 1, 2))
     labels = paint(services, 4)
     correction = masks.reject(services, "motion")
@@ -220,6 +231,7 @@ def test_rejecting_keeps_verdict_and_mask(services: Services) -> None:
 
 
 def test_an_empty_mask_is_not_approved_but_can_be_rejected(services: Services) -> None:
+    magnetic(services)
     masks.replace_with(services, from_model(services))
     with pytest.raises(InputError, match="The mask is empty; paint"):
         masks.approve(services)
@@ -236,14 +248,61 @@ def test_a_mask_that_no_plugin_began_teaches_none_and_stays(services: Services) 
 
 
 def test_a_mask_by_hand_teaches_the_only_plugin_that_learns_from_such_images(services: Services) -> None:
-    session = services.session
-    assert session.image is not None
-    assert session.series is not None
-    session.image = replace(session.image, modality="MR")
-    session.series = replace(session.series, modality="MR")
+    magnetic(services)
     paint(services, 1, 2)
     correction = masks.approve(services)
     assert (correction.plugin_id, correction.verdict) == ("brain-extraction", "approved")
+    _, kept_case = services.queue.load_case(correction.id)
+    assert [s.name for s in kept_case.segments] == ["Brain"]
+
+
+def test_a_mask_of_something_else_supersedes_no_case(services: Services) -> None:
+    """The series has a mask of a model, and an approved case; numbers of another mask mean something else."""
+    magnetic(services)
+    masks.replace_with(services, from_model(services, 1, 2))
+    first = masks.approve(services)
+    masks.new(services)
+    lesion = services.session.mask.add_segment("Lesion")
+    paint(services, 3)
+    paint(services, 9, label=lesion.label)
+    for judge in (masks.approve, masks.reject):
+        with pytest.raises(
+            InputError, match="Brain extraction learns Brain, but this mask holds Segment 1, Lesion; re"
+        ):
+            judge(services)
+    (case,) = services.queue.list()
+    assert (case.id, case.status.value) == (first.id, "waiting")
+    view.rename_segment(services, 1, "Lesion")
+    view.rename_segment(services, lesion.label, "brain")
+    with pytest.raises(InputError, match="this mask holds Lesion; rename"):
+        masks.approve(services)
+    services.session.mask.paint(np.array([3]), 0)
+    second = masks.approve(services)
+    assert (second.dice_before, second.model_version) == (None, ""), "the model did not begin this mask"
+    _, kept_case = services.queue.load_case(second.id)
+    assert np.flatnonzero(kept_case.labels).tolist() == [9]
+    assert kept_case.labels.max() == 1, "in the plugin's own number"
+
+
+def test_a_mask_is_compared_with_the_model_that_began_it(services: Services) -> None:
+    magnetic(services)
+    masks.replace_with(services, from_model(services, 1, 2))
+    older = services.session.mask.snapshot()
+    newer = from_model(services, 50, 51)
+    masks.replace_with(services, replace(newer, provenance=replace(newer.provenance, model_version="2.0.0")))
+    masks.replace_with(services, replace(older, provenance=replace(older.provenance, author="reader")))
+    correction = masks.approve(services)
+    assert (correction.model_version, correction.dice_before) == ("1.2.0", 1.0)
+
+
+def test_a_plugin_that_is_gone_or_does_not_learn_is_taught_nothing(services: Services) -> None:
+    magnetic(services)
+    for plugin_id, said in (("gone", "no plugin 'gone'"), ("chest-xray", "chest-xray does not; save")):
+        mask = from_model(services, 1)
+        masks.replace_with(services, replace(mask, provenance=replace(mask.provenance, plugin_id=plugin_id)))
+        with pytest.raises(MedviewerError, match=said):
+            masks.approve(services)
+    assert services.queue.list() == []
 
 
 def test_what_fails_after_a_job_is_told(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,12 +343,25 @@ def test_a_moved_grid_is_refused_and_told_apart(services: Services) -> None:
 def test_export_and_import_keep_every_voxel(services: Services, tmp_path: Path) -> None:
     labels = paint(services, 3, 4, 5, 100)
     path = tmp_path / "mask.nii.gz"
-    masks.export(services, path)
+    job = masks.export(services, path)
+    paint(services, 6)  # later than what is saved
+    services.runner.wait(job, WAIT_S)
     assert services.session.message.text == "Saved the mask to mask.nii.gz."
     masks.new(services)
     assert not services.session.mask.labels.any()
-    masks.import_mask(services, path)
+    services.runner.wait(masks.import_mask(services, path), WAIT_S)
     np.testing.assert_array_equal(services.session.mask.labels, labels)
+
+
+def test_a_mask_that_is_read_after_its_image_was_closed_is_not_opened(services: Services, tmp_path: Path) -> None:
+    paint(services, 3)
+    path = tmp_path / "mask.nii.gz"
+    services.runner.wait(masks.export(services, path), WAIT_S)
+    job = masks.import_mask(services, path)
+    study.close(services)
+    services.runner.wait(job, WAIT_S)
+    assert services.session.mask is None
+    assert services.session.message.text.startswith("Another series was opened before mask.nii.gz was read")
 
 
 def test_import_of_a_mask_on_another_grid_is_refused_with_both_named(services: Services, tmp_path: Path) -> None:
@@ -297,10 +369,11 @@ def test_import_of_a_mask_on_another_grid_is_refused_with_both_named(services: S
     grid = Grid((5, 6, 8), (3.0, 2.0, 1.0))
     path = tmp_path / "other.nii.gz"
     formats.save_segmentation(Segmentation(np.ones(grid.shape, np.uint8), grid, (Segment(1, "A"),)), path, None)
-    with pytest.raises(GridMismatchError) as caught:
-        masks.import_mask(services, path)
-    assert "5 x 6 x 8" in str(caught.value)
-    assert "4 x 6 x 8" in str(caught.value)
+    services.runner.wait(masks.import_mask(services, path), WAIT_S)
+    message = services.session.message
+    assert message.level == "error"
+    assert "5 x 6 x 8" in message.text
+    assert "4 x 6 x 8" in message.text
     np.testing.assert_array_equal(services.session.mask.labels, painted)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from medviewer import formats
 from medviewer.domain.image import Image
 from medviewer.domain.mask import Segment, Segmentation
 from medviewer.domain.provenance import Provenance
-from tests.cli.conftest import GRID, UID, Run
+from tests.cli.conftest import GRID, SERIES, STUDY, UID, Run
 
 
 @pytest.fixture
@@ -69,6 +70,26 @@ def test_an_empty_mask_is_not_approved(head: Path, tmp_path: Path, run: Run) -> 
     formats.save_segmentation(Segmentation(np.zeros(GRID.shape, np.uint8), GRID, ()), mask)
     told = run("queue", "add", head, "--mask", mask, "--plugin", "brain-extraction")
     assert (told.code, "empty" in told.err) == (1, True)
+
+
+def test_a_mask_of_something_else_is_not_added(head: Path, image: Image, tmp_path: Path, run: Run) -> None:
+    mask = tmp_path / "lesion.nii.gz"
+    formats.save_segmentation(Segmentation((image.voxels > 300).astype(np.uint8), GRID, (Segment(1, "Lesion"),)), mask)
+    told = run("queue", "add", head, "--mask", mask, "--plugin", "brain-extraction")
+    assert (told.code, "learns Brain, but this mask holds Lesion; rename" in told.err) == (1, True)
+    told = run("queue", "add", head, "--mask", mask, "--plugin", "chest-xray")
+    assert told.code == 1
+    assert "queue is empty" in run("queue", "list").out
+
+
+def test_an_image_that_the_plugin_does_not_see_is_not_added(tmp_path: Path, image: Image, run: Run) -> None:
+    folder, mask = tmp_path / "ct", tmp_path / "mask.nii.gz"
+    folder.mkdir()
+    series = replace(SERIES, modality="CT")
+    formats.write_dicom_series(replace(image, modality="CT"), folder, study=STUDY, series=series)
+    formats.save_segmentation(Segmentation(np.ones(GRID.shape, np.uint8), GRID, (Segment(1, "Brain"),)), mask)
+    told = run("queue", "add", folder, "--mask", mask, "--plugin", "brain-extraction")
+    assert (told.code, "expects images of modality MR" in told.err) == (1, True)
 
 
 def test_learning_needs_an_approved_case(run: Run) -> None:

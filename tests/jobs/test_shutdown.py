@@ -17,6 +17,7 @@ import pytest
 from medviewer.errors import JobError
 from medviewer.jobs import FinishReason, Job, Runner
 from medviewer.jobs.scratch import process_exists
+from medviewer.plugin_api import RunContext
 
 from .conftest import Start
 
@@ -127,3 +128,32 @@ def test_worker_does_not_outlive_its_host(tmp_path: Path, end: str) -> None:
     with lock.open("rb") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)  # waits for the worker's end; pytest's timeout tells a worker that stays
     assert (end == "killed") == any((tmp_path / "scratch").iterdir())
+
+
+def test_shutdown_lets_a_file_be_saved(runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is slow: it ends only after what else runs was cancelled."""
+    monkeypatch.setattr("medviewer.jobs.runner.JOIN_S", 0.0)
+    others_run, others_cancelled = threading.Event(), threading.Event()
+
+    def save(context: RunContext) -> None:
+        assert others_cancelled.wait(60)
+        (tmp_path / "mask.dcm").write_bytes(b"whole" if not context.cancelled.is_set() else b"")
+
+    def read(context: RunContext) -> None:
+        others_run.set()
+        assert context.cancelled.wait(60)
+        others_cancelled.set()
+
+    saving = runner.submit(save, title="Saving", must_finish=True)
+    reading = runner.submit(read, title="Loading")
+    assert others_run.wait(60)
+    runner.shutdown()
+    assert (tmp_path / "mask.dcm").read_bytes() == b"whole"
+    assert (saving.reason, reading.reason) == (FinishReason.DONE, FinishReason.CANCELLED)
+
+
+def test_shutdown_does_not_wait_for_ever_for_a_file(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medviewer.jobs.runner.FINISH_S", 0.0)
+    saving = runner.submit(lambda context: context.cancelled.wait(60), title="Saving", must_finish=True)
+    runner.shutdown()
+    assert saving.reason is FinishReason.CANCELLED

@@ -173,6 +173,7 @@ def _correct_and_save(reader: Reader, tmp_path: Path, monkeypatch: pytest.Monkey
     target = tmp_path / "brain.dcm"
     monkeypatch.setattr(reader.window.dialogs, "save_path", lambda *_: target)
     reader.choose("file.save_mask")
+    reader.wait(lambda: session.message is not None and session.message.text == "Saved the mask to brain.dcm.")
     checked = subprocess.run(["dciodvfy", str(target)], capture_output=True, text=True, check=False)
     assert "Error" not in checked.stderr, checked.stderr
     image = session.image

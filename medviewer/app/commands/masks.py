@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING
 
 from medviewer import formats
 from medviewer.app.commands.strokes import StrokeJournal, left_strokes, set_aside, stroke_journal
+from medviewer.app.commands.teaching import learner, taught
 from medviewer.app.mask_store import MaskStore, is_segments
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
 from medviewer.domain.mask import Correction, Segmentation, empty
-from medviewer.domain.provenance import utc_now
+from medviewer.domain.provenance import Provenance, utc_now
 from medviewer.domain.study import Series, Study
-from medviewer.errors import GridMismatchError, InputError, StoreError, UnsuitableImageError
-from medviewer.inference.suitability import check_suitable
+from medviewer.errors import GridMismatchError, InputError, StoreError
+from medviewer.jobs import Job
+from medviewer.plugin_api import RunContext
 
 if TYPE_CHECKING:
     # Both load the database, which commands that only read files do without.
     from medviewer.app.services import Services
     from medviewer.learning.queue import Verdict
-    from medviewer.plugin_api import Manifest
 
 ALGORITHM = "algorithm"
 """The author of masks that nobody touched."""
@@ -101,28 +102,54 @@ def reject(services: Services, note: str = "") -> Correction:
     return _judge(services, "rejected", note)
 
 
-def export(services: Services, path: Path) -> None:
-    """Write the open mask as DICOM SEG or NIfTI, by the name's ending."""
+def export(services: Services, path: Path) -> Job[None]:
+    """Write the mask as it is now as DICOM SEG or NIfTI, by the name's ending, off the home thread."""
     session = services.session
     if session.mask is None:
         raise InputError("There is no mask to save; run a segmentation or paint one first.")
     keep(services)
-    formats.save_segmentation(_authored(services, session.mask), path, session.series)
-    session.say(f"Saved the mask to {path.name}.", "ok")
+    mask, series = _authored(services, session.mask), session.series
+
+    def work(_: RunContext) -> None:
+        formats.save_segmentation(mask, path, series)
+
+    job = services.runner.submit(work, title=f"Saving {path.name}", must_finish=True)
+    return services.when_done(job, lambda _: session.say(f"Saved the mask to {path.name}.", "ok"))
 
 
-def import_mask(services: Services, path: Path) -> None:
-    """Read a mask from a file and open it on the present image."""
+def import_mask(services: Services, path: Path) -> Job[Segmentation]:
+    """Read a mask from a file off the home thread, and open it on the present image."""
     session = services.session
-    if session.image is None:
+    image, series = session.image, session.series
+    if image is None or series is None:
         raise InputError("A mask needs an open image; open its study first.")
-    replace_with(services, formats.load_segmentation(path, session.image.grid))
+
+    def work(_: RunContext) -> Segmentation:
+        return formats.load_segmentation(path, image.grid)
+
+    def loaded(mask: Segmentation) -> None:
+        if session.image is image:
+            replace_with(services, mask)
+        else:
+            session.say(f"Another series was opened before {path.name} was read; open the mask again there.", "warning")
+
+    return services.when_done(services.runner.submit(work, title=f"Opening {path.name}"), loaded)
 
 
-def model_mask(services: Services, series_uid: str) -> Segmentation | None:
-    """The newest mask of a series that a model made and nobody touched."""
+def model_mask(services: Services, series_uid: str, made: Provenance) -> Segmentation | None:
+    """The mask of a series, untouched, that a corrected one began as; None if it was drawn by hand.
+
+    Parameters
+    ----------
+    made
+        The corrected mask's provenance: plugin and model version, which stay when a person takes over.
+    """
+    if not made.plugin_id:
+        return None
+    model = (made.plugin_id, made.plugin_version, made.model_version)
     for row in services.archive.masks.masks_for(series_uid):
-        if row.provenance.author == ALGORITHM:
+        theirs = row.provenance
+        if theirs.author == ALGORITHM and (theirs.plugin_id, theirs.plugin_version, theirs.model_version) == model:
             return services.archive.masks.load_mask(row.id)
     return None
 
@@ -220,27 +247,33 @@ def judge(
     model
         What the model gave before it was corrected, or None.
     plugin_id
-        The plugin that learns from it; by default the one that the masks name.
+        The plugin that learns from it; by default the mask's maker, or else the only one that could learn it.
 
     Raises
     ------
     InputError
-        If an empty mask is approved.
+        If an empty mask is approved, no plugin learns from it, or its segments are not that plugin's labels.
+    UnsuitableImageError
+        If the image is not one for the plugin.
+    NotFoundError
+        If the plugin is not installed.
     GridMismatchError
         If the mask does not lie on the image's grid.
     """
-    _refuse_empty(mask, verdict)
+    if verdict == "approved" and not mask.labels.any():
+        raise InputError("The mask is empty; paint what belongs to it, or reject it.")
+    manifest = learner(services, image, series, mask, plugin_id)
     correction = services.queue.add(
         image,
         series,
         study.patient.id if study else "",
-        mask,
+        taught(manifest, mask),
         model,
         verdict=verdict,
         author=services.author,
         note=note,
         study_uid=study.uid if study else series.uid,
-        plugin_id=plugin_id,
+        plugin_id=manifest.id,
     )
     services.session.queue_revision += 1
     return correction
@@ -253,10 +286,8 @@ def _judge(services: Services, verdict: Verdict, note: str) -> Correction:
         raise InputError("There is no mask to judge; run a segmentation or paint one first.")
     store.end()
     mask = _authored(services, store)
-    model = model_mask(services, series.uid)
-    _refuse_empty(mask, verdict)
-    learner = _learner(services, image, series, mask, model)
-    correction = judge(services, image, series, session.study, mask, verdict, model=model, plugin_id=learner, note=note)
+    model = model_mask(services, series.uid, mask.provenance)
+    correction = judge(services, image, series, session.study, mask, verdict, model=model, note=note)
     keep(services)
     if verdict == "approved":
         against = f" (Dice against the model {correction.dice_text})" if correction.dice_before is not None else ""
@@ -265,33 +296,3 @@ def _judge(services: Services, verdict: Verdict, note: str) -> Correction:
         text = "Rejected: the verdict is kept, and nothing is trained on this mask."
     session.say(text, "ok")
     return correction
-
-
-def _refuse_empty(mask: Segmentation, verdict: Verdict) -> None:
-    if verdict == "approved" and not mask.labels.any():
-        raise InputError("The mask is empty; paint what belongs to it, or reject it.")
-
-
-def _learner(services: Services, image: Image, series: Series, mask: Segmentation, model: Segmentation | None) -> str:
-    """The plugin that a verdict teaches: the one that the masks name, else the only one that could have made them."""
-    named = mask.provenance.plugin_id or (model.provenance.plugin_id if model is not None else "")
-    if named:
-        return named
-    able = [
-        plugin.id for plugin in services.plugins if plugin.manifest and _could_learn(plugin.manifest, image, series)
-    ]
-    if len(able) == 1:
-        return able[0]
-    count = "none does" if not able else f"{', '.join(able)} do"
-    raise InputError(
-        f"A mask painted by hand teaches the one plugin that learns from such images, but {count}; "
-        "run the plugin first, then correct its mask."
-    )
-
-
-def _could_learn(manifest: Manifest, image: Image, series: Series) -> bool:
-    try:
-        check_suitable(manifest, image, series)
-    except UnsuitableImageError:
-        return False
-    return "train" in manifest.kinds

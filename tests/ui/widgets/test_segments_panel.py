@@ -19,12 +19,12 @@ from tests.ui.widgets.conftest import open_head
 Wait = Callable[[Callable[[], bool]], None]
 
 
-def adopt_mask(services: Services) -> MaskStore:
-    """Open a model's mask with two segments, 8 and 2 voxels of 0.002 ml."""
+def adopt_mask(services: Services, lesion: int = 2) -> MaskStore:
+    """Open a model's mask with two segments, 8 and 2 voxels of 0.002 ml; the second is not what the model learns."""
     image = open_head(services)
     labels = np.zeros(image.grid.shape, np.uint8)
     labels[4:6, 8:10, 6:8] = 1
-    labels[0, 0, :2] = 2
+    labels[0, 0, :lesion] = 2
     segments = (Segment(1, "Brain"), Segment(2, "Lesion", (230, 159, 0)))
     made = Provenance("brain-extraction", "1.0.0", "1.0.0", author=masks.ALGORITHM)
     masks.replace_with(services, Segmentation(labels, image.grid, segments, made))
@@ -126,7 +126,7 @@ def test_a_brush_between_two_steps_is_not_rounded_by_being_shown(panel: Segments
 
 
 def test_approve_enters_the_queue_and_says_so(panel: SegmentsPanel, services: Services) -> None:
-    store = adopt_mask(services)
+    store = adopt_mask(services, lesion=0)
     assert panel.state.text() == "Nobody has judged this mask yet."
     panel.approve_button.click()
     (case,) = services.queue.list()
@@ -137,7 +137,7 @@ def test_approve_enters_the_queue_and_says_so(panel: SegmentsPanel, services: Se
 
 
 def test_reject_asks_the_window_and_shows_the_verdict(panel: SegmentsPanel, services: Services, qtbot: QtBot) -> None:
-    adopt_mask(services)
+    adopt_mask(services, lesion=0)
     with qtbot.waitSignal(panel.reject_requested):
         panel.reject_button.click()
     assert services.queue.list() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from medviewer.cli.console import report, report_json
@@ -23,10 +24,11 @@ def info(path: SOURCE, as_json: JSON = False) -> None:
     if as_json:
         report_json(_as_json(found))
         return
+    names = _names(found)
     for study in found.studies:
         report("  ".join(part for part in ("Study", study.date, study.description, study.uid) if part))
         for series in study.series:
-            report("  ".join(("", series.modality, series.description or "-", series.size_text, series.uid)))
+            report("  ".join(("", series.modality, series.description or "-", series.size_text, names[series.uid])))
             for warning in series.warnings:
                 report(f"    Warning: {warning.text}")
     for warning in found.warnings:
@@ -47,23 +49,30 @@ def convert(path: SOURCE, output: OUTPUT, series: SERIES = None) -> None:
     report(f"Wrote {output}")
 
 
+def _names(found: ScanResult) -> dict[str, str]:
+    """For each series the shortest name that --series knows it by: its Series Instance UID where no other has it."""
+    shared = Counter(series.instance_uid for series in found.series)
+    return {s.uid: s.instance_uid if shared[s.instance_uid] == 1 else s.uid for s in found.series}
+
+
 def _as_json(found: ScanResult) -> dict[str, Any]:
+    names = _names(found)
     studies = [
         {
             "uid": study.uid,
             "date": study.date,
             "description": study.description,
-            "series": [_series_json(series) for series in study.series],
+            "series": [_series_json(series, names[series.uid]) for series in study.series],
         }
         for study in found.studies
     ]
     return {"studies": studies, "warnings": [warning.text for warning in found.warnings]}
 
 
-def _series_json(series: Series) -> dict[str, Any]:
+def _series_json(series: Series, name: str) -> dict[str, Any]:
     grid = series.grid
     return {
-        "uid": series.uid,
+        "uid": name,
         "modality": series.modality,
         "description": series.description,
         "shape": list(grid.shape),

@@ -393,6 +393,11 @@ def _segment(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
         if name:
             view.add_segment(services, name)
 
+    def approve() -> None:
+        mask = services.session.mask
+        if mask is None or mask.base.provenance.plugin_id or _agreed(services, dialogs):
+            masks.approve(services)
+
     def reject() -> None:
         note = dialogs.ask_text("Reject mask", "Why (optional)")
         if note is not None:
@@ -453,7 +458,7 @@ def _segment(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
             "segment.approve",
             "A&pprove",
             "segment",
-            lambda: masks.approve(services),
+            approve,
             "Approve the mask: it enters the fine-tuning queue",
             ("Ctrl+Enter",),
             "6",
@@ -470,6 +475,14 @@ def _segment(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
             "mask_open",
         ),
     ]
+
+
+def _agreed(services: Services, dialogs: Dialogs) -> bool:
+    """Whether the user wants the plugin to learn that would learn from a mask painted by hand."""
+    learner = masks.learner_of(services)
+    labels = ", ".join(spec.name for spec in learner.outputs.labels)
+    text = f"This mask was painted by hand. {learner.name} would learn from it what {labels} looks like."
+    return dialogs.confirm("Approve a mask painted by hand", text, f"Approve as {labels}")
 
 
 def _ai(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:

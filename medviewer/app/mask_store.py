@@ -33,6 +33,10 @@ def is_segments(record: bytes) -> bool:
 class Journal(Protocol):
     """Where acknowledged strokes are kept until the mask is saved."""
 
+    def ready(self) -> None:
+        """Make sure that records will be taken, before anything is changed. Raises StoreError if they will not."""
+        ...
+
     def append(self, record: bytes, *, sync: bool = True) -> None:
         """Write one record so that it survives a crash."""
         ...
@@ -81,6 +85,7 @@ class MaskStore:
 
     @segments.setter
     def segments(self, segments: tuple[Segment, ...]) -> None:
+        self.claim()
         self._segments = segments
         self.dirty = True  # also where the journal fails, as with a stroke
         try:
@@ -99,10 +104,22 @@ class MaskStore:
         """Whether a stroke that was taken back can be done again."""
         return bool(self._undone)
 
+    def claim(self) -> None:
+        """Make this the one place where the mask is worked on.
+
+        Raises
+        ------
+        StoreError
+            If another window works on it, or the journal cannot be written: nothing is painted that would be lost.
+        """
+        if self.journal is not None:
+            self.journal.ready()
+
     def begin(self) -> None:
-        """Start a stroke; one that was left open is finished first."""
+        """Start a stroke; one that was left open is finished first. Raises StoreError as `claim` does."""
         if self._open is not None:
             self.end()
+        self.claim()
         self._open = []
 
     def paint(self, where: NDArray[np.int64], label: int) -> None:
@@ -110,6 +127,8 @@ class MaskStore:
         delta = change(self.labels, where, label)
         if delta.where.size == 0:
             return
+        if self._open is None:
+            self.claim()
         self._apply(delta)
         if self._open is None:
             self._commit(delta)

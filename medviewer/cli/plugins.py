@@ -9,7 +9,7 @@ import typer
 from medviewer.cli.console import report, report_json, say, table
 from medviewer.cli.options import DEVICE, JSON, Device
 from medviewer.cli.reading import opened_services, result_of
-from medviewer.errors import ContractError
+from medviewer.errors import ContractError, InputError
 
 if TYPE_CHECKING:
     from medviewer.app.services import Services
@@ -80,10 +80,17 @@ def fetch(
             return
         weights = found.manifest.weights
         say(f"Source: {weights.source}\nLicence: {weights.licence}\nIntended use: {weights.intended_use}")
-        if not yes:
-            typer.confirm("Fetch these weights?", abort=True, err=True)
+        if not yes and not _agreed():
+            raise InputError("The weights were not fetched: that needs your word, at the question or with --yes.")
         path = result_of(services, predicting.fetch(services, plugin))
     report(f"The weights of {plugin} are here: {path}")
+
+
+def _agreed() -> bool:
+    try:
+        return typer.confirm("Fetch these weights?", err=True)
+    except typer.Abort:  # there is nobody at the terminal to ask
+        return False
 
 
 def _row(services: Services, plugin: DiscoverResult) -> dict[str, Any]:

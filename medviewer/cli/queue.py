@@ -52,7 +52,10 @@ def list_cases(
         (c["id"], c["plugin"], c["model"] or "-", c["status"], _dice(c["dice_before"]), c["author"], c["created"])
         for c in cases
     ]
-    report(table(header, rows) if rows else "The queue is empty; approve a mask, or: medviewer queue add --help")
+    nothing = "The queue is empty; approve a mask, or: medviewer queue add --help"
+    if plugin or status:
+        nothing = "No case of the queue is like that; all of them: medviewer queue list"
+    report(table(header, rows) if rows else nothing)
 
 
 @app.command("show")

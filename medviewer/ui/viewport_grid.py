@@ -125,6 +125,7 @@ class ViewportGrid(ViewportPane):
 
         super().__init__(services.session, empty, parent, in_thread)
         self.services = services
+        self._before_click = services.session.view.cursor
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         for number, slice_view in enumerate(self.slices):
             self._connect(number, slice_view)
@@ -169,7 +170,7 @@ class ViewportGrid(ViewportPane):
             plane = self.plane(number)
             if plane is not None and state.tool in EDIT_TOOLS:
                 start, end = (row, column), (to_row, to_column)
-                view.stroke(services, plane, state.cursor[plane.axis], start, end)
+                services.attempt(lambda: view.stroke(services, plane, state.cursor[plane.axis], start, end))
 
         def moved(row: float, column: float, to_row: float, to_column: float) -> None:
             if state.tool != "fill":  # fills where it was pressed: a trembling hand must not flood the next region
@@ -182,11 +183,13 @@ class ViewportGrid(ViewportPane):
                 self.read_out.emit(read_out(services.session, index))
 
         def activated() -> None:
+            self._before_click = state.cursor
             self.setFocus(Qt.FocusReason.MouseFocusReason)
             state.active = number
 
         def enlarged() -> None:
             state.active = number
+            state.cursor = self._before_click  # the first click of the two moved the crosshair
             image = services.session.image
             if image is not None and image.is_volume:
                 state.layout = "mpr" if state.layout == "single" else "single"

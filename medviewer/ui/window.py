@@ -32,7 +32,9 @@ from PySide6.QtWidgets import (
 
 from medviewer.app import actions, context
 from medviewer.app.commands import masks, study
+from medviewer.app.presets import choices
 from medviewer.app.services import Services
+from medviewer.domain.image import Window
 from medviewer.errors import MedviewerError, StoreError
 from medviewer.ui import dialogs
 from medviewer.ui.icons import icon
@@ -137,6 +139,7 @@ class MainWindow(QMainWindow):
         self.browser_dock = self._dock("Studies", self.browser, Qt.DockWidgetArea.LeftDockWidgetArea, BROWSER_WIDTH)
         segments = SegmentsPanel(self.services)
         segments.export_requested.connect(self.commands["file.save_mask"].trigger)
+        segments.approve_requested.connect(self.commands["segment.approve"].trigger)
         segments.reject_requested.connect(self.commands["segment.reject"].trigger)
         panels: dict[str, tuple[str, QWidget, bool]] = {
             "ai": ("AI", AiPanel(self.services), True),
@@ -191,7 +194,7 @@ class MainWindow(QMainWindow):
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             self.grid.addAction(action)
         # app-model's Enter is the keypad's
-        self.commands["segment.approve"].setShortcuts([QKeySequence("Ctrl+Return"), QKeySequence("Ctrl+Enter")])
+        self.commands["segment.approve"].setShortcuts([QKeySequence("Ctrl+Enter"), QKeySequence("Ctrl+Return")])
         for kind in (QAbstractButton, QAbstractSlider, QComboBox):
             for widget in self.panel_dock.findChildren(kind):
                 widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -207,8 +210,17 @@ class MainWindow(QMainWindow):
     def update_context(self) -> None:
         """Enable and check every action as the session has it now."""
         self._context_pending = False
-        keys = context.current(self.services.session)
-        self.menus.update_from_context(keys)
+        session = self.services.session
+        self.menus.update_from_context(context.current(session))
+        self._name_windows(choices(session.image) if session.image is not None else ())
+
+    def _name_windows(self, windows: tuple[Window, ...]) -> None:
+        """Say what the keys 1 to 9 choose for the open image, and hide those that choose nothing."""
+        for number in range(1, 10):
+            action = self.commands[f"image.window_{number}"]
+            action.setVisible(number <= len(windows) or not windows)
+            if number <= len(windows):
+                action.setText(f"Window: {windows[number - 1].name}")
 
     def _request_context(self, *_: object) -> None:
         if not self._context_pending:

@@ -384,3 +384,31 @@ def test_a_kept_mask_of_another_grid_is_not_shown(services: Services, launch: Ca
     again = launch(opened=Image(np.zeros(grid.shape, np.int16), grid, "CT"))
     assert again.session.mask is None
     assert "lies on another grid" in again.session.message.text
+
+
+def test_a_second_window_may_look_but_not_paint(launch: Callable[..., Services], image: Image) -> None:
+    first, second = launch(opened=image), launch(opened=image)
+    paint(first, 1, 2)
+    masks.new(second)
+    store = second.session.mask
+    assert store is not None
+    for act in (store.begin, lambda: store.paint(np.array([3]), 1), lambda: masks.reject(second)):
+        with pytest.raises(StoreError, match="Another medviewer window is correcting this series"):
+            act()
+    assert not store.labels.any()
+    assert second.queue.list() == []
+    study.close(first)  # it is done there
+    store.paint(np.array([3]), 1)
+    assert store.labels.any()
+
+
+def test_the_same_verdict_again_says_so(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    magnetic(services)
+    masks.replace_with(services, from_model(services, 1, 2))
+    masks.approve(services)
+    times = iter(["2099-01-01T00:00:00+00:00"] * 9)
+    monkeypatch.setattr(masks, "utc_now", lambda: next(times))
+    masks.approve(services)
+    assert services.session.message is not None
+    assert "was approved before" in services.session.message.text
+    assert len(services.queue.list()) == 1

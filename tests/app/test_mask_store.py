@@ -29,6 +29,9 @@ class Records:
         self.kept: list[bytes] = []
         self.full = False
 
+    def ready(self) -> None:
+        pass
+
     def append(self, record: bytes, *, sync: bool = True) -> None:
         if self.full:
             raise StoreError("The disk should take the stroke, but is full; free some space.")

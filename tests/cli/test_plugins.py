@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import typer
 
 from tests.cli.conftest import Run, one_sentence
 from tests.inference.tiny_plugins import write_plugin
@@ -45,15 +46,17 @@ FETCHED = {
 
 def test_fetch_shows_where_weights_come_from_and_asks(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     write_plugin(folder, "fetched", **FETCHED)
-    answers = iter([False, True])
+    answers = iter([None, False, True])
 
-    def confirm(text: str, abort: bool, err: bool) -> None:
-        if not next(answers):
-            import typer
-
+    def confirm(text: str, err: bool) -> bool:
+        answer = next(answers)
+        if answer is None:  # what typer does where there is no terminal
             raise typer.Abort
+        return answer
 
     monkeypatch.setattr("typer.confirm", confirm)
+    told = run("plugin", "fetch", "fetched")
+    assert (told.code, "at the question or with --yes" in told.err) == (1, True)
     told = run("plugin", "fetch", "fetched")
     assert told.code == 1
     for shown in ("Source: A shelf", "Licence: Some licence", "Intended use: None"):

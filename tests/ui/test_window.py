@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -174,3 +175,37 @@ def test_an_unexpected_error_is_told(program: Program) -> None:
     said = program.services.session.message
     assert said is not None
     assert (said.level, "KeyError" in said.text, "colour" in said.details) == ("error", True, True)
+
+
+def test_a_mask_by_hand_is_approved_only_as_what_it_teaches(opened: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = opened.services.session
+    assert session.image is not None
+    session.series, session.image = replace(SERIES, modality="MR"), replace(session.image, modality="MR")
+    masks.new(opened.services)
+    assert session.mask is not None
+    session.mask.paint(np.array([5, 6]), 1)
+    opened.window.update_context()
+    asked: list[str] = []
+    monkeypatch.setattr(
+        opened.window.dialogs, "confirm", lambda _title, text, accept: bool(asked.append(text + accept))
+    )
+    opened.window.commands["segment.approve"].trigger()
+    assert "Brain extraction would learn from it what Brain looks like.Approve as Brain" in asked[0]
+    assert opened.services.queue.list() == []
+
+
+def test_a_double_click_enlarges_and_leaves_the_crosshair(opened: Program) -> None:
+    state = opened.services.session.view
+    native = opened.window.grid.slices[0].canvas.native
+    before = state.cursor
+    place = opened.window.grid.slices[0].to_pixel(4, 33).toPoint()
+    QTest.mouseClick(native, Qt.MouseButton.LeftButton, pos=place)
+    assert state.cursor != before
+    QTest.mouseDClick(native, Qt.MouseButton.LeftButton, pos=place)
+    assert (state.layout, state.cursor) == ("single", before)
+
+
+def test_the_image_menu_names_the_windows(opened: Program) -> None:
+    opened.window.update_context()
+    texts = [opened.window.commands[f"image.window_{n}"].text() for n in (1, 2, 3)]
+    assert texts == ["Window: Wide", "Window: Auto", "Window: Soft tissue"]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     # Both load the database, which commands that only read files do without.
     from medviewer.app.services import Services
     from medviewer.learning.queue import Verdict
+    from medviewer.plugin_api import Manifest
 
 ALGORITHM = "algorithm"
 """The author of masks that nobody touched."""
@@ -84,6 +85,8 @@ def keep(services: Services) -> str | None:
         return None
     store.end()
     if not store.dirty:
+        if isinstance(store.journal, StrokeJournal):
+            store.journal.rest()
         return None
     mask_id = services.archive.masks.save_mask(session.series.uid, _authored(services, store))
     if isinstance(store.journal, StrokeJournal):
@@ -95,6 +98,21 @@ def keep(services: Services) -> str | None:
 def approve(services: Services) -> Correction:
     """Approve the open mask: it is saved and enters the fine-tuning queue."""
     return _judge(services, "approved", "")
+
+
+def learner_of(services: Services) -> Manifest:
+    """The plugin that would learn from the open mask once it is approved; raises what `judge` raises."""
+    session = services.session
+    if session.mask is None or session.series is None or session.image is None:
+        raise InputError("There is no mask to judge; run a segmentation or paint one first.")
+    mask = session.mask.snapshot()
+    _refuse_empty(mask)
+    return learner(services, session.image, session.series, mask)
+
+
+def _refuse_empty(mask: Segmentation) -> None:
+    if not mask.labels.any():
+        raise InputError("The mask is empty; paint what belongs to it, or reject it.")
 
 
 def reject(services: Services, note: str = "") -> Correction:
@@ -260,8 +278,8 @@ def judge(
     GridMismatchError
         If the mask does not lie on the image's grid.
     """
-    if verdict == "approved" and not mask.labels.any():
-        raise InputError("The mask is empty; paint what belongs to it, or reject it.")
+    if verdict == "approved":
+        _refuse_empty(mask)
     manifest = learner(services, image, series, mask, plugin_id)
     correction = services.queue.add(
         image,
@@ -285,14 +303,19 @@ def _judge(services: Services, verdict: Verdict, note: str) -> Correction:
     if store is None or series is None or image is None:
         raise InputError("There is no mask to judge; run a segmentation or paint one first.")
     store.end()
-    mask = _authored(services, store)
+    store.claim()
+    asked, mask = utc_now(), _authored(services, store)
     model = model_mask(services, series.uid, mask.provenance)
+    keep(services)  # before the verdict, so that a mask which is newer than its verdict is one that was changed since
     correction = judge(services, image, series, session.study, mask, verdict, model=model, note=note)
-    keep(services)
-    if verdict == "approved":
-        against = f" (Dice against the model {correction.dice_text})" if correction.dice_before is not None else ""
-        text = f"Approved: the case is in the fine-tuning queue{against}."
-    else:
-        text = "Rejected: the verdict is kept, and nothing is trained on this mask."
-    session.say(text, "ok")
+    session.say(_verdict_text(correction, again=correction.created < asked), "ok")
     return correction
+
+
+def _verdict_text(correction: Correction, again: bool) -> str:
+    if again:
+        return f"This mask was {correction.verdict} before, on {correction.created[:10]}; the queue stays as it is."
+    if correction.verdict == "rejected":
+        return "Rejected: the verdict is kept, and nothing is trained on this mask."
+    against = f" (Dice against the model {correction.dice_text})" if correction.dice_before is not None else ""
+    return f"Approved: the case is in the fine-tuning queue of {correction.plugin_id}{against}."

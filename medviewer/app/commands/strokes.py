@@ -31,15 +31,24 @@ class StrokeJournal:
 
     def append(self, record: bytes, *, sync: bool = True) -> None:
         """Write one record so that it survives a crash. Raises StoreError if the disk does not take it."""
+        self.ready()
+        self._journal.append(record, sync)
+
+    def ready(self) -> None:
+        """Begin, if it has not begun. Raises StoreError if another window writes it, or the disk does not take it."""
         if not self._begun:
             self._journal.begin(self._header)
             self._begun = True
-        self._journal.append(record, sync)
 
     def clear(self) -> None:
         """Forget all records: the mask is saved."""
         self._journal.clear()
         self._begun = False
+
+    def rest(self) -> None:
+        """Let another window have the series: nothing was painted that is not saved."""
+        if self._begun:
+            self.clear()
 
     def close(self) -> None:
         """Stop writing; the records stay for the next session."""

@@ -75,7 +75,8 @@ def resolve_scene(session: Session) -> Scene | None:
     grid = image.grid
     z, y, x = (grid.array_axis(world) for world in (2, 1, 0))
     voxels, slope, intercept = image.uniform
-    low, high = ((limit - intercept) / slope for limit in session.view.window.limits)
+    # not the reader's window: a narrow one would fill 3D with grey air
+    low, high = ((limit - intercept) / slope for limit in image.auto_window().limits)
     return Scene(
         voxels=voxels,
         spacing=grid.spacing,

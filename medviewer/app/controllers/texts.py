@@ -45,6 +45,11 @@ def _results(session: Session) -> list[str]:
     if said is not None:
         lines += ["  ".join(f"{name} {p:.2f}" for name, p in said.probabilities.items()), said.provenance.label]
         lines += said.notes
+    mask = session.mask
+    if mask is not None and session.view.mask_visible and mask.base.provenance.plugin_id:
+        made = mask.base.provenance
+        corrected = mask.can_undo or made.author != "algorithm"
+        lines.append(f"Mask by {made.label}{', corrected' if corrected else ''}")
     heat = session.heatmap
     if heat is not None and session.view.heat_visible:
         lines += [heat.label, *heat.provenance.notes]

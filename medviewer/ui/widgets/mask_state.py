@@ -48,8 +48,16 @@ def state_of(services: Services, verdict: QueueCase | None) -> MaskState:
     if store.dirty:
         since = f" since it was {verdict.correction.verdict}" if verdict is not None else ""
         return MaskState(f"Changed{since}. Unsaved strokes are kept in the journal.", "warning" if since else "quiet")
+    if verdict is not None and _changed_since(services, verdict):
+        return MaskState(f"Changed since it was {verdict.correction.verdict}; judge it again.", "warning")
     if verdict is None:
         return MaskState("Nobody has judged this mask yet.")
     what = verdict.correction.verdict.capitalize()
     sentence = f"{what} {verdict.correction.created[:10]} by {verdict.correction.author}; {_MEANING[verdict.status]}."
     return MaskState(sentence, "ok" if verdict.correction.verdict == "approved" else "quiet")
+
+
+def _changed_since(services: Services, verdict: QueueCase) -> bool:
+    """Whether a version of the mask was kept after the verdict."""
+    kept = services.archive.masks.masks_for(verdict.correction.series_uid)
+    return bool(kept) and kept[0].provenance.created > verdict.correction.created

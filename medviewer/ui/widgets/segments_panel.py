@@ -28,6 +28,8 @@ class SegmentsPanel(QWidget):
     """Segments with their volumes, brush and opacity, undo and redo, approve and reject."""
 
     export_requested = Signal()
+    approve_requested = Signal()
+    """The mask is right; the window asks what it teaches where that is not plain."""
     reject_requested = Signal()
     """The mask is wrong; the window asks why."""
     """The user wants to save the mask to a file."""
@@ -97,7 +99,7 @@ class SegmentsPanel(QWidget):
         self.brush.valueChanged.connect(self._brush_moved)
         self.opacity.valueChanged.connect(self._opacity_moved)
         self.approve_button = push(
-            "Approve", "This mask is right: learn from it", lambda: self._do(masks.approve), "approve", primary=True
+            "Approve", "This mask is right: learn from it", self.approve_requested.emit, "approve", primary=True
         )
         self.reject_button = push(
             "Reject", "This mask is wrong: keep the verdict, learn nothing", self.reject_requested.emit, "reject"

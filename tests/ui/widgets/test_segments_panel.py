@@ -128,6 +128,7 @@ def test_a_brush_between_two_steps_is_not_rounded_by_being_shown(panel: Segments
 def test_approve_enters_the_queue_and_says_so(panel: SegmentsPanel, services: Services) -> None:
     store = adopt_mask(services, lesion=0)
     assert panel.state.text() == "Nobody has judged this mask yet."
+    panel.approve_requested.connect(lambda: masks.approve(services))
     panel.approve_button.click()
     (case,) = services.queue.list()
     assert case.correction.verdict == "approved"
@@ -150,6 +151,7 @@ def test_reject_asks_the_window_and_shows_the_verdict(panel: SegmentsPanel, serv
 def test_an_empty_mask_is_not_approved_and_the_user_is_told(panel: SegmentsPanel, services: Services) -> None:
     open_head(services)
     panel.new_button.click()
+    panel.approve_requested.connect(lambda: services.attempt(lambda: masks.approve(services)))
     panel.approve_button.click()
     message = services.session.message
     assert message is not None
@@ -170,3 +172,14 @@ def test_a_mask_that_was_left_is_not_followed_any_more(panel: SegmentsPanel, ser
     assert len(old.edited) == len(old.changed) == len(old.segments_changed) == 0
     assert panel.model.rowCount() == 0
     assert not panel.approve_button.isEnabled()
+
+
+def test_a_mask_that_was_changed_and_kept_after_its_verdict_is_not_shown_as_approved(
+    panel: SegmentsPanel, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = adopt_mask(services, lesion=0)
+    masks.approve(services)
+    monkeypatch.setattr(masks, "utc_now", lambda: "2099-01-01T00:00:00+00:00")
+    store.paint(np.arange(5, dtype=np.int64), 1)
+    masks.keep(services)
+    assert panel.state.text() == "Changed since it was approved; judge it again."

@@ -1,0 +1,58 @@
+"""Everything that the user can do, as data: id, title, menu, keys, when it is possible, and the function behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app_model.types import Action, KeyBindingRule, MenuRule
+
+from medviewer.app.actions.looking import image_specs, tools_specs, view_specs
+from medviewer.app.actions.program import edit_specs, file_specs, help_specs, queue_specs
+from medviewer.app.actions.spec import Spec
+from medviewer.app.actions.working import ai_specs, segment_specs
+from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.services import Services
+
+MENUS = {
+    "file": "&File",
+    "edit": "&Edit",
+    "view": "&View",
+    "image": "&Image",
+    "segment": "&Segment",
+    "ai": "&AI",
+    "queue": "&Queue",
+    "help": "&Help",
+}
+"""Menu ids and titles, in the order of the menu bar."""
+
+_GROUPS = (
+    file_specs,
+    edit_specs,
+    view_specs,
+    image_specs,
+    tools_specs,
+    segment_specs,
+    ai_specs,
+    queue_specs,
+    help_specs,
+)
+
+
+def build(services: Services, dialogs: Dialogs, shell: Shell) -> list[Action[..., Any]]:
+    """Every action, bound to the running program; what a command raises on purpose becomes a message."""
+    specs = [spec for group in _GROUPS for spec in group(services, dialogs, shell)]
+    return [_action(services, spec, order) for order, spec in enumerate(specs)]
+
+
+def _action(services: Services, spec: Spec, order: int) -> Action[..., Any]:
+    return Action(
+        id=spec.id,
+        title=spec.title,
+        tooltip=spec.help,
+        status_tip=spec.help,
+        callback=lambda: services.attempt(spec.run),
+        menus=[MenuRule(id=spec.menu, group=spec.group, order=order)],
+        keybindings=[KeyBindingRule(primary=key) for key in spec.keys] or None,
+        enablement=spec.when,
+        toggled=spec.checked,
+    )

@@ -1,0 +1,226 @@
+"""Actions about how the image is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from medviewer.app.actions.spec import Spec
+from medviewer.app.commands import view
+from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.services import Services
+from medviewer.app.state import TOOLS, View
+
+_TOOL_HELP = {
+    "window": ("Window/level", "W", "Drag to change contrast and brightness; the right button always does"),
+    "pan": ("Pan", "P", "Drag to move the picture; the middle button always does"),
+    "zoom": ("Zoom", "Z", "Drag up or down to zoom; Ctrl and the wheel always do"),
+    "scroll": ("Scroll", "S", "Drag up or down through the slices; the wheel always does"),
+    "crosshair": ("Crosshair", "C", "Click or drag to bring all planes to one point"),
+    "brush": ("Brush", "B", "Paint the active segment"),
+    "eraser": ("Eraser", "E", "Erase labels"),
+    "fill": ("Fill", "F", "Fill the connected region of this slice with the active segment"),
+}
+
+
+def _toggle(view_state: View, name: str) -> Callable[[], None]:
+    return lambda: setattr(view_state, name, not getattr(view_state, name))
+
+
+def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
+    """Layout, scrolling, and what is shown."""
+    state = services.session.view
+
+    def step(slices: int) -> None:
+        shell.step(slices)
+
+    def layout(name: str) -> None:
+        state.layout = name
+
+    return [
+        Spec(
+            "view.mpr",
+            "Three &planes and 3D",
+            "view",
+            lambda: layout("mpr"),
+            "Show axial, sagittal, coronal and 3D",
+            ("F2",),
+            when="volume_open",
+            checked="layout == 'mpr'",
+        ),
+        Spec(
+            "view.single",
+            "&One viewport",
+            "view",
+            lambda: layout("single"),
+            "Show the active viewport large; a double click does too",
+            ("F3",),
+            when="image_open",
+            checked="layout == 'single'",
+        ),
+        Spec(
+            "view.next",
+            "&Next viewport",
+            "view",
+            shell.next_viewport,
+            "Make the next viewport the active one",
+            ("Tab",),
+            when="volume_open",
+        ),
+        Spec("view.fit", "&Fit", "view", shell.fit, "Fit the picture into its viewport", ("=",), "2", "image_open"),
+        Spec("view.slice_up", "Slice &up", "view", lambda: step(-1), "Go one slice up", ("Up",), "3", "volume_open"),
+        Spec(
+            "view.slice_down",
+            "Slice &down",
+            "view",
+            lambda: step(1),
+            "Go one slice down",
+            ("Down",),
+            "3",
+            "volume_open",
+        ),
+        Spec(
+            "view.page_up",
+            "Ten slices up",
+            "view",
+            lambda: step(-10),
+            "Go ten slices up",
+            ("PageUp",),
+            "3",
+            "volume_open",
+        ),
+        Spec(
+            "view.page_down",
+            "Ten slices down",
+            "view",
+            lambda: step(10),
+            "Go ten slices down",
+            ("PageDown",),
+            "3",
+            "volume_open",
+        ),
+        Spec(
+            "view.text",
+            "&Text over the image",
+            "view",
+            _toggle(state, "show_text"),
+            "Show or hide the text over the image",
+            ("O",),
+            "4",
+            "image_open",
+            "text_shown",
+        ),
+        Spec(
+            "view.crosshair",
+            "C&rosshair lines",
+            "view",
+            _toggle(state, "show_crosshair"),
+            "Show or hide the crosshair",
+            ("Shift+C",),
+            "4",
+            "volume_open",
+            "crosshair_shown",
+        ),
+        Spec(
+            "view.mask",
+            "&Mask",
+            "view",
+            _toggle(state, "mask_visible"),
+            "Show or hide the mask",
+            ("M",),
+            "4",
+            "mask_open",
+            "mask_shown",
+        ),
+        Spec(
+            "view.heat",
+            "Salienc&y",
+            "view",
+            _toggle(state, "heat_visible"),
+            "Show or hide the heat map",
+            ("G",),
+            "4",
+            "heat_open",
+            "heat_shown",
+        ),
+        Spec("view.find", "&Find study", "view", shell.find_study, "Search the list of studies", ("Ctrl+F",), "5"),
+        Spec(
+            "view.browser",
+            "&Studies panel",
+            "view",
+            shell.toggle_browser,
+            "Show or hide the list of studies",
+            ("F9",),
+            "5",
+        ),
+        Spec(
+            "view.panels",
+            "&Tools panel",
+            "view",
+            shell.toggle_panels,
+            "Show or hide the panels on the right",
+            ("F10",),
+            "5",
+        ),
+    ]
+
+
+def image_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
+    """Grey values."""
+
+    def preset(number: int) -> Callable[[], None]:
+        return lambda: view.choose_window(services, number)
+
+    specs = [
+        Spec(
+            "image.invert",
+            "&Invert",
+            "image",
+            lambda: view.invert(services),
+            "Exchange black and white",
+            ("I",),
+            when="image_open",
+            checked="inverted",
+        )
+    ]
+    specs += [
+        Spec(
+            f"image.window_{n}",
+            f"Window preset &{n}",
+            "image",
+            preset(n),
+            f"Choose window {n}: the file's own first, then automatic, then the modality's",
+            (str(n),),
+            "2",
+            "image_open",
+        )
+        for n in range(1, 10)
+    ]
+    return specs
+
+
+def tools_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
+    """What the left button does."""
+
+    def choose(tool: str) -> Callable[[], None]:
+        return lambda: view.choose_tool(services, tool)
+
+    specs = []
+    for tool in TOOLS:
+        title, key, text = _TOOL_HELP[tool]
+        menu = "segment" if tool in ("brush", "eraser", "fill") else "image"
+        specs.append(
+            Spec(f"tool.{tool}", title, menu, choose(tool), text, (key,), "3", "image_open", f"tool == '{tool}'")
+        )
+    specs.append(
+        Spec(
+            "tool.swap",
+            "Swap the last two tools",
+            "image",
+            lambda: view.swap_tool(services),
+            "Go back to the tool before this one",
+            ("X",),
+            "3",
+            "image_open",
+        )
+    )
+    return specs

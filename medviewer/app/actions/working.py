@@ -1,0 +1,166 @@
+"""Actions that change the mask or ask a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from medviewer.app.actions.spec import Spec
+from medviewer.app.commands import explain, masks, predict, view
+from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.services import Services
+
+
+def segment_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
+    """The mask and the verdict on it."""
+
+    def add() -> None:
+        name = dialogs.ask_text("New segment", "Name of the structure")
+        if name:
+            view.add_segment(services, name)
+
+    def approve() -> None:
+        mask = services.session.mask
+        if mask is None or mask.base.provenance.plugin_id or _agreed(services, dialogs):
+            masks.approve(services)
+
+    def reject() -> None:
+        note = dialogs.ask_text("Reject mask", "Why (optional)")
+        if note is not None:
+            masks.reject(services, note)
+
+    return [
+        Spec(
+            "segment.smaller",
+            "Smaller brush",
+            "segment",
+            lambda: view.resize_brush(services, 1 / 1.25),
+            "Make the brush smaller",
+            ("[",),
+            "4",
+            "image_open",
+        ),
+        Spec(
+            "segment.larger",
+            "Larger brush",
+            "segment",
+            lambda: view.resize_brush(services, 1.25),
+            "Make the brush larger",
+            ("]",),
+            "4",
+            "image_open",
+        ),
+        Spec(
+            "segment.new",
+            "&New mask",
+            "segment",
+            lambda: masks.new(services),
+            "Start an empty mask; the present one is kept",
+            ("Ctrl+N",),
+            "5",
+            "image_open",
+        ),
+        Spec(
+            "segment.add",
+            "&Add segment…",
+            "segment",
+            add,
+            "Add a structure to the mask",
+            ("Ctrl+Shift+N",),
+            "5",
+            "image_open",
+        ),
+        Spec(
+            "segment.keep",
+            "&Keep",
+            "segment",
+            lambda: masks.keep(services),
+            "Keep the mask as a version in the archive",
+            ("Ctrl+K",),
+            "6",
+            "mask_open",
+        ),
+        Spec(
+            "segment.approve",
+            "A&pprove",
+            "segment",
+            approve,
+            "Approve the mask: it enters the fine-tuning queue",
+            ("Ctrl+Enter",),
+            "6",
+            "mask_open",
+        ),
+        Spec(
+            "segment.reject",
+            "&Reject…",
+            "segment",
+            reject,
+            "Reject the mask: nothing is trained on it",
+            ("Ctrl+Backspace",),
+            "6",
+            "mask_open",
+        ),
+    ]
+
+
+def _agreed(services: Services, dialogs: Dialogs) -> bool:
+    """Whether the user wants the plugin to learn that would learn from a mask painted by hand."""
+    learner = masks.learner_of(services)
+    labels = ", ".join(spec.name for spec in learner.outputs.labels)
+    text = f"This mask was painted by hand. {learner.name} would learn from it what {labels} looks like."
+    return dialogs.confirm("Approve a mask painted by hand", text, f"Approve as {labels}")
+
+
+def ai_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
+    """Run and explain, for every healthy plugin."""
+
+    def run(plugin_id: str) -> Callable[[], Any]:
+        return lambda: predict.run(services, plugin_id)
+
+    def why(plugin_id: str) -> Callable[[], Any]:
+        return lambda: explain.run(services, plugin_id)
+
+    specs = []
+    healthy = [plugin.manifest for plugin in services.plugins if plugin.manifest is not None]
+    for k, manifest in enumerate(healthy, 1):
+        key = (f"Ctrl+{k}",) if k < 10 else ()
+        specs.append(
+            Spec(
+                f"ai.run.{manifest.id}",
+                f"Run {manifest.name}",
+                "ai",
+                run(manifest.id),
+                manifest.description,
+                key,
+                "1",
+                "image_open",
+            )
+        )
+        if "explain" in manifest.kinds:
+            key = (f"Ctrl+Shift+{k}",) if k < 10 else ()
+            text = f"Show by Grad-CAM what moved {manifest.name}"
+            specs.append(
+                Spec(
+                    f"ai.explain.{manifest.id}",
+                    f"Explain {manifest.name}",
+                    "ai",
+                    why(manifest.id),
+                    text,
+                    key,
+                    "2",
+                    "image_open",
+                )
+            )
+    specs.append(
+        Spec(
+            "ai.clear_heat",
+            "Clear saliency",
+            "ai",
+            lambda: explain.clear(services),
+            "Take the heat map away",
+            ("Shift+G",),
+            "3",
+            "heat_open",
+        )
+    )
+    return specs

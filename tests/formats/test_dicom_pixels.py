@@ -240,6 +240,7 @@ def test_an_undecodable_slice_is_blank_and_told_of(tmp_path):
     loaded = load(scan([tmp_path]).series[0], warn=told.append)
     assert [warning.code for warning in told] == ["unreadable"]
     assert "0002.dcm could not be decoded (JPEG-LS Lossless" in told[0].text
+    assert told[0].text.endswith("Its slice is shown blank.")
     np.testing.assert_array_equal(loaded.voxels[::2], image.voxels[::2])
 
 

@@ -170,7 +170,7 @@ def _read_one(series: Series, number: int, template: Header, voxels: NDArray[Any
 
 def _problem(name: str, error: UnreadableError | OSError) -> Warning:
     if isinstance(error, UnreadableError):
-        return Warning("unreadable", str(error))
+        return Warning("unreadable", f"{error} Its slice is shown blank.")
     reason = error.strerror or type(error).__name__
     return Warning("unreadable", f"{name} could not be read ({reason}); its slice is shown blank.")
 

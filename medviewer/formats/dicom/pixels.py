@@ -104,7 +104,9 @@ def _checked(header: Header, out: NDArray[Any], decode: Callable[[], NDArray[Any
     except Exception as error:
         syntax = UID(header.transfer_syntax).name
         raise UnreadableError(
-            f"{header.path.name} could not be decoded ({syntax}); fetch the file again.", details=str(error)
+            f"{header.path.name} could not be decoded ({syntax}): it is damaged, cut short or of a kind that medviewer "
+            "does not read; fetch the file again.",
+            details=str(error),
         ) from error
     out[...] = pixels
 

@@ -144,5 +144,5 @@ def help_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
     return [
         Spec("help.manual", "&Manual", "help", shell.show_manual, "Read the manual", ("F1",)),
         Spec("help.keys", "&Keys", "help", shell.show_keys, "Show every key on one sheet", ("Shift+/",)),
-        Spec("help.about", "&About", "help", shell.show_about, "Version, licence and intended use"),
+        Spec("help.about", "&About", "help", shell.show_about, "Version, licence and intended use", ("Shift+F1",)),
     ]

@@ -149,7 +149,7 @@ class VolumeView(QFrame):
             self._image.contrast_limits = ordered(scene.limits)
         self._image.scale = scale
         set_visible(self._image, True)
-        self.canvas.node(self._image).relative_step_size = 1.0 if step > 1 else 0.8
+        self.canvas.node(self._image).relative_step_size = 0.6 if step > 1 else 0.8
         self._look(data.shape, scale)
         self._note.setText("3D" if step == 1 else f"3D at 1/{step} of the resolution")
         self._note.adjustSize()

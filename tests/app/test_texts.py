@@ -24,14 +24,15 @@ from medviewer.domain.study import Patient, Study
     [
         ("1960-03-02", "2020-03-01", "59 y"),
         ("1960-03-02", "2020-03-02", "60 y"),
-        ("2000-02-29", "2001-02-28", "0 y"),
-        ("2000-02-29", "2001-03-01", "1 y"),
+        ("2000-02-29", "2001-02-28", "11 mo"),
+        ("2000-02-29", "2002-02-28", "23 mo"),
+        ("2000-02-29", "2002-03-01", "2 y"),
         ("", "2020-03-01", ""),
         ("1960-03-02", "", ""),
         ("unknown", "2020-03-01", ""),
     ],
 )
-def test_age_in_whole_years_at_the_study(born: str, seen: str, age: str) -> None:
+def test_age_at_the_study_in_years_and_months_for_infants(born: str, seen: str, age: str) -> None:
     assert age_at(born, seen) == age
 
 
@@ -52,7 +53,7 @@ def test_patient_lines_leave_out_what_is_not_known() -> None:
     assert patient_lines(None) == ""
     assert patient_lines(Study("1")) == ""
     whole = Study("1", "2020-03-01", "Trauma", Patient("ID-17", "Muster^Eva", "1960-03-02", "F"))
-    assert patient_lines(whole) == "Muster^Eva\n59 y  F\nID-17\n2020-03-01  Trauma"
+    assert patient_lines(whole) == "Muster^Eva\n59 y  F  ID-17\n2020-03-01  Trauma"
     assert patient_lines(replace(whole, patient=Patient(sex="M"))) == "M\n2020-03-01  Trauma"
 
 

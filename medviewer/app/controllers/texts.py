@@ -12,21 +12,25 @@ from medviewer.domain.study import Series, Study
 
 
 def age_at(birth_date: str, study_date: str) -> str:
-    """Age in whole years at the study, for example ``45 y``; empty when either date (ISO) is missing."""
+    """Age at the study: whole years, for example ``45 y``, and months below two years, for example ``7 mo``.
+
+    Empty when either date (ISO) is missing.
+    """
     try:
         born, seen = date.fromisoformat(birth_date), date.fromisoformat(study_date)
     except ValueError:
         return ""
-    return f"{seen.year - born.year - ((seen.month, seen.day) < (born.month, born.day))} y"
+    months = 12 * (seen.year - born.year) + seen.month - born.month - (seen.day < born.day)
+    return f"{months} mo" if months < 24 else f"{months // 12} y"
 
 
 def patient_lines(study: Study | None) -> str:
-    """Name, age, sex and ID, then the study's date and description."""
+    """Name; age, sex and ID; the study's date and description: three lines, so that they stay off the anatomy."""
     if study is None:
         return ""
     patient = study.patient
-    who = "  ".join(part for part in (age_at(patient.birth_date, study.date), patient.sex) if part)
-    lines = (patient.name, who, patient.id, "  ".join(part for part in (study.date, study.description) if part))
+    who = "  ".join(part for part in (age_at(patient.birth_date, study.date), patient.sex, patient.id) if part)
+    lines = (patient.name, who, "  ".join(part for part in (study.date, study.description) if part))
     return "\n".join(line for line in lines if line)
 
 

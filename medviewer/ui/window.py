@@ -95,6 +95,9 @@ class MainWindow(QMainWindow):
         self._make_docks()
         self._make_status_bar()
         self._context_pending = False
+        self._context: object = None
+        for action in self.commands.values():
+            action.triggered.connect(self._after_action)
         for signals in (services.session.events, services.session.view.events):
             signals.connect(self._request_context)
         services.session.events.mask.connect(self._follow_mask)
@@ -211,7 +214,11 @@ class MainWindow(QMainWindow):
         """Enable and check every action as the session has it now."""
         self._context_pending = False
         session = self.services.session
-        self.menus.update_from_context(context.current(session))
+        keys = (context.current(session), session.image)
+        if keys == self._context:
+            return  # as with every step of the crosshair
+        self._context = keys
+        self.menus.update_from_context(keys[0])
         self._name_windows(choices(session.image) if session.image is not None else ())
 
     def _name_windows(self, windows: tuple[Window, ...]) -> None:
@@ -221,6 +228,11 @@ class MainWindow(QMainWindow):
             action.setVisible(number <= len(windows) or not windows)
             if number <= len(windows):
                 action.setText(f"Window: {windows[number - 1].name}")
+
+    def _after_action(self, *_: object) -> None:
+        """Qt has switched the check mark of what was chosen, also where nothing changed: look again."""
+        self._context = None
+        self._request_context()
 
     def _request_context(self, *_: object) -> None:
         if not self._context_pending:

@@ -209,3 +209,12 @@ def test_the_image_menu_names_the_windows(opened: Program) -> None:
     opened.window.update_context()
     texts = [opened.window.commands[f"image.window_{n}"].text() for n in (1, 2, 3)]
     assert texts == ["Window: Wide", "Window: Auto", "Window: Soft tissue"]
+
+
+def test_choosing_what_is_chosen_keeps_its_mark(opened: Program, qtbot: QtBot) -> None:
+    opened.window.update_context()
+    action = opened.window.commands["view.mpr"]
+    assert action.isChecked()
+    action.trigger()
+    qtbot.waitUntil(action.isChecked)
+    assert opened.services.session.view.layout == "mpr"

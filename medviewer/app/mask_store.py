@@ -146,6 +146,7 @@ class MaskStore:
         """Take back the last stroke."""
         self.end()
         if self._done:
+            self.claim()
             delta = self._done.pop()
             self._undone.append(delta)
             self._replace(delta.reversed)
@@ -154,6 +155,7 @@ class MaskStore:
         """Do the last stroke again that was taken back."""
         self.end()
         if self._undone:
+            self.claim()
             delta = self._undone.pop()
             self._done.append(delta)
             self._replace(delta)

@@ -412,3 +412,17 @@ def test_the_same_verdict_again_says_so(services: Services, monkeypatch: pytest.
     assert services.session.message is not None
     assert "was approved before" in services.session.message.text
     assert len(services.queue.list()) == 1
+
+
+def test_a_window_that_kept_its_mask_takes_nothing_back_while_another_paints(
+    launch: Callable[..., Services], image: Image
+) -> None:
+    first = launch(opened=image)
+    labels = paint(first, 1, 2)
+    masks.keep(first)
+    second = launch(opened=image)
+    paint(second, 3)
+    with pytest.raises(StoreError, match="Another medviewer window is correcting this series"):
+        first.session.mask.undo()
+    np.testing.assert_array_equal(first.session.mask.labels, labels)
+    assert first.session.mask.can_undo

@@ -75,7 +75,8 @@ WINDOW_PACKAGES = (
 )
 VIRTUAL_DISPLAY_PACKAGES = ("xvfb",)
 PICTURE_COMMANDS = ("screenshot", "demo")  # of medviewer: they draw in a window, on a virtual display where none is
-TEST_PACKAGES = ("dicom3tools",)  # dciodvfy, an independent judge of the DICOM that we write
+# dciodvfy, an independent judge of the DICOM that we write; a real archive, and a second peer, on loopback
+TEST_PACKAGES = ("dcmtk", "dicom3tools", "orthanc", "orthanc-dicomweb")
 
 # What pip says at the start of a phase, and what the person waiting is told instead.
 PIP_PHASES = (

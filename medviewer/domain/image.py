@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from medviewer.domain.geometry import Grid
+from medviewer.domain.study import PhaseAxis
+
+
+@dataclass(frozen=True, eq=False)
+class Lut:
+    """A look-up table (PS3.3 C.11.1.1, C.11.2.1.1): values below it take its first entry, values above its last.
+
+    Parameters
+    ----------
+    first
+        The input value of the first entry.
+    table
+        The entries, shape (n,), unsigned.
+    bits
+        Bits of an entry: the highest output is ``2**bits - 1``.
+    """
+
+    first: int
+    table: NDArray[np.uint8] | NDArray[np.uint16]
+    bits: int
+
+    def apply(self, values: ArrayLike) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """The entries for input values of any shape."""
+        index = np.clip(np.asarray(values, np.int64) - self.first, 0, len(self.table) - 1)
+        return self.table[index]
 
 
 @dataclass(frozen=True)
 class Window:
-    """A grey-scale window in real units (PS3.3 C.11.2.1.2).
+    """A grey-scale window in real units, or a table in its place (PS3.3 C.11.2).
 
     Parameters
     ----------
@@ -21,11 +46,19 @@ class Window:
         Window Center and Window Width, in the image's unit; width is at least 1e-6.
     name
         The file's explanation or the preset's name.
+    function
+        VOI LUT Function: ``LINEAR_EXACT``, as our own windows are, ``LINEAR``, as a file's are unless it says
+        otherwise, or ``SIGMOID``.
+    lut
+        A table from real values to grey (VOI LUT Sequence), which then counts instead of the function; center and
+        width span its input.
     """
 
     center: float
     width: float
     name: str = ""
+    function: str = "LINEAR_EXACT"
+    lut: Lut | None = None
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -77,6 +110,41 @@ class Rescale:
 
 
 @dataclass(frozen=True, eq=False)
+class Dynamic:
+    """All phases of an image: its 4th axis.
+
+    Parameters
+    ----------
+    axis
+        What changes from phase to phase.
+    voxels
+        Stored values, shape (phase, z, y, x), or (phase, z, y, x, 3) for colour.
+    rescales
+        The way from stored to real values, one a phase.
+    """
+
+    axis: PhaseAxis
+    voxels: NDArray[np.generic]
+    rescales: tuple[Rescale, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class GraphicOverlay:
+    """A bit plane that a file draws over its pixels (Overlay Plane module, PS3.3 C.9.2).
+
+    Parameters
+    ----------
+    name
+        Overlay Label or Description, else its group.
+    planes
+        For every z that has one, the pixels to draw, boolean, shape (y, x).
+    """
+
+    name: str
+    planes: dict[int, NDArray[np.bool_]]
+
+
+@dataclass(frozen=True, eq=False)
 class Image:
     """One volume or radiograph in memory. The voxels are never copied to be shown.
 
@@ -100,6 +168,14 @@ class Image:
         Stored values (low, high) that mean "no image here" (PS3.3 C.7.5.1.1.2), both ends included, or None.
     series_uid
         The series it was read from.
+    lut
+        Modality LUT (PS3.3 C.11.1): a table from stored to real values that counts instead of `rescale`, or None.
+    overlays
+        What the file draws over its pixels.
+    dynamic
+        All phases, or None for a single image; `voxels` and `rescale` are those of `phase`.
+    phase
+        Which phase this is.
     """
 
     voxels: NDArray[np.generic]
@@ -111,6 +187,10 @@ class Image:
     calibrated: bool = True
     padding: tuple[float, float] | None = None
     series_uid: str = ""
+    lut: Lut | None = None
+    overlays: tuple[GraphicOverlay, ...] = ()
+    dynamic: Dynamic | None = None
+    phase: int = 0
 
     def __post_init__(self) -> None:
         if self.voxels.shape[:3] != self.grid.shape:
@@ -125,6 +205,26 @@ class Image:
     def is_colour(self) -> bool:
         """Whether voxels carry red, green and blue."""
         return self.voxels.ndim == 4
+
+    @cached_property
+    def _phases(self) -> dict[int, Image]:
+        return {self.phase: self}
+
+    def at_phase(self, phase: int) -> Image:
+        """The image of one phase, sharing the voxels; the same object whenever it is asked for again.
+
+        Raises
+        ------
+        IndexError
+            If there is no such phase.
+        """
+        if phase not in self._phases:
+            if self.dynamic is None or not 0 <= phase < len(self.dynamic.axis):
+                raise IndexError(f"there is no phase {phase}")
+            voxels, rescale = self.dynamic.voxels[phase], self.dynamic.rescales[phase]
+            found = self._phases[phase] = replace(self, voxels=voxels, rescale=rescale, phase=phase)
+            found.__dict__["_phases"] = self._phases  # whichever phase is asked, the answer is the same object
+        return self._phases[phase]
 
     def value_at(self, index: tuple[int, int, int]) -> float:
         """The real value of one grey voxel at (z, y, x)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from medviewer.domain.geometry import Grid
+from medviewer.domain.geometry import Grid, Vector
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,59 @@ class Warning:
 
 
 @dataclass(frozen=True)
+class PhaseAxis:
+    """The 4th axis of a series: several images on one grid.
+
+    Parameters
+    ----------
+    name
+        What changes from one to the next: ``time``, ``echo``, ``b-value``, ``phase``, ``frame`` ...
+    values
+        One number a phase, in `unit`.
+    unit
+        ``s``, ``ms``, ``s/mm²`` ...; empty for a mere count.
+    interval_ms
+        Time from one phase to the next while it was recorded (Frame Time, Recommended Display Frame Rate), by which a
+        cine is played; None for what is no film.
+    """
+
+    name: str
+    values: tuple[float, ...]
+    unit: str = ""
+    interval_ms: float | None = None
+
+    def __len__(self) -> int:
+        """Number of phases."""
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class SliceStack:
+    """Where the slices of a series really lie, when that is no lattice at right angles with even steps.
+
+    Such a stack (gantry tilt, uneven spacing) is resampled onto `Series.grid` to be shown, and masks go back onto it.
+
+    Parameters
+    ----------
+    shape
+        Rows and columns of a slice.
+    spacing
+        Distance in mm between rows and between columns.
+    row_step, column_step
+        Unit steps in the world from row to row, and from column to column.
+    positions
+        World position (x, y, z) in mm of the first pixel's centre of every slice, ascending along the normal
+        ``column_step x row_step``.
+    """
+
+    shape: tuple[int, int]
+    spacing: tuple[float, float]
+    row_step: Vector
+    column_step: Vector
+    positions: tuple[Vector, ...]
+
+
+@dataclass(frozen=True)
 class Series:
     """One series that can be shown as one image.
 
@@ -63,10 +116,19 @@ class Series:
         The lattice that its voxels lie on.
     files
         Its files in the order of the slices.
+    frames
+        How many frames each file holds, one number a file. Empty means one each.
     index
-        The z index of each file, one a file; jumps where slices are missing. Empty means 0, 1, 2 ...
+        The slot of every frame, over all files in order: ``phase * slices + z``; jumps where slices are missing, and
+        is -1 for a frame that is shown elsewhere. Empty means 0, 1, 2 ... `slices` is the number of z positions: of
+        `source` where there is one, else of `grid`.
+    phases
+        The 4th axis, or None for a single image.
+    source
+        Where the slices really lie when `grid` is not their own lattice, else None.
     reader
-        Name of the reader that loads it: ``dicom`` or ``nifti``.
+        Name of the reader that loads it: ``dicom``, ``nifti``, ``itk`` (NRRD, MetaImage) or ``raster`` (PNG, JPEG,
+        TIFF).
     body_part, view, laterality
         Body Part Examined, View Position and Laterality as the header says, upper case, empty when it does not.
     calibrated
@@ -89,6 +151,19 @@ class Series:
     frame_of_reference: str = ""
     warnings: tuple[Warning, ...] = ()
     index: tuple[int, ...] = ()
+    frames: tuple[int, ...] = ()
+    phases: PhaseAxis | None = None
+    source: SliceStack | None = None
+
+    @property
+    def slices(self) -> int:
+        """Number of z positions that stored frames have."""
+        return len(self.source.positions) if self.source is not None else self.grid.shape[0]
+
+    def slot(self, frame: int) -> tuple[int, int]:
+        """Phase and z of a frame, counted over all files from 0; (-1, -1) for one that is not shown here."""
+        slot = self.index[frame] if self.index else frame
+        return divmod(slot, self.slices) if slot >= 0 else (-1, -1)
 
     @property
     def instance_uid(self) -> str:
@@ -96,13 +171,53 @@ class Series:
         return self.uid.partition("#")[0]
 
     def slice_of(self, number: int) -> int:
-        """The z index of the file `number`, counted from 0."""
-        return self.index[number] if self.index else number
+        """The z index of the frame `number`, counted over all files from 0."""
+        return self.slot(number)[1]
 
     @property
     def size_text(self) -> str:
         """Shape and spacing for a text; a radiograph without spacing is called uncalibrated."""
-        return self.grid.describe() if self.calibrated else f"{self.grid.shape_text}, uncalibrated"
+        size = self.grid.describe() if self.calibrated else f"{self.grid.shape_text}, uncalibrated"
+        return f"{size}, {len(self.phases)} {self.phases.name} phases" if self.phases is not None else size
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A DICOM object that is no image but belongs to a study: a mask, a report, a document.
+
+    Parameters
+    ----------
+    uid
+        SOP Instance UID.
+    kind
+        ``seg`` (SEG), ``rtstruct`` (RTSTRUCT), ``report`` (SR) or ``pdf`` (encapsulated PDF).
+    title
+        What it is called, for a list.
+    file
+        Where it lies.
+    modality
+        DICOM modality: ``SEG``, ``RTSTRUCT``, ``SR``, ``DOC`` ...
+    date
+        ISO date of its content, empty when the file has none.
+    series_uid
+        Its own Series Instance UID.
+    of_series
+        Series Instance UIDs of the images that it refers to; a mask is shown on the first that is there.
+    """
+
+    uid: str
+    kind: str
+    title: str
+    file: Path
+    modality: str = ""
+    date: str = ""
+    series_uid: str = ""
+    of_series: tuple[str, ...] = ()
+
+    @property
+    def is_mask(self) -> bool:
+        """Whether it is opened as a mask on its image."""
+        return self.kind in ("seg", "rtstruct")
 
 
 @dataclass(frozen=True)
@@ -115,6 +230,8 @@ class Study:
         Study Instance UID, or a stable UID made from the path.
     date, description
         ISO study date and Study Description, empty when the file has none.
+    attachments
+        Masks, reports and documents of the study.
     """
 
     uid: str
@@ -123,6 +240,7 @@ class Study:
     patient: Patient = field(default_factory=Patient)
     series: tuple[Series, ...] = ()
     accession: str = ""
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,3 +262,8 @@ class ScanResult:
     def series(self) -> tuple[Series, ...]:
         """All series of all studies, in order."""
         return tuple(series for study in self.studies for series in study.series)
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """All attachments of all studies, in order."""
+        return tuple(attachment for study in self.studies for attachment in study.attachments)

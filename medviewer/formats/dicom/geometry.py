@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from medviewer.domain.geometry import IDENTITY, Grid, Matrix
 from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.headers import Header
-from medviewer.formats.lattice import matrix, vector
+from medviewer.formats.lattice import matrix
 
 SAME_POSITION_MM = 1e-3
 """Two slices closer than this lie at one position."""
@@ -91,15 +91,6 @@ def follow(distances: Sequence[float], spacing_mm: float | None = None) -> Steps
     spacing = float((distances[-1] - distances[0]) / index[-1])
     deviation = float(np.max(np.abs(np.asarray(distances) - distances[0] - index * spacing)))
     return Steps(spacing, tuple(index.tolist()), deviation if deviation > max(0.02 * spacing, 0.02) else 0.0)
-
-
-def stack_grid(
-    first: Header, axes: NDArray[np.float64], origin: NDArray[np.float64], size: int, spacing: float
-) -> Grid:
-    """The Grid of `size` slices, `spacing` mm apart, whose first one is `first`."""
-    between_rows, between_columns, _ = pixel_spacing(first)
-    shape = (size, first.integer(t.ROWS) or 0, first.integer(t.COLUMNS) or 0)
-    return Grid(shape, (spacing, between_rows, between_columns), vector(origin), direction_of(axes))
 
 
 def slice_thickness(header: Header) -> float:

@@ -16,17 +16,15 @@ from medviewer.domain.geometry import Grid
 from medviewer.domain.study import Patient, Series, Study, Warning
 from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.geometry import (
-    Steps,
     axes_of,
     flat_grid,
-    follow,
     pixel_spacing,
     position_of,
     slice_thickness,
-    stack_grid,
 )
 from medviewer.formats.dicom.headers import Header
 from medviewer.formats.dicom.kinds import DIRECTORY, truncated, why_not
+from medviewer.formats.dicom.placement import place
 from medviewer.formats.dicom.volumes import Slice, instance, volumes_of
 
 Identity = Callable[[Path], str]
@@ -183,15 +181,14 @@ def _volume(
     uid: str, stack: _Stack, axes: NDArray[np.float64], slices: Sequence[Slice], notes: list[Warning]
 ) -> Series:
     headers = [one.header for one in slices]
-    distances = [one.distance for one in slices]
-    steps = follow(distances) if len(slices) > 1 else Steps(slice_thickness(headers[0]), (0,), 0.0)
-    grid = stack_grid(headers[0], axes, slices[0].position, steps.index[-1] + 1, steps.spacing)
-    shear = _shear_mm(np.array([one.position for one in slices]), np.cross(axes[0], axes[1]))
-    notes = [*notes, *_gaps(headers, steps), *_uneven(steps, distances), *_tilt(shear)]
+    spacing, names = (stack.spacing[0], stack.spacing[1]), [header.path.name for header in headers]
+    positions = np.array([one.position for one in slices])
+    placed = place(positions, axes, spacing, stack.size, slice_thickness(headers[0]), names)
+    notes = [*notes, *placed.warnings]
     notes += [problem for header in headers if (problem := truncated(header)) is not None]
     _, _, calibrated = stack.spacing
-    series = _series(uid, headers, grid, calibrated, headers[0].plain(t.FRAME_OF_REFERENCE_UID), notes)
-    return replace(series, index=steps.index)
+    series = _series(uid, headers, placed.grid, calibrated, headers[0].plain(t.FRAME_OF_REFERENCE_UID), notes)
+    return replace(series, index=placed.index, source=placed.source)
 
 
 def _flats(uid: str, stack: _Stack, notes: list[Warning], identity: Identity) -> list[Series]:
@@ -263,44 +260,6 @@ def _duplicates(dropped: Sequence[Header]) -> list[Warning]:
         return []
     names = _names([header.path.name for header in dropped])
     return [Warning("duplicate", f"Other files of the series hold the same images as {names}, which are left out.")]
-
-
-def _gaps(headers: Sequence[Header], steps: Steps) -> list[Warning]:
-    found = []
-    for k, jump in enumerate(np.diff(steps.index)):
-        if jump > 1:
-            count = "1 slice is" if jump == 2 else f"{jump - 1} slices are"
-            where = f"between {headers[k].path.name} and {headers[k + 1].path.name}"
-            text = (
-                f"{count} missing {where} (slice {steps.index[k] + 2}); the gap is shown blank, fetch the series again."
-            )
-            found.append(Warning("missing-slice", text))
-    return found
-
-
-def _uneven(steps: Steps, distances: Sequence[float]) -> list[Warning]:
-    if not steps.irregular:
-        return []
-    apart = np.diff(distances)
-    text = (
-        f"The slices lie {apart.min():.2f} to {apart.max():.2f} mm apart, not evenly; they are shown "
-        f"{steps.spacing:.2f} mm apart, so lengths along z are approximate, and positions off by up to "
-        f"{steps.irregular:.2f} mm."
-    )
-    return [Warning("irregular-spacing", text)]
-
-
-def _shear_mm(positions: NDArray[np.float64], normal: NDArray[np.float64]) -> float:
-    """How far in mm slices are shifted sideways against the first."""
-    offsets = positions - positions[0]
-    return float(np.max(np.linalg.norm(offsets - np.outer(offsets @ normal, normal), axis=1)))
-
-
-def _tilt(shear: float) -> list[Warning]:
-    if shear <= 0.1:
-        return []
-    text = f"The slices are shifted sideways by up to {shear:.1f} mm (gantry tilt); they are shown as if they were not."
-    return [Warning("gantry-tilt", text)]
 
 
 def _names(names: Sequence[str]) -> str:

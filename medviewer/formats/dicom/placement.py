@@ -1,0 +1,169 @@
+"""Where the slices of a stack lie, and the Grid that they are shown on.
+
+A stack whose slices lie evenly, one above the other, is its own lattice. One whose slices are shifted sideways
+(gantry tilt) or lie unevenly is shown on an even grid at right angles that covers it; `resample` goes from one to the
+other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medviewer.domain.geometry import Grid
+from medviewer.domain.study import SliceStack, Warning
+from medviewer.formats.dicom.geometry import Steps, direction_of, follow
+from medviewer.formats.lattice import vector
+
+SHEAR_MM = 0.1
+"""Slices that are shifted sideways by no more than this, or by a quarter of a pixel, are shown as if they were not:
+headers round their positions, and resampling costs sharpness."""
+
+_SHEAR_PIXELS = 0.25
+
+_MOST_SLICES = (4, 100)
+"""An even grid has at most so many slices a slice of the file, or so many in all where that is more."""
+
+_MOST_WIDENING = 3
+"""A grid that covers a sheared stack is at most so many times as wide or high as a slice; slices that lie further apart
+sideways are no tilted volume."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the slices of a stack are shown.
+
+    Parameters
+    ----------
+    grid
+        The lattice that they are shown on.
+    index
+        For every slice its z: among the slices of `source` where there is one, else on `grid`; jumps where slices are
+        missing.
+    source
+        Where the slices really lie, when that is not `grid`; it has a place for missing slices too.
+    warnings
+        What is odd about the stack: missing slices, gantry tilt, uneven spacing.
+    """
+
+    grid: Grid
+    index: tuple[int, ...]
+    source: SliceStack | None
+    warnings: tuple[Warning, ...]
+
+
+def place(
+    positions: NDArray[np.float64],
+    axes: NDArray[np.float64],
+    spacing: tuple[float, float],
+    shape: tuple[int, int],
+    thickness_mm: float,
+    names: Sequence[str],
+) -> Placement:
+    """Find the grid of slices that share orientation, size and pixel spacing.
+
+    Parameters
+    ----------
+    positions
+        World position (x, y, z) in mm of the first pixel's centre of every slice, shape (n, 3), ascending and distinct
+        along the normal ``axes[0] x axes[1]``.
+    axes
+        Unit steps in the world from column to column and from row to row, shape (2, 3).
+    spacing
+        Distance in mm between rows and between columns.
+    shape
+        Rows and columns.
+    thickness_mm
+        Extent along z of a stack of one slice.
+    names
+        What the slices are called in warnings, one a slice.
+    """
+    across = np.array([np.cross(axes[0], axes[1]), axes[1], axes[0]])
+    offsets = (positions - positions[0]) @ across.T  # along z, y, x in mm
+    steps = follow(offsets[:, 0].tolist()) if len(positions) > 1 else Steps(thickness_mm, (0,), 0.0)
+    warnings = _gaps(names, steps)
+    shear = float(np.max(np.linalg.norm(offsets[:, 1:], axis=1)))
+    sheared = shear > max(SHEAR_MM, _SHEAR_PIXELS * min(spacing))
+    low = np.minimum(offsets[:, 1:].min(axis=0), 0.0) if sheared else np.zeros(2)
+    extra = np.ceil(np.ptp(offsets[:, 1:], axis=0) / spacing - 1e-6) if sheared else np.zeros(2)
+    if sheared and np.any(extra > np.array(shape) * (_MOST_WIDENING - 1)):
+        sheared, low, extra = False, np.zeros(2), np.zeros(2)
+        positions = positions[0] + np.outer(offsets[:, 0], across[0])
+        warnings.append(_scattered(shear))
+    count, between = (steps.index[-1] + 1, steps.spacing) if not steps.irregular else _even(offsets[:, 0])
+    rows, columns = (int(n + more) for n, more in zip(shape, extra, strict=True))
+    origin = positions[0] + low @ across[1:]
+    grid = Grid((count, rows, columns), (between, *spacing), vector(origin), direction_of(axes))
+    if steps.irregular:
+        warnings.append(_uneven(offsets[:, 0], between))
+    if sheared:
+        warnings.append(_tilt(offsets, shear))
+    if not (steps.irregular or sheared):
+        return Placement(grid, steps.index, None, tuple(warnings))
+    stack = SliceStack(shape, spacing, vector(axes[1]), vector(axes[0]), _filled(positions, steps.index))
+    return Placement(grid, steps.index, stack, tuple(warnings))
+
+
+def _even(distances: NDArray[np.float64]) -> tuple[int, float]:
+    """Number and spacing in mm of even slices from the first to the last.
+
+    They are as close as the closest two of the file, so that every slice has one of its own.
+    """
+    extent = float(distances[-1])
+    most = max(_MOST_SLICES[0] * len(distances), _MOST_SLICES[1])
+    count = min(math.ceil(extent / float(np.diff(distances).min()) - 1e-6), most - 1) + 1
+    return count, extent / (count - 1)
+
+
+def _filled(positions: NDArray[np.float64], index: Sequence[int]) -> tuple[tuple[float, float, float], ...]:
+    """A position for every slot, missing slices between their neighbours."""
+    slots = np.arange(index[-1] + 1)
+    return tuple(zip(*(np.interp(slots, index, positions[:, k]).tolist() for k in range(3)), strict=True))
+
+
+def _gaps(names: Sequence[str], steps: Steps) -> list[Warning]:
+    found = []
+    for k, jump in enumerate(np.diff(steps.index)):
+        if jump > 1:
+            count = "1 slice is" if jump == 2 else f"{jump - 1} slices are"
+            where = f"between {names[k]} and {names[k + 1]}"
+            text = (
+                f"{count} missing {where} (slice {steps.index[k] + 2}); the gap is shown blank, fetch the series again."
+            )
+            found.append(Warning("missing-slice", text))
+    return found
+
+
+def _uneven(distances: NDArray[np.float64], between: float) -> Warning:
+    apart = np.diff(distances)
+    text = (
+        f"The slices lie {apart.min():.2f} to {apart.max():.2f} mm apart, not evenly; they are resampled to "
+        f"{between:.2f} mm, so what is between them is interpolated, and a mask is saved on the slices of the file."
+    )
+    return Warning("irregular-spacing", text)
+
+
+def _tilt(offsets: NDArray[np.float64], shear: float) -> Warning:
+    """What was straightened: degrees where the slices shift evenly, and mm."""
+    along, sideways = offsets[:, :1], offsets[:, 1:]
+    slope = (along.T @ sideways)[0] / float(np.sum(along**2))
+    even = np.max(np.linalg.norm(sideways - along * slope, axis=1)) <= max(SHEAR_MM, 0.05 * shear)
+    degrees = math.degrees(math.atan(float(np.linalg.norm(slope))))
+    what = f"gantry tilt of {degrees:.1f} degrees" if even else "unevenly, as after gantry tilt"
+    text = (
+        f"The slices are shifted sideways by up to {shear:.1f} mm ({what}); the volume is straightened to show it, and "
+        "a mask is saved on the slices of the file."
+    )
+    return Warning("gantry-tilt", text)
+
+
+def _scattered(shear: float) -> Warning:
+    text = (
+        f"The slices are shifted sideways by up to {shear:.1f} mm, too far for one volume; they are shown one above "
+        "the other, so positions are right on the first slice only."
+    )
+    return Warning("gantry-tilt", text)

@@ -34,39 +34,25 @@ from medviewer.formats.dicom.quiet import quiet
 BLOCK = 16 * 1024
 UNDEFINED = 0xFFFFFFFF
 
+
+def _both_orders(magic: int) -> tuple[bytes, bytes]:
+    return magic.to_bytes(4, "big"), magic.to_bytes(4, "little")
+
+
 _LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 """Value representations whose length takes 4 bytes, after 2 reserved ones (PS3.5 7.1.2)."""
-_SHORT = frozenset(
-    bytes(vr, "ascii")
-    for vr in [
-        "AE",
-        "AS",
-        "AT",
-        "CS",
-        "DA",
-        "DS",
-        "DT",
-        "FL",
-        "FD",
-        "IS",
-        "LO",
-        "LT",
-        "PN",
-        "SH",
-        "SL",
-        "SS",
-        "ST",
-        "TM",
-        "UI",
-        "UL",
-        "US",
-    ]
-)
+_SHORT = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
 _EXPLICIT = Struct("<HH2sH").unpack_from
 _IMPLICIT = Struct("<HHI").unpack_from
 _LENGTH = Struct("<I").unpack_from
 _DOUBLES = {True: Struct("<d"), False: Struct(">d")}
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+
+_DEEPEST = 32
+"""Sequences inside sequences that are followed; the deepest that the standard has are about 10."""
+
+_EXECUTABLE = (b"MZ", b"\x7fELF", *(m for n in (0xFEEDFACE, 0xFEEDFACF, 0xCAFEBABE) for m in _both_orders(n)))
+"""How programs of Windows, Linux and macOS start."""
 
 
 class _OddError(Exception):
@@ -86,8 +72,13 @@ class Header:
     raw
         Tag -> value bytes, of the wanted tags only.
     pixel_offset, pixel_length
-        Where the value of Pixel Data starts and its length; -1 where there is none (float pixels count as none) or
-        where it lies in a deflated stream. The length is `UNDEFINED` for encapsulated frames.
+        Where the value of the pixels starts and its length; -1 where there are none, or where they lie in a deflated
+        stream. The length is `UNDEFINED` for encapsulated frames.
+    pixel_tag
+        Which element holds the pixels: Pixel Data, Float Pixel Data or Double Float Pixel Data; 0 where there are none,
+        or where they lie in a deflated stream.
+    executable
+        Whether the preamble, the 128 bytes in front of the object, is that of a program (PS3.10 7.5).
     """
 
     path: Path
@@ -96,6 +87,8 @@ class Header:
     raw: dict[int, bytes] = field(repr=False)
     pixel_offset: int = -1
     pixel_length: int = 0
+    pixel_tag: int = 0
+    executable: bool = False
 
     @property
     def little_endian(self) -> bool:
@@ -196,14 +189,14 @@ def _walk(file: io.FileIO, path: Path, size: int, block: bytes) -> Header:
     if block[128:132] != b"DICM":
         raise _OddError
     source = _Source(file, size, block)
-    meta, offset, _ = source.elements(132, implicit=False, last_group=0x0002)
+    meta, offset, _, _ = source.elements(132, implicit=False, last_group=0x0002)
     syntax = meta.get(t.TRANSFER_SYNTAX_UID, b"").decode("latin-1").strip(" \0")
     if not syntax or syntax in (ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian):
         raise _OddError
-    raw, offset, length = source.elements(offset, implicit=syntax == ImplicitVRLittleEndian)
+    raw, offset, length, tag = source.elements(offset, implicit=syntax == ImplicitVRLittleEndian)
     if not raw:
         raise _OddError
-    return Header(path, size, syntax, raw, offset, length)
+    return Header(path, size, syntax, raw, offset, length, tag, block.startswith(_EXECUTABLE))
 
 
 class _Source:
@@ -220,52 +213,71 @@ class _Source:
             self.block, self.base, at = self.file.read(max(count, BLOCK)), offset, 0
         return self.block[at : at + count]
 
-    def elements(self, offset: int, implicit: bool, last_group: int = 0xFFFF) -> tuple[dict[int, bytes], int, int]:
-        """Wanted values from `offset` on; then where the pixels' value starts (or the next group), and its length."""
+    def elements(self, offset: int, implicit: bool, last_group: int = 0xFFFF) -> tuple[dict[int, bytes], int, int, int]:
+        """Wanted values from `offset` on; then where the pixels' value starts (or the next group), length and tag.
+
+        The loop is the time of a scan, so it works on the block itself.
+        """
         raw: dict[int, bytes] = {}
+        wanted, pixels = t.WANTED, t.PIXELS
         before = 0
         while True:
-            head = self.take(offset, 12)
-            if len(head) < 8:
-                return raw, -1, 0
-            if int.from_bytes(head[:2], "little") > last_group:  # before parsing: its encoding may be another
-                return raw, offset, 0
-            tag, vr, length, start = _element(head, offset, implicit)
-            if tag in t.PIXELS:
-                return (raw, start, length) if tag == t.PIXEL_DATA else (raw, -1, 0)
+            at = offset - self.base
+            if at < 0 or at + 12 > len(self.block):
+                if len(self.take(offset, 12)) < 8:
+                    return raw, -1, 0, 0
+                at = offset - self.base
+            block = self.block
+            if implicit:
+                group, number, length = _IMPLICIT(block, at)
+                vr, start = b"", offset + 8
+            else:
+                group, number, vr, length = _EXPLICIT(block, at)
+                start = offset + 8
+            if group > last_group:  # before its VR is looked at: the encoding may be another
+                return raw, offset, 0, 0
+            if not implicit and vr not in _SHORT:
+                if vr not in _LONG:
+                    raise _OddError
+                length, start = _LENGTH(block, at + 8)[0], offset + 12
+            tag = group << 16 | number
+            if tag in pixels:
+                return raw, start, length, tag
             if tag <= before:
                 raise _OddError
             before = tag
             if length == UNDEFINED:
                 # An explicit UN of undefined length holds implicit items (PS3.5 6.2.2).
                 offset = self._skip_items(start, implicit or vr == b"UN")
-                value = b""
-            else:
-                offset = start + length
-                if offset > self.size:
-                    raise _OddError
-                value = self.take(start, length) if tag in t.WANTED and length <= BLOCK else b""
-            if tag in t.WANTED:
-                raw[tag] = value
+                if tag in wanted:
+                    raw[tag] = b""
+                continue
+            offset = start + length
+            if offset > self.size:
+                raise _OddError
+            if tag in wanted:
+                raw[tag] = self.take(start, length) if length <= BLOCK else b""
 
-    def _skip_items(self, offset: int, implicit: bool) -> int:
+    def _skip_items(self, offset: int, implicit: bool, depth: int = 0) -> int:
         """The offset after a sequence of undefined length (PS3.5 7.5.2)."""
+        if depth > _DEEPEST:
+            raise _OddError
         while True:
             tag, _, length, offset = _element(self.take(offset, 8), offset, implicit=True)
             if tag == _SEQUENCE_END:
                 return offset
             if tag != _ITEM:
                 raise _OddError
-            offset = self._skip_item(offset, implicit) if length == UNDEFINED else offset + length
+            offset = self._skip_item(offset, implicit, depth) if length == UNDEFINED else offset + length
 
-    def _skip_item(self, offset: int, implicit: bool) -> int:
+    def _skip_item(self, offset: int, implicit: bool, depth: int) -> int:
         while True:
             head = self.take(offset, 12)
             if head[:4] == b"\xfe\xff\x0d\xe0":
                 return offset + 8
             _, vr, length, start = _element(head, offset, implicit)
             undefined = length == UNDEFINED
-            offset = self._skip_items(start, implicit or vr == b"UN") if undefined else start + length
+            offset = self._skip_items(start, implicit or vr == b"UN", depth + 1) if undefined else start + length
 
 
 def _element(head: bytes, offset: int, implicit: bool) -> tuple[int, bytes, int, int]:
@@ -289,7 +301,7 @@ def _read_with_pydicom(path: Path, size: int, block: bytes) -> Header:
             dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(t.WANTED), force=forced)
             raw = {tag: _raw_value(dataset, tag) for tag in t.WANTED if tag in dataset}
             syntax = str(dataset.file_meta.get("TransferSyntaxUID", "")) or _guess_syntax(dataset)
-            offset, length = (-1, 0) if syntax == DeflatedExplicitVRLittleEndian else _find_pixels(file, syntax)
+            found = (-1, 0, 0) if syntax == DeflatedExplicitVRLittleEndian else _find_pixels(file, syntax)
     except (InvalidDicomError, UnreadableError) as error:
         raise UnreadableError(f"{path.name} is not a DICOM file; open a DICOM or NIfTI file instead.") from error
     except Exception as error:
@@ -299,7 +311,7 @@ def _read_with_pydicom(path: Path, size: int, block: bytes) -> Header:
         ) from error
     if forced and not (t.SOP_CLASS_UID in raw or t.ROWS in raw):
         raise UnreadableError(f"{path.name} is not a DICOM file; open a DICOM or NIfTI file instead.")
-    return Header(path, size, syntax, raw, offset, length)
+    return Header(path, size, syntax, raw, *found, block.startswith(_EXECUTABLE))
 
 
 def _raw_value(dataset: pydicom.Dataset, tag: int) -> bytes:
@@ -318,13 +330,17 @@ def _guess_syntax(dataset: pydicom.Dataset) -> str:
     return str(ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian)
 
 
-def _find_pixels(file: io.BufferedReader, syntax: str) -> tuple[int, int]:
-    """Where the pixels' value starts, and its length, when `pydicom` has stopped in front of the element."""
+def _find_pixels(file: io.BufferedReader, syntax: str) -> tuple[int, int, int]:
+    """Where the pixels' value starts, its length and tag, when `pydicom` has stopped in front of the element."""
     offset = file.tell()
     head = file.read(12)
     order = ">" if syntax == ExplicitVRBigEndian else "<"
-    if len(head) < 12 or Struct(order + "HH").unpack_from(head) != (t.PIXEL_DATA >> 16, t.PIXEL_DATA & 0xFFFF):
-        return -1, 0
+    if len(head) < 12:
+        return -1, 0, 0
+    group, number = Struct(order + "HH").unpack_from(head)
+    tag = group << 16 | number
+    if tag not in t.PIXELS:
+        return -1, 0, 0
     if syntax == ImplicitVRLittleEndian:
-        return offset + 8, int(_LENGTH(head, 4)[0])
-    return offset + 12, int(Struct(order + "I").unpack_from(head, 8)[0])
+        return offset + 8, int(_LENGTH(head, 4)[0]), tag
+    return offset + 12, int(Struct(order + "I").unpack_from(head, 8)[0]), tag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -10,65 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from medviewer.domain.geometry import Grid
 from medviewer.domain.study import PhaseAxis
-
-
-@dataclass(frozen=True, eq=False)
-class Lut:
-    """A look-up table (PS3.3 C.11.1.1, C.11.2.1.1): values below it take its first entry, values above its last.
-
-    Parameters
-    ----------
-    first
-        The input value of the first entry.
-    table
-        The entries, shape (n,), unsigned.
-    bits
-        Bits of an entry: the highest output is ``2**bits - 1``.
-    """
-
-    first: int
-    table: NDArray[np.uint8] | NDArray[np.uint16]
-    bits: int
-
-    def apply(self, values: ArrayLike) -> NDArray[np.uint8] | NDArray[np.uint16]:
-        """The entries for input values of any shape."""
-        index = np.clip(np.asarray(values, np.int64) - self.first, 0, len(self.table) - 1)
-        return self.table[index]
-
-
-@dataclass(frozen=True)
-class Window:
-    """A grey-scale window in real units, or a table in its place (PS3.3 C.11.2).
-
-    Parameters
-    ----------
-    center, width
-        Window Center and Window Width, in the image's unit; width is at least 1e-6.
-    name
-        The file's explanation or the preset's name.
-    function
-        VOI LUT Function: ``LINEAR_EXACT``, as our own windows are, ``LINEAR``, as a file's are unless it says
-        otherwise, or ``SIGMOID``.
-    lut
-        A table from real values to grey (VOI LUT Sequence), which then counts instead of the function; center and
-        width span its input.
-    """
-
-    center: float
-    width: float
-    name: str = ""
-    function: str = "LINEAR_EXACT"
-    lut: Lut | None = None
-
-    @property
-    def limits(self) -> tuple[float, float]:
-        """The values shown black and white."""
-        return self.center - self.width / 2, self.center + self.width / 2
-
-    @classmethod
-    def from_limits(cls, low: float, high: float, name: str = "") -> Window:
-        """The window whose black and white values are `low` and `high`."""
-        return cls((low + high) / 2, max(high - low, 1e-6), name)
+from medviewer.domain.window import Lut as Lut
+from medviewer.domain.window import Window as Window
 
 
 @dataclass(frozen=True)
@@ -137,11 +81,12 @@ class GraphicOverlay:
     name
         Overlay Label or Description, else its group.
     planes
-        For every z that has one, the pixels to draw, boolean, shape (y, x).
+        For every slot that has one (``phase * slices + z``, which is z where there is one phase only), the pixels to
+        draw, boolean, shape (y, x). A mapping may unpack them when they are asked for.
     """
 
     name: str
-    planes: dict[int, NDArray[np.bool_]]
+    planes: Mapping[int, NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,23 +171,30 @@ class Image:
             found.__dict__["_phases"] = self._phases  # whichever phase is asked, the answer is the same object
         return self._phases[phase]
 
+    def real_of(self, stored: ArrayLike, z: int = 0) -> NDArray[np.float32]:
+        """Real values, float32, of stored values that all lie in slice z."""
+        return self.rescale.apply(stored, z) if self.lut is None else self.lut.apply(stored).astype(np.float32)
+
     def value_at(self, index: tuple[int, int, int]) -> float:
         """The real value of one grey voxel at (z, y, x)."""
-        return float(self.rescale.apply(self.voxels[index], index[0]))
+        return float(self.real_of(self.voxels[index], index[0]))
 
     def real(self) -> NDArray[np.float32]:
         """All real values, shape (z, y, x): a float32 copy, for networks, never for the screen."""
-        if self.rescale.is_uniform:
-            return self.rescale.apply(self.voxels)
+        if self.lut is not None or self.rescale.is_uniform:
+            return self.real_of(self.voxels)
         return np.stack([self.rescale.apply(plane, z) for z, plane in enumerate(self.voxels)])
 
     @cached_property
     def uniform(self) -> tuple[NDArray[np.generic], float, float]:
         """Voxels, slope and intercept that hold for every slice, as a screen needs them.
 
-        The stored voxels themselves, but for a series whose slices have rescales of their own (PET): a coronal slice
-        of that crosses all of them, so its real values are kept beside the stored ones.
+        The stored voxels themselves, but for a modality LUT, whose entries are kept beside them as the integers that
+        they are, and for a series whose slices have rescales of their own (PET): a coronal slice of that crosses all of
+        them, so its real values are kept.
         """
+        if self.lut is not None:
+            return self.lut.apply(self.voxels), 1.0, 0.0
         if self.rescale.is_uniform:
             return self.voxels, *self.rescale.at(0)
         return self.real(), 1.0, 0.0
@@ -251,9 +203,37 @@ class Image:
         """A window over the 0.5th to 99.8th percentile of a sample of the real values, padding left out."""
         return self._auto_window
 
+    def background(self, inverted: bool) -> float | None:
+        """The real value to draw in place of padding, so that it is as dark as anything.
+
+        PS3.3 C.7.5.1.1.2: padding is no part of the image and of no grey-scale transformation, so no inversion makes it
+        white. None where nothing has to be replaced: no padding, or it is at the dark end anyway, as in CT.
+
+        Parameters
+        ----------
+        inverted
+            Whether low values are shown white.
+        """
+        if self.padding is None or self.is_colour or self._spread is None:
+            return None
+        darkest = self._spread[3] if inverted else self._spread[0]
+        if self.rescale.is_uniform or self.lut is not None:
+            padding = self.real_of(np.array(self.padding))
+            if (padding >= darkest).all() if inverted else (padding <= darkest).all():
+                return None
+        return darkest
+
     @cached_property
     def _auto_window(self) -> Window:
         # Kept, because every step of a window drag asks for it.
+        if self._spread is None:
+            return Window(0.5, 1.0, "Auto")
+        _, low, high, _ = self._spread
+        return Window.from_limits(low, high if high > low else low + 1, "Auto")
+
+    @cached_property
+    def _spread(self) -> tuple[float, float, float, float] | None:
+        """Lowest value, 0.5th and 99.8th percentile and highest of a sample, padding left out; None for no values."""
         step = max(1, round((self.voxels.size / 500_000) ** (1 / 3)))
         start = tuple(n // 2 % min(step, n) for n in self.grid.shape)
         sample = self.voxels[start[0] :: step, start[1] :: step, start[2] :: step]
@@ -262,9 +242,9 @@ class Image:
             keep = np.isfinite(plane)
             if self.padding is not None:
                 keep &= (plane < self.padding[0]) | (plane > self.padding[1])
-            parts.append(self.rescale.apply(plane[keep], start[0] + k * step))
+            parts.append(self.real_of(plane[keep], start[0] + k * step))
         values = np.concatenate(parts)
         if values.size == 0:
-            return Window(0.5, 1.0, "Auto")
+            return None
         low, high = np.percentile(values, (0.5, 99.8))
-        return Window.from_limits(float(low), float(high if high > low else low + 1), "Auto")
+        return float(values.min()), float(low), float(high), float(values.max())

@@ -117,11 +117,17 @@ def test_unevenly_spaced_slices_are_all_loaded_in_order(tmp_path, places):
         edit(file, ImagePositionPatient=[0, 0, z])
     [series] = scan([tmp_path]).series
     assert [warning.code for warning in series.warnings] == ["irregular-spacing"]
-    assert "lengths along z are approximate" in series.warnings[0].text
+    assert f"resampled to {np.diff(places).min():.2f} mm" in series.warnings[0].text
     assert series.index == tuple(range(8))
+    assert series.source is not None
+    np.testing.assert_allclose([place[2] for place in series.source.positions], places)
     told = []
-    np.testing.assert_array_equal(load(series, warn=told.append).voxels, image.voxels)
+    loaded = load(series, warn=told.append)
     assert told == []
+    between = series.grid.spacing[0]
+    for k, place in enumerate(places):
+        if place % between == 0:
+            np.testing.assert_array_equal(loaded.voxels[round(place / between)], image.voxels[k])
 
 
 def test_two_files_for_one_slice_are_told(tmp_path):
@@ -221,7 +227,10 @@ def test_gantry_tilt_is_told(tmp_path):
     for k, file in enumerate(files):
         position = pydicom.dcmread(file).ImagePositionPatient
         edit(file, ImagePositionPatient=[position[0], position[1] + k, position[2]])
-    assert codes(scan([tmp_path])) == ["gantry-tilt"]
+    [series] = scan([tmp_path]).series
+    assert [warning.code for warning in series.warnings] == ["gantry-tilt"]
+    assert "by up to 3.0 mm (gantry tilt of 21.8 degrees)" in series.warnings[0].text  # atan(1 mm / 2.5 mm)
+    assert series.grid.shape == (4, 10, 7)  # 3 mm are 4.3 rows of 0.7 mm
 
 
 def test_mixed_sizes_split_into_series_and_the_largest_keeps_the_uid(tmp_path):
@@ -270,7 +279,7 @@ def test_radiographs_of_one_series_are_series_of_their_own(tmp_path):
     assert first.calibrated
     assert (first.view, first.frame_of_reference) == ("PA", "")
     assert first.grid.direction == IDENTITY
-    assert [warning.code for warning in first.warnings] == ["no-orientation"]
+    assert [warning.code for warning in first.warnings] == ["no-orientation", "detector-spacing"]
 
 
 def test_patient_orientation_gives_a_radiograph_its_letters(demo):

@@ -14,12 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medviewer.domain.geometry import IDENTITY, Grid, Matrix
+from medviewer.domain.study import Warning
 from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.headers import Header
 from medviewer.formats.lattice import matrix
 
 SAME_POSITION_MM = 1e-3
 """Two slices closer than this lie at one position."""
+
+_FARTHEST_MM = 1e6
+"""A position further away than a kilometre is none."""
+
+_MOST_MISSING = 1e6
+"""Slices that a gap may stand for; only so that numbers stay numbers."""
+
+_LARGEST_MAGNIFICATION = 20.0
+"""Magnification in mammography goes up to about 2; more than this is a mistake."""
 
 _LETTER_STEPS = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "H": (0, 0, 1), "F": (0, 0, -1)}
 """Patient Orientation's letters (PS3.3 C.7.6.1.1.1) as steps in the LPS world."""
@@ -59,19 +69,57 @@ def axes_of(header: Header) -> NDArray[np.float64] | None:
 def position_of(header: Header) -> NDArray[np.float64] | None:
     """Image Position (Patient), the world place in mm of the first pixel's centre; None where there is none."""
     values = header.numbers(t.IMAGE_POSITION_PATIENT)
-    return np.array(values) if len(values) == 3 and np.all(np.isfinite(values)) else None
+    return np.array(values) if len(values) == 3 and np.all(np.abs(values) < _FARTHEST_MM) else None
 
 
 def pixel_spacing(header: Header) -> tuple[float, float, bool]:
     """Distance in mm between rows and between columns, and whether the header really gives it.
 
-    Radiographs often carry only Imager Pixel Spacing, measured at the detector (PS3.3 10.7.1.3).
+    Radiographs often carry only Imager Pixel Spacing, measured at the detector (PS3.3 10.7.1.3); where the header
+    estimates how much larger the patient appears there (Estimated Radiographic Magnification Factor, PS3.3 C.8.11.7),
+    it is divided by that. `spacing_warnings` says so.
     """
     for tag in (t.PIXEL_SPACING, t.IMAGER_PIXEL_SPACING, t.NOMINAL_SCANNED_PIXEL_SPACING):
         values = header.numbers(tag)
         if len(values) == 2 and np.all(np.isfinite(values)) and min(values) > 0:
-            return values[0], values[1], True
+            factor = _magnification(header) if tag == t.IMAGER_PIXEL_SPACING else 1.0
+            return values[0] / factor, values[1] / factor, True
     return 1.0, 1.0, False
+
+
+def spacing_warnings(header: Header) -> list[Warning]:
+    """What to know about lengths: ``uncalibrated``, or ``detector-spacing`` where they are not the patient's.
+
+    Pixel Spacing that equals Imager Pixel Spacing and names no calibration is the detector's too (PS3.3 10.7.1.3); one
+    that differs, or that was calibrated by an object of known size (FIDUCIAL) or by the distances of tube, patient and
+    detector (GEOMETRY), is the patient's.
+    """
+    if not pixel_spacing(header)[2]:
+        text = "The file gives no pixel spacing; lengths in mm are not known, and sizes are shown in pixels."
+        return [Warning("uncalibrated", text)]
+    own, imager = header.numbers(t.PIXEL_SPACING), header.numbers(t.IMAGER_PIXEL_SPACING)
+    if own and min(own) > 0:
+        same = len(imager) == len(own) == 2 and bool(np.allclose(own, imager, rtol=1e-4))
+        if not same or header.plain(t.PIXEL_SPACING_CALIBRATION_TYPE) in ("GEOMETRY", "FIDUCIAL"):
+            return []
+    if not imager or min(imager) <= 0:
+        text = (
+            "Lengths are those on the scanned film, where things are larger than in the patient; calibrate to compare."
+        )
+    elif (factor := _magnification(header)) > 1 and not own:
+        text = (
+            f"Lengths are estimated: those at the detector divided by {factor:g}, the magnification that the file "
+            "gives for the middle of the patient."
+        )
+    else:
+        text = "Lengths are those at the detector, where things are larger than in the patient by the magnification."
+    return [Warning("detector-spacing", text)]
+
+
+def _magnification(header: Header) -> float:
+    """Estimated Radiographic Magnification Factor; 1.0 where there is none that is one."""
+    values = header.numbers(t.ESTIMATED_MAGNIFICATION)
+    return values[0] if len(values) == 1 and 1 < values[0] <= _LARGEST_MAGNIFICATION else 1.0
 
 
 def follow(distances: Sequence[float], spacing_mm: float | None = None) -> Steps:
@@ -83,7 +131,7 @@ def follow(distances: Sequence[float], spacing_mm: float | None = None) -> Steps
     """
     steps = np.diff(distances)
     base = float(np.sort(steps)[(len(steps) - 1) // 2]) if spacing_mm is None else spacing_mm
-    jumps = np.rint(steps / base).astype(int)
+    jumps = np.rint(np.minimum(steps / base, _MOST_MISSING)).astype(int)
     on_lattice = bool(np.all(jumps >= 1) and np.all(np.abs(steps - jumps * base) <= np.maximum(0.02 * base, 0.02)))
     if not on_lattice or (spacing_mm is None and int(jumps.sum()) > 2 * len(distances)):
         jumps = np.ones(len(steps), int)

@@ -28,6 +28,9 @@ _SHEAR_PIXELS = 0.25
 _MOST_SLICES = (4, 100)
 """An even grid has at most so many slices a slice of the file, or so many in all where that is more."""
 
+_CLOSEST = 1.02
+"""Steps up to this times the smallest one are the same step, rounded."""
+
 _MOST_WIDENING = 3
 """A grid that covers a sheared stack is at most so many times as wide or high as a slice; slices that lie further apart
 sideways are no tilted volume."""
@@ -109,14 +112,17 @@ def place(
 
 
 def _even(distances: NDArray[np.float64]) -> tuple[int, float]:
-    """Number and spacing in mm of even slices from the first to the last.
+    """Number and spacing in mm of even slices from the first to about the last.
 
-    They are as close as the closest two of the file, so that every slice has one of its own.
+    They are as far apart as the closest two of the file, so that every slice has one of its own and those that do lie
+    evenly from the first on stay as they are; wider where that would be too many.
     """
-    extent = float(distances[-1])
+    extent, apart = float(distances[-1]), np.diff(distances)
+    spacing = float(apart[apart <= apart.min() * _CLOSEST].mean())
     most = max(_MOST_SLICES[0] * len(distances), _MOST_SLICES[1])
-    count = min(math.ceil(extent / float(np.diff(distances).min()) - 1e-6), most - 1) + 1
-    return count, extent / (count - 1)
+    if extent > spacing * (most - 1):
+        return most, extent / (most - 1)
+    return round(extent / spacing) + 1, spacing
 
 
 def _filled(positions: NDArray[np.float64], index: Sequence[int]) -> tuple[tuple[float, float, float], ...]:

@@ -21,6 +21,7 @@ from medviewer.formats.dicom.geometry import (
     pixel_spacing,
     position_of,
     slice_thickness,
+    spacing_warnings,
 )
 from medviewer.formats.dicom.headers import Header
 from medviewer.formats.dicom.kinds import DIRECTORY, truncated, why_not
@@ -217,9 +218,7 @@ def _series(
     if t.MODALITY_LUT_SEQUENCE in first.raw:
         text = "The file turns stored into real values by a table, which is not applied yet; stored values are shown."
         notes = [*notes, Warning("modality-lut", text)]
-    if not calibrated:
-        text = "The file gives no pixel spacing; lengths in mm are not known, and sizes are shown in pixels."
-        notes = [*notes, Warning("uncalibrated", text)]
+    notes = [*notes, *spacing_warnings(first)]
     return Series(
         uid=uid,
         modality=first.plain(t.MODALITY).upper() or "OT",

@@ -45,12 +45,14 @@ def worlds(positions, axes, spacing, shape) -> np.ndarray:
 @given(seeds, IN_PLANE, SIZES, STEPS, TILTS, st.sampled_from([np.int16, np.float32, np.int32]))
 def test_a_ramp_in_the_world_stays_that_ramp(seed, spacing, shape, steps, tilt, dtype):
     placed, positions, axes = stack_of(seed, spacing, shape, steps, tilt)
-    assume(placed.source is not None)
+    assume(placed.source is not None and not any("too far" in warning.text for warning in placed.warnings))
     series = series_at(placed)
     gradient = np.random.default_rng(seed).uniform(-20, 20, 3)
     ramp = worlds(positions, axes, spacing, shape) @ gradient
     stored = ramp.astype(dtype) if dtype == np.float32 else np.rint(ramp).astype(dtype)
-    result = onto_grid(stored, series, -32768)
+    stack = np.full((series.slices, *shape), -32768, dtype)
+    stack[list(placed.index)] = stored
+    result = onto_grid(stack, series, -32768)
     assert result.dtype == dtype
     assert result.shape == placed.grid.shape
     world = placed.grid.index_to_world(np.stack(np.indices(placed.grid.shape), axis=-1))
@@ -64,6 +66,7 @@ def test_a_ramp_in_the_world_stays_that_ramp(seed, spacing, shape, steps, tilt, 
             shift = along[np.clip(neighbour, 0, len(along) - 1), axis]
             inside &= (place_mm - shift >= -1e-6) & (place_mm - shift <= (count - 1) * size + 1e-6)
     inside &= z <= along[-1, 0] + 0.01
+    inside[[k for k in range(placed.grid.shape[0]) if (result[k] == -32768).all()]] = False  # a missing slice
     assert inside.any()
     # Rounded twice; and a slice within 2 % of its place counts as on it.
     slack = 1.02 + 0.021 * abs(gradient @ axes[:, 0]) * placed.grid.spacing[0] if dtype != np.float32 else 0.05
@@ -75,9 +78,9 @@ def test_a_ramp_in_the_world_stays_that_ramp(seed, spacing, shape, steps, tilt, 
 @settings(max_examples=60, deadline=None)
 @given(seeds, IN_PLANE, SIZES, STEPS, TILTS)
 def test_labels_of_slices_come_back_exactly(seed, spacing, shape, steps, tilt):
-    placed, positions, _ = stack_of(seed, spacing, shape, steps, tilt)
+    placed, _, _ = stack_of(seed, spacing, shape, steps, tilt)
     assume(placed.source is not None)
-    labels = np.random.default_rng(seed).integers(0, 300, (len(positions), *shape)).astype(np.uint16)
+    labels = np.random.default_rng(seed).integers(0, 300, (len(placed.source.positions), *shape)).astype(np.uint16)
     shown = from_slices(labels, placed.grid, placed.source)
     assert shown.dtype == np.uint16
     np.testing.assert_array_equal(onto_slices(shown, placed.grid, placed.source), labels)
@@ -107,7 +110,7 @@ def test_a_tilted_stack_by_hand():
     stack = np.array([[[1, 1, 1], [3, 3, 3]], [[10, 10, 10], [20, 20, 20]], [[5, 5, 5], [7, 7, 7]]], np.int16)
     result = onto_grid(stack, series_at(placed), -9)
     np.testing.assert_array_equal(result[0, :, 0], [1, 3, -9])
-    np.testing.assert_array_equal(result[1, :, 0], [10, 15, 20])
+    np.testing.assert_array_equal(result[1, :, 0], [10, 15, -9])
     np.testing.assert_array_equal(result[2, :, 0], [-9, 5, 7])
 
 

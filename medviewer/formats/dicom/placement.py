@@ -122,7 +122,7 @@ def _even(distances: NDArray[np.float64]) -> tuple[int, float]:
     most = max(_MOST_SLICES[0] * len(distances), _MOST_SLICES[1])
     if extent > spacing * (most - 1):
         return most, extent / (most - 1)
-    return round(extent / spacing) + 1, spacing
+    return math.floor(extent / spacing + 0.5 + 1e-6) + 1, spacing
 
 
 def _filled(positions: NDArray[np.float64], index: Sequence[int]) -> tuple[tuple[float, float, float], ...]:

@@ -17,6 +17,9 @@ from medviewer.domain.study import Series, SliceStack
 _SNAP = 0.02
 """A slice this part of a spacing, or this many mm, from a slice of the grid lies on it; see `geometry.follow`."""
 
+_SAME = 1e-6
+"""Places that differ by this part of a voxel are one."""
+
 
 @dataclass(frozen=True)
 class _Places:
@@ -77,8 +80,7 @@ def onto_slices(labels: NDArray[Any], grid: Grid, source: SliceStack) -> NDArray
     places = _places(source, grid)
     rows, columns = source.shape
     result = np.zeros((len(source.positions), rows, columns), labels.dtype)
-    nearest = np.clip(np.rint(places.z).astype(int), 0, grid.shape[0] - 1)
-    for k, z in enumerate(nearest):
+    for k, z in enumerate(_own(places.z, grid.shape[0])):
         inside, own = _overlap(places.y[k], places.x[k], grid.shape[1:], source.shape)
         result[k][own] = labels[z][inside]
     return result
@@ -92,13 +94,24 @@ def from_slices(labels: NDArray[Any], grid: Grid, source: SliceStack) -> NDArray
     """
     places = _places(source, grid)
     result = np.zeros(grid.shape, labels.dtype)
+    taken = {z: k for k, z in enumerate(_own(places.z, grid.shape[0]))}
     for z in range(grid.shape[0]):
-        k = int(np.argmin(np.abs(places.z - z)))
+        k = taken.get(z, int(np.argmin(np.abs(places.z - z))))
         if abs(places.z[k] - z) > _reach(places.z, k):
             continue
         inside, own = _overlap(places.y[k], places.x[k], grid.shape[1:], source.shape)
         result[z][inside] = labels[k][own]
     return result
+
+
+def _own(along: NDArray[np.float64], size: int) -> list[int]:
+    """For every slice the nearest slice of the grid, moved on where that is taken, as long as there are enough."""
+    own = np.clip(np.floor(along + 0.5 + _SAME).astype(int), 0, size - 1)
+    if len(own) <= size:
+        steps = np.arange(len(own))
+        own = np.maximum.accumulate(own - steps) + steps
+        own = np.minimum(own, size - len(own) + steps)
+    return [int(z) for z in own]
 
 
 def _places(source: SliceStack, grid: Grid) -> _Places:
@@ -107,9 +120,9 @@ def _places(source: SliceStack, grid: Grid) -> _Places:
 
 
 def _reach(along: NDArray[np.float64], k: int) -> float:
-    """How far a slice counts, in slices of the grid: half way to its further neighbour, and half a voxel at least."""
+    """How far a slice counts, in slices of the grid: half way to its further neighbour, and one at least."""
     steps = np.diff(along)[max(k - 1, 0) : k + 1]
-    return max(0.5, float(steps.max()) / 2 if len(steps) else 0.5) + 1e-6
+    return max(1.0, float(steps.max()) / 2 if len(steps) else 1.0) + _SAME
 
 
 def _between(along: NDArray[np.float64], z: int, spacing: float) -> tuple[int, float]:
@@ -141,14 +154,13 @@ def _shifted(values: NDArray[Any], start: float, size: int, fill: float) -> NDAr
     result = np.full((size, *values.shape[1:]), fill, values.dtype)
     if low >= high:
         return result
-    at = np.arange(low, high) - start
-    first = np.clip(np.floor(at).astype(int), 0, count - 1)
-    weight = float(np.median(at - np.floor(at)))
-    if min(weight, 1 - weight) < 1e-6:
-        result[low:high] = values[np.clip(np.rint(at).astype(int), 0, count - 1)]
-        return result
-    second = np.clip(np.floor(at).astype(int) + 1, 0, count - 1)
-    result[low:high] = _mixed(values[first], values[second], weight, fill)
+    whole = int(np.floor(-start + _SAME))
+    weight = -start - whole  # the same for every line
+    first = np.arange(low, high) + whole
+    lines = values[np.clip(first, 0, count - 1)]
+    if weight > _SAME:
+        lines = _mixed(lines, values[np.clip(first + 1, 0, count - 1)], weight, fill)
+    result[low:high] = lines
     return result
 
 

@@ -1,12 +1,20 @@
-"""Files to domain values and back; no database, no network."""
+"""Files to domain values and back; no database, no network.
+
+What is listed here is imported when it is first asked for: the processes that decode pixels import single modules of
+this room, and would otherwise wait for all of it.
+"""
 
 from __future__ import annotations
 
-from medviewer.formats.dicom.write import write_dicom_series
-from medviewer.formats.images import save_image
-from medviewer.formats.masks import load_heatmap, load_segmentation, save_heatmap, save_segmentation
-from medviewer.formats.reading import load, scan
-from medviewer.formats.sniff import Kind
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from medviewer.formats.dicom.write import write_dicom_series
+    from medviewer.formats.images import save_image
+    from medviewer.formats.masks import load_heatmap, load_segmentation, save_heatmap, save_segmentation
+    from medviewer.formats.reading import load, scan
+    from medviewer.formats.sniff import Kind
 
 __all__ = [
     "Kind",
@@ -19,3 +27,23 @@ __all__ = [
     "scan",
     "write_dicom_series",
 ]
+
+_HOMES = {
+    "Kind": "sniff",
+    "load": "reading",
+    "load_heatmap": "masks",
+    "load_segmentation": "masks",
+    "save_heatmap": "masks",
+    "save_image": "images",
+    "save_segmentation": "masks",
+    "scan": "reading",
+    "write_dicom_series": "dicom.write",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found

@@ -15,6 +15,8 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "heat_open": lambda s: s.heatmap is not None,
     "inverted": lambda s: s.view.inverted,
     "text_shown": lambda s: s.view.show_text,
+    "graphics_open": lambda s: s.image is not None and bool(s.image.overlays),
+    "graphics_shown": lambda s: s.view.show_graphics,
     "crosshair_shown": lambda s: s.view.show_crosshair,
     "mask_shown": lambda s: s.view.mask_visible,
     "heat_shown": lambda s: s.view.heat_visible,

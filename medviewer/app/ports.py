@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medviewer.app.state import Session
+from medviewer.domain.image import GraphicOverlay
 from medviewer.domain.mask import Colour
 from medviewer.domain.plane import Plane
 
@@ -44,6 +45,24 @@ class HeatLook:
 
 
 @dataclass(frozen=True, eq=False)
+class GraphicLook:
+    """What the file draws over the slices of its own plane: its overlays, and the slot to take of each."""
+
+    overlays: tuple[GraphicOverlay, ...]
+    slot: int
+
+
+@dataclass(frozen=True, eq=False)
+class Padding:
+    """Pixels that are no image: stored voxels (z, y, x) from `low` to `high` are drawn as the real value `value`."""
+
+    voxels: NDArray[np.generic]
+    low: float
+    high: float
+    value: float
+
+
+@dataclass(frozen=True, eq=False)
 class Display:
     """Everything that one viewport shows: computed from the session, compared with the last one, applied.
 
@@ -59,6 +78,13 @@ class Display:
         From stored to real values on this slice.
     limits
         Real values shown black and white; exchanged when the picture is inverted.
+    curve
+        Grey, 0 to 1 and before any inversion, at evenly spaced real values from the lower to the higher limit; None
+        where it is linear.
+    padding
+        What is drawn as background, or None.
+    graphics
+        What the file draws over this slice, or None.
     mask, heat
         Overlays on the same grid, or None.
     crosshair
@@ -83,6 +109,9 @@ class Display:
     slope: float
     intercept: float
     limits: tuple[float, float]
+    curve: NDArray[np.float32] | None = None
+    padding: Padding | None = None
+    graphics: GraphicLook | None = None
     mask: MaskLook | None = None
     heat: HeatLook | None = None
     crosshair: tuple[float, float] | None = None

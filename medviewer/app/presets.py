@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import yaml
@@ -26,5 +27,5 @@ def windows_for(modality: str) -> tuple[Window, ...]:
 
 def choices(image: Image) -> tuple[Window, ...]:
     """What keys 1 to 9 choose for an image: its own windows, the automatic one, the modality's presets."""
-    own = tuple(Window(w.center, w.width, w.name or f"File {k + 1}") for k, w in enumerate(image.windows))
+    own = tuple(replace(w, name=w.name or f"File {k + 1}") for k, w in enumerate(image.windows))
     return (*own, image.auto_window(), *windows_for(image.modality))[:9]

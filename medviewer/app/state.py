@@ -34,6 +34,8 @@ class View:
     active: int = 0
     show_text: bool = True
     show_crosshair: bool = True
+    show_graphics: bool = True
+    """Whether what the file draws over its pixels is shown."""
     mask_visible: bool = True
     mask_opacity: float = 0.45
     heat_visible: bool = True

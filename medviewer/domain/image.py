@@ -214,6 +214,13 @@ class Image:
         inverted
             Whether low values are shown white.
         """
+        return self._backgrounds[inverted]
+
+    @cached_property
+    def _backgrounds(self) -> tuple[float | None, float | None]:
+        return self._background(False), self._background(True)
+
+    def _background(self, inverted: bool) -> float | None:
         if self.padding is None or self.is_colour or self._spread is None:
             return None
         darkest = self._spread[3] if inverted else self._spread[0]

@@ -129,15 +129,15 @@ class Window:
 
     @cached_property
     def plain(self) -> tuple[Window, bool]:
-        """The linear window that comes nearest, and whether it has to be inverted for that.
+        """The LINEAR_EXACT window that comes nearest, and whether it has to be inverted for that.
 
         Of a sigmoid it is the window of the same center and width, whose slope is the sigmoid's own in its middle; of a
         table, the line that fits it best where it rises (or falls).
         """
         curve = self.curve
-        if curve is None:
-            return self, False
-        if self.lut is None:
+        if self.lut is None and self.function == "LINEAR":
+            return Window.from_limits(*self.limits), False
+        if self.lut is None or curve is None:
             return Window(self.center, self.width), False
         values = np.linspace(*self.limits, len(curve))
         lowest, highest = float(curve.min()), float(curve.max())

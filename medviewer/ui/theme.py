@@ -27,6 +27,7 @@ COLOURS = {
     "warning": "#f0b429",
     "error": "#ff6b6b",
     "ok": "#5bc28c",
+    "graphics": "#ffe9a8",  # what a file draws over its pixels: light, and no grey of the image
 }
 """Every colour of the window but those of masks and heat maps."""
 

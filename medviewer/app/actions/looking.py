@@ -121,6 +121,17 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             "crosshair_shown",
         ),
         Spec(
+            "view.graphics",
+            "&Overlays of the file",
+            "view",
+            _toggle(state, "show_graphics"),
+            "Show or hide what the file draws over its pixels",
+            ("Shift+O",),
+            "4",
+            "graphics_open",
+            "graphics_shown",
+        ),
+        Spec(
             "view.mask",
             "&Mask",
             "view",

@@ -45,9 +45,13 @@ def drag_window(services: Services, right: float, down: float) -> None:
     view, image = services.session.view, services.session.image
     if image is None:
         return
-    span = max(view.window.width, image.auto_window().width * 0.05)
-    width = max(view.window.width + right * 2 * span, 1e-3 * span)
-    view.window = Window(view.window.center + down * 2 * span, width, "")
+    # A table or a sigmoid has no width to drag: it goes on as the linear window that looks most alike.
+    window, turned = view.window.plain
+    span = max(window.width, image.auto_window().width * 0.05)
+    width = max(window.width + right * 2 * span, 1e-3 * span)
+    if turned:
+        view.inverted = not view.inverted
+    view.window = Window(window.center + down * 2 * span, width, "")
 
 
 def choose_window(services: Services, number: int) -> None:

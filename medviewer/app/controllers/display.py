@@ -6,8 +6,19 @@ from collections.abc import Callable, Sequence
 
 from medviewer.app.controllers.texts import corners
 from medviewer.app.mask_store import MaskStore
-from medviewer.app.ports import Corners, Display, HeatLook, MaskLook, Scene, ViewPort, VolumePort
+from medviewer.app.ports import (
+    Corners,
+    Display,
+    GraphicLook,
+    HeatLook,
+    MaskLook,
+    Padding,
+    Scene,
+    ViewPort,
+    VolumePort,
+)
 from medviewer.app.state import EDIT_TOOLS, Session
+from medviewer.domain.image import Image
 from medviewer.domain.mask import Colour
 from medviewer.domain.plane import Plane, planes_of
 from medviewer.domain.strokes import Box
@@ -33,6 +44,22 @@ def heat_look(session: Session) -> HeatLook | None:
     return HeatLook(heat.values, view.heat_colormap, view.heat_opacity)
 
 
+def graphic_look(session: Session, plane: Plane) -> GraphicLook | None:
+    """What the file draws over a slice of its own plane; None where it draws nothing or that is hidden."""
+    image, view = session.image, session.view
+    if image is None or not image.overlays or not view.show_graphics or plane.axis != 0:
+        return None
+    return GraphicLook(image.overlays, image.phase * image.grid.shape[0] + view.cursor[0])
+
+
+def padding_of(image: Image, inverted: bool) -> Padding | None:
+    """What of an image is drawn as background; None where that takes no doing."""
+    value = image.background(inverted)
+    if value is None or image.padding is None:
+        return None
+    return Padding(image.voxels, *image.padding, value)
+
+
 def oriented(series: Series) -> bool:
     """Whether the file said how the patient lay; letters would be guesses where it did not."""
     return all(warning.code != "no-orientation" for warning in series.warnings)
@@ -55,6 +82,9 @@ def resolve(session: Session, plane: Plane, number: int) -> Display | None:
         slope=slope,
         intercept=intercept,
         limits=(high, low) if inverted else (low, high),
+        curve=view.window.curve,
+        padding=padding_of(image, inverted),
+        graphics=graphic_look(session, plane),
         mask=mask_look(session),
         heat=heat_look(session),
         crosshair=plane.to_screen(view.cursor) if several and view.show_crosshair else None,

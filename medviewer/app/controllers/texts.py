@@ -35,11 +35,14 @@ def patient_lines(study: Study | None) -> str:
 
 
 def window_text(view: View, unit: str) -> str:
-    """Window width and level with the unit, and the preset's name."""
+    """Window width and level with the unit, the preset's name, and its function where that is not linear."""
+    if view.window.lut is not None:
+        return "  ".join(part for part in ("VOI LUT", view.window.name, "inverted" if view.inverted else "") if part)
     width, center = (f"{v:.0f}" if abs(v) >= 20 else f"{v:.3g}" for v in (view.window.width, view.window.center))
     name = f"  {view.window.name}" if view.window.name else ""
     suffix = f" {unit}" if unit else ""
-    return f"W {width}  L {center}{suffix}{name}{'  inverted' if view.inverted else ''}"
+    shape = "" if view.window.is_linear else "  sigmoid"
+    return f"W {width}  L {center}{suffix}{name}{shape}{'  inverted' if view.inverted else ''}"
 
 
 def _results(session: Session) -> list[str]:

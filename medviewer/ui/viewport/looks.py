@@ -7,6 +7,8 @@ from typing import Any, cast
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import Colormap, DirectLabelColormap, ensure_colormap
+from napari.utils.colormaps.standardize_color import transform_color
+from numpy.typing import NDArray
 
 from medviewer.app.ports import MaskLook
 
@@ -35,6 +37,20 @@ def ordered(limits: tuple[float, float]) -> tuple[float, float]:
     """Limits in ascending order and apart, as napari wants them."""
     low, high = sorted(limits)
     return low, max(high, low + 1e-6)
+
+
+def grey_colours(curve: NDArray[np.float32] | None, inverted: bool) -> str | Colormap:
+    """From the lower to the upper limit: napari's own grey where it is linear, else the colour map of the curve."""
+    if curve is None:
+        return "gray_r" if inverted else "gray"
+    grey = 1 - curve if inverted else curve
+    return Colormap(np.stack([grey, grey, grey, np.ones_like(grey)], axis=1), name="gray of the window")
+
+
+def line_colours(colour: str) -> Colormap:
+    """A colour map from clear to one colour."""
+    solid = np.array(transform_color(colour)[0])
+    return Colormap(np.array([[*solid[:3], 0.0], solid]), name=f"clear to {colour}")
 
 
 def label_colours(look: MaskLook) -> DirectLabelColormap:

@@ -14,10 +14,19 @@ from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QFrame, QWidget
 
-from medviewer.app.ports import Display, HeatLook, MaskLook
+from medviewer.app.ports import Display, HeatLook, MaskLook, Padding
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport.canvas import NapariCanvas
-from medviewer.ui.viewport.looks import PlainImage, PlainLabels, heat_colours, label_colours, ordered, set_visible
+from medviewer.ui.viewport.looks import (
+    PlainImage,
+    PlainLabels,
+    grey_colours,
+    heat_colours,
+    label_colours,
+    line_colours,
+    ordered,
+    set_visible,
+)
 from medviewer.ui.viewport.overlay import Overlay, OverlayState
 from medviewer.ui.viewport.pointer import Pointer
 
@@ -53,6 +62,8 @@ class SliceView(QFrame):
         self._image: Any = None
         self._mask: Any = None
         self._heat: Any = None
+        self._graphics: Any = None
+        self._shade: tuple[NDArray[np.float32] | None, bool] = (None, False)
         self._brush_at: QPointF | None = None
         self._fitted = True
         self.canvas.native.installEventFilter(self)
@@ -70,10 +81,11 @@ class SliceView(QFrame):
         fresh = old is None or old.voxels is not display.voxels or old.plane != display.plane
         if fresh:
             self._make_image(display)
-        if fresh or old is None or (old.k, old.slope, old.intercept) != (display.k, display.slope, display.intercept):
+        if fresh or old is None or _source(old) != _source(display):
             self._feed_image(display)
-        if fresh or old is None or old.limits != display.limits:
+        if fresh or old is None or old.limits != display.limits or old.curve is not display.curve:
             self._set_limits(display)
+        self._apply_graphics(display, None if fresh else old)
         self._apply_mask(display, None if fresh else old)
         self._apply_heat(display, None if fresh else old)
         self._mark_active(display.active)
@@ -96,13 +108,14 @@ class SliceView(QFrame):
 
     def _clear(self) -> None:
         self.canvas.clear()
-        self._image = self._mask = self._heat = None
+        self._image = self._mask = self._heat = self._graphics = None
         self._mark_active(False)
         self.overlay.show_state(OverlayState())
 
     def _make_image(self, display: Display) -> None:
         self.canvas.clear()
-        self._mask = self._heat = None
+        self._mask = self._heat = self._graphics = None
+        self._shade = (None, False)
         colour = display.voxels.ndim == 4
         shape = (*display.plane.shape, 3) if colour else display.plane.shape
         buffer = np.zeros(shape, np.uint8 if colour else np.float32)
@@ -119,6 +132,8 @@ class SliceView(QFrame):
         else:
             np.multiply(piece, np.float32(display.slope), out=buffer, casting="unsafe")
             buffer += np.float32(display.intercept)
+            if display.padding is not None:
+                buffer[_padded(display, display.padding)] = display.padding.value
         self._upload(self._image, buffer)
 
     def _set_limits(self, display: Display) -> None:
@@ -128,9 +143,37 @@ class SliceView(QFrame):
         node = self.canvas.node(self._image)
         node.clim = (low, high)
         node.update()
-        name = "gray" if display.limits[0] <= display.limits[1] else "gray_r"
-        if self._image.colormap.name != name:
-            self._image.colormap = name
+        curve, inverted = display.curve, display.limits[0] > display.limits[1]
+        if self._shade[0] is not curve or self._shade[1] != inverted:
+            self._shade = (curve, inverted)
+            self._image.colormap = grey_colours(curve, inverted)
+
+    def _apply_graphics(self, display: Display, old: Display | None) -> None:
+        look, before = display.graphics, old.graphics if old else None
+        planes = [] if look is None else [one.planes[look.slot] for one in look.overlays if look.slot in one.planes]
+        if look is None or not planes:
+            set_visible(self._graphics, False)
+            return
+        if self._graphics is None:
+            self._make_graphics(display)
+            before = None
+        set_visible(self._graphics, True)
+        if before is None or before.overlays is not look.overlays or before.slot != look.slot:
+            drawn = np.logical_or.reduce(planes)
+            np.copyto(self._graphics.data, display.plane.take(drawn[None], 0))
+            self._upload(self._graphics, self._graphics.data)
+
+    def _make_graphics(self, display: Display) -> None:
+        self._graphics = self.canvas.add(
+            PlainImage,
+            np.zeros(display.plane.shape, np.float32),
+            scale=display.plane.spacing,
+            contrast_limits=(0, 1),
+            colormap=line_colours(COLOURS["graphics"]),
+            blending="translucent",
+            interpolation2d="linear",
+            name="graphics",
+        )
 
     def _apply_mask(self, display: Display, old: Display | None) -> None:
         look, before = display.mask, old.mask if old else None
@@ -325,3 +368,14 @@ class SliceView(QFrame):
             self.fit()
         else:
             self._draw_overlay()
+
+
+def _source(display: Display) -> tuple[object, ...]:
+    """What a slice's real values are made of, beside its voxels."""
+    return display.k, display.slope, display.intercept, None if display.padding is None else display.padding.value
+
+
+def _padded(display: Display, padding: Padding) -> NDArray[np.bool_]:
+    stored = display.plane.take(padding.voxels, display.k)
+    inside: NDArray[np.bool_] = np.greater_equal(stored, padding.low) & np.less_equal(stored, padding.high)
+    return inside

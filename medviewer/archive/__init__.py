@@ -1,8 +1,12 @@
 """What medviewer keeps on this machine: a database, and files beside it.
 
-The folder holds ``medviewer.db``, ``masks/``, ``heatmaps/``, ``images/`` (the voxels of queued cases), ``models/``
-(weights), ``journal/`` (strokes not yet saved), ``backups/`` and ``patient.key``. Names and IDs of patients are in
-none of them.
+The folder holds ``medviewer.db``, ``masks/``, ``heatmaps/``, ``images/`` (the voxels of queued cases), ``studies/``
+(copies of image files, where somebody asked for them), ``models/`` (weights), ``journal/`` (strokes not yet saved),
+``backups/`` and ``patient.key``.
+
+Who was imaged stands in two of them: the catalogue in ``medviewer.db``, and its copies in ``backups/``, hold the names,
+IDs, birth dates and study texts of what was opened; ``studies/`` holds files as they came. All else has neither names
+nor IDs. The folder, the database and the copies can be read by this user only.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from types import TracebackType
 from sqlalchemy.orm import Session
 
 from medviewer.archive import journal as journals
+from medviewer.archive.catalog import Catalog
 from medviewer.archive.database import FILE_NAME, Database
 from medviewer.archive.home import home as default_home
 from medviewer.archive.journal import Journal, JournalHeader
@@ -22,7 +27,7 @@ from medviewer.archive.masks import MaskRecord, MaskStore
 from medviewer.archive.patient_key import patient_key
 from medviewer.archive.results import HeatmapRecord, ResultStore
 
-__all__ = ["Archive", "HeatmapRecord", "Journal", "JournalHeader", "MaskRecord", "MaskStore", "ResultStore"]
+__all__ = ["Archive", "Catalog", "HeatmapRecord", "Journal", "JournalHeader", "MaskRecord", "MaskStore", "ResultStore"]
 
 _JOURNALS = "journal"
 
@@ -39,14 +44,15 @@ class Archive:
 
     Attributes
     ----------
-    masks, results
-        The stores of segmentations, and of classifications and heat maps.
+    masks, results, catalog
+        The stores of segmentations, of classifications and heat maps, and of what was opened.
     """
 
     def __init__(self, home: Path, database: Database) -> None:
         self.home = home
         self.masks = MaskStore(home, database)
         self.results = ResultStore(home, database)
+        self.catalog = Catalog(home, database)
         self._database = database
 
     @classmethod

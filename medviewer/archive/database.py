@@ -6,6 +6,7 @@ writes, and writers take turns.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from medviewer.domain.provenance import utc_now
 from medviewer.errors import StoreError
 
 FILE_NAME = "medviewer.db"
-REVISION = "0001"
+REVISION = "0002"
 """The revision that this program's tables have; a database that has it opens without loading the migrations."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -50,6 +51,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         make_folder(path.parent)
+        _make_private(path)
         self._engine = _engine(path)
         self._writing = self._engine.execution_options(medviewer_immediate=True)
         try:
@@ -99,6 +101,20 @@ class Database:
                     _migrate(self.path, connection, present)
 
 
+def _make_private(path: Path) -> None:
+    """Let nobody else read the database: it holds names. Its log gets the same permissions from SQLite."""
+    try:
+        path.touch(mode=0o600)
+        if os.name != "nt" and path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+    except OSError as error:
+        raise StoreError(
+            f"The database {path} should be readable by this user only, but its permissions cannot be set; choose "
+            "another folder with MEDVIEWER_HOME.",
+            str(error),
+        ) from error
+
+
 def _migrate(path: Path, connection: Connection, present: str | None) -> None:
     # Imported here: most starts find the database up to date and need none of it.
     from alembic import command
@@ -132,10 +148,9 @@ def _migrate(path: Path, connection: Connection, present: str | None) -> None:
 def _back_up(path: Path, revision: str) -> None:
     folder = make_folder(path.parent / "backups")
     stamp = utc_now().replace(":", "").replace("+0000", "Z")
-    with (
-        closing(sqlite3.connect(path)) as source,
-        closing(sqlite3.connect(folder / f"medviewer-{revision}-{stamp}.db")) as copy,
-    ):
+    target = folder / f"medviewer-{revision}-{stamp}.db"
+    _make_private(target)
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy)
 
 
@@ -164,6 +179,7 @@ def _engine(path: Path) -> Engine:
         _use_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # a name that was removed is not left readable in the file
 
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:

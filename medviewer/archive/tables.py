@@ -147,3 +147,131 @@ class ActivationRow(Base):
     by: Mapped[str]
     reason: Mapped[str]
     at: Mapped[str]
+
+
+class PatientRow(Base):
+    """One person of the catalogue. `identity` is ID and name, or the study's UID where a file has neither."""
+
+    __tablename__ = "catalog_patients"
+    __table_args__ = (Index("patients_by_time", "seen", "number"),)
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    identity: Mapped[str] = mapped_column(unique=True)
+    patient_id: Mapped[str]
+    name: Mapped[str]
+    birth_date: Mapped[str]
+    sex: Mapped[str]
+    seen: Mapped[str]
+
+
+class StudyRow(Base):
+    """One study of the catalogue; `seen` is when it was last added or opened, `modalities` are parted by blanks."""
+
+    __tablename__ = "catalog_studies"
+    __table_args__ = (
+        ForeignKeyConstraint(["patient"], ["catalog_patients.number"]),
+        Index("studies_of_patient", "patient", "date", "number"),
+    )
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[str] = mapped_column(unique=True)
+    patient: Mapped[int]
+    date: Mapped[str]
+    description: Mapped[str]
+    accession: Mapped[str]
+    modalities: Mapped[str]
+    state: Mapped[str]
+    images: Mapped[int]
+    copied: Mapped[bool]
+    seen: Mapped[str]
+
+
+class SeriesRow(Base):
+    """One series of the catalogue."""
+
+    __tablename__ = "catalog_series"
+    __table_args__ = (
+        ForeignKeyConstraint(["study"], ["catalog_studies.number"]),
+        UniqueConstraint("study", "uid"),
+    )
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    study: Mapped[int]
+    uid: Mapped[str] = mapped_column(index=True)
+    modality: Mapped[str]
+    description: Mapped[str]
+    series_number: Mapped[int | None]
+    body_part: Mapped[str]
+    reader: Mapped[str]
+    size_text: Mapped[str]
+    slices: Mapped[int]
+    rows: Mapped[int]
+    columns: Mapped[int]
+    images: Mapped[int]
+    warnings: Mapped[list[Any]]
+
+
+class AttachmentRow(Base):
+    """One mask, report or document of a study of the catalogue; `path` is text of `medviewer.archive.catalog.paths`."""
+
+    __tablename__ = "catalog_attachments"
+    __table_args__ = (
+        ForeignKeyConstraint(["study"], ["catalog_studies.number"]),
+        UniqueConstraint("study", "uid"),
+    )
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    study: Mapped[int]
+    uid: Mapped[str]
+    kind: Mapped[str]
+    title: Mapped[str]
+    path: Mapped[str]
+    modality: Mapped[str]
+    date: Mapped[str]
+    series_uid: Mapped[str]
+    of_series: Mapped[list[Any]]
+
+
+class FolderRow(Base):
+    """A folder that holds files of the catalogue: most series have one, and its name would be kept with every file."""
+
+    __tablename__ = "catalog_folders"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(unique=True)
+
+
+class FileRow(Base):
+    """One file of a series, with its size in bytes and its time of change when it was last looked at."""
+
+    __tablename__ = "catalog_files"
+    __table_args__ = (
+        ForeignKeyConstraint(["series"], ["catalog_series.number"]),
+        ForeignKeyConstraint(["folder"], ["catalog_folders.number"]),
+    )
+
+    series: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    folder: Mapped[int] = mapped_column(index=True)
+    name: Mapped[str]
+    size: Mapped[int]
+    mtime_ns: Mapped[int]
+
+
+class TagRow(Base):
+    """One word that a person gave a study."""
+
+    __tablename__ = "catalog_tags"
+    __table_args__ = (ForeignKeyConstraint(["study"], ["catalog_studies.number"]),)
+
+    study: Mapped[int] = mapped_column(primary_key=True)
+    tag: Mapped[str] = mapped_column(primary_key=True, index=True)
+
+
+class ThumbnailRow(Base):
+    """A small picture of a series, as PNG."""
+
+    __tablename__ = "catalog_thumbnails"
+
+    series_uid: Mapped[str] = mapped_column(primary_key=True)
+    png: Mapped[bytes]

@@ -1,0 +1,176 @@
+"""Copies of images in the archive: byte for byte, each either whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import uuid4
+
+from medviewer.archive.blobs import sync_folder
+from medviewer.archive.catalog.paths import Known, look
+from medviewer.archive.home import make_folder
+from medviewer.archive.lock import try_lock
+from medviewer.errors import JobCancelled, StoreError
+
+FOLDER = "studies"
+_INCOMING = ".incoming"
+_CHUNK = 1024 * 1024
+_COMPANIONS = {".mhd": (".raw", ".zraw"), ".nhdr": (".raw", ".raw.gz", ".gz"), ".hdr": (".img",), ".img": (".hdr",)}
+"""Files that belong to a header file and that no series lists."""
+_RESERVE = 256 * 1024**2
+"""Bytes that a copy leaves free on the disk, so that masks can still be saved."""
+
+
+class Copies:
+    """The folder of copies of an archive.
+
+    Parameters
+    ----------
+    home
+        The archive's folder.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.folder = home / FOLDER
+
+    def folder_of(self, study_uid: str) -> Path:
+        """Where the copies of a study lie; a UID is no safe name for a folder."""
+        return self.folder / _short(study_uid, 32)
+
+    def holds(self, path: Path) -> bool:
+        """Whether a file is one of the copies."""
+        return path.is_relative_to(self.folder)
+
+    def refuse_too_much(self, size: int) -> None:
+        """Raise StoreError if that many bytes do not fit on the disk."""
+        make_folder(self.folder)
+        free = shutil.disk_usage(self.folder).free
+        if size + _RESERVE > free:
+            raise StoreError(
+                f"The copies need {size / 1024**3:.1f} GB, but only {free / 1024**3:.1f} GB are free in "
+                f"{self.folder.parent}; free some space, or open the files where they are."
+            )
+
+    def take(
+        self, study_uid: str, files: Sequence[Path], cancelled: threading.Event | None = None
+    ) -> list[tuple[Path, Known]]:
+        """Copy files of a study, with what belongs to them, and return each with its copy.
+
+        A copy keeps the name and the time of change of its file; a file that was copied before, and is the same, is
+        not copied again. One that cannot be read is left out.
+
+        Raises
+        ------
+        StoreError
+            If the disk does not take them.
+        JobCancelled
+            If `cancelled` was set. What was copied by this call is removed then.
+        """
+        made: list[Path] = []
+        taken = []
+        try:
+            for file in files:
+                if cancelled is not None and cancelled.is_set():
+                    raise JobCancelled("The import was cancelled; the series that were copied by then are kept.")
+                target = self._target(study_uid, file)
+                for part in (*_companions(file), file):
+                    if self._copy(part, target.with_name(part.name)):
+                        made.append(target.with_name(part.name))
+                known = look(target)
+                if known is not None:
+                    taken.append((file, known))
+        except BaseException:
+            for path in made:
+                path.unlink(missing_ok=True)
+            raise
+        for folder in {path.parent for path in made}:
+            sync_folder(folder)
+        return taken
+
+    def tidy(self) -> None:
+        """Remove what imports left unfinished whose process ended."""
+        for path in (self.folder / _INCOMING).glob("*.tmp"):
+            # One that another process has just finished, or is writing, is left alone.
+            with contextlib.suppress(OSError), path.open("r+b") as stream:
+                if try_lock(stream):
+                    path.unlink(missing_ok=True)
+
+    def remove(self, study_uid: str) -> None:
+        """Delete the copies of a study. Raises StoreError if the disk refuses."""
+        folder = self.folder_of(study_uid)
+        if not folder.exists():
+            return
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise StoreError(
+                f"The study was removed from the list, but its copies in {folder} could not be deleted; delete that "
+                "folder yourself.",
+                str(error),
+            ) from error
+
+    def _target(self, study_uid: str, file: Path) -> Path:
+        """A folder for each source folder: names stay, and files of one name do not meet."""
+        return self.folder_of(study_uid) / _short(os.fspath(file.parent), 12) / file.name
+
+    def _copy(self, source: Path, target: Path) -> bool:
+        """Copy one file; False if its copy is there already, or it cannot be read."""
+        before, present = look(source), look(target)
+        if before is None:
+            return False
+        if present is not None and (present.size, present.mtime_ns) == (before.size, before.mtime_ns):
+            return False
+        make_folder(target.parent)
+        temporary = make_folder(self.folder / _INCOMING) / f"{uuid4().hex}.tmp"
+        try:
+            return _copied(source, temporary, target, before.mtime_ns)
+        except OSError as error:
+            raise StoreError(
+                f"A copy could not be written to {self.folder}; free some space or check its permissions.", str(error)
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _copied(source: Path, temporary: Path, target: Path, mtime_ns: int) -> bool:
+    """Write a copy under another name, on the disk before it gets its own; False if the source cannot be read."""
+    handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    with os.fdopen(handle, "r+b") as sink:
+        try_lock(sink)  # as long as it is held, `tidy` of another process leaves the file alone
+        try:
+            stream = source.open("rb")
+        except OSError:
+            return False
+        with stream:
+            while chunk := _read(stream):
+                sink.write(chunk)
+            if chunk is None:
+                return False
+        sink.flush()
+        os.utime(temporary, ns=(mtime_ns, mtime_ns))
+        os.fsync(sink.fileno())
+    temporary.replace(target)
+    return True
+
+
+def _read(stream: object) -> bytes | None:
+    """The next part of a source; None where it cannot be read, as from a scratched disc."""
+    try:
+        part: bytes = stream.read(_CHUNK)  # type: ignore[attr-defined]  # a binary file
+    except OSError:
+        return None
+    return part
+
+
+def _companions(file: Path) -> list[Path]:
+    endings = _COMPANIONS.get(file.suffix.lower(), ())
+    return [other for ending in endings if (other := file.with_suffix(ending)).is_file()]
+
+
+def _short(text: str, length: int) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:length]

@@ -1,0 +1,326 @@
+"""The catalogue of an archive: looking things up, and what people say of studies."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, func, select, text
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import Session
+
+from medviewer.archive.catalog import adding, rows
+from medviewer.archive.catalog.copies import Copies
+from medviewer.archive.catalog.entries import Added, SeriesEntry, State, StudyEntry
+from medviewer.archive.catalog.paths import from_text, look
+from medviewer.archive.catalog.search import Query, counting, listing
+from medviewer.archive.database import Database
+from medviewer.archive.tables import (
+    AttachmentRow,
+    FileRow,
+    FolderRow,
+    PatientRow,
+    SeriesRow,
+    StudyRow,
+    TagRow,
+    ThumbnailRow,
+)
+from medviewer.domain.provenance import utc_now
+from medviewer.domain.study import Attachment, Patient, ScanResult
+from medviewer.errors import NotFoundError, StoreError
+
+PAGE = 200
+"""Studies of a listing, unless more are asked for."""
+
+
+class Catalog:
+    """The studies of an archive. Safe to use from several threads and several processes.
+
+    Parameters
+    ----------
+    home
+        The archive's folder.
+    database
+        Its open database.
+    """
+
+    def __init__(self, home: Path, database: Database) -> None:
+        self._database = database
+        self._copies = Copies(home)
+
+    # -- what comes in and goes
+
+    def add(
+        self,
+        found: ScanResult,
+        copy: bool = False,
+        progress: Callable[[float, str], None] | None = None,
+        cancelled: threading.Event | None = None,
+    ) -> Added:
+        """Note what a scan found. What is known already is brought up to date, never doubled.
+
+        Parameters
+        ----------
+        copy
+            Whether the archive makes copies of the files and lists these. Files that were unpacked from a ZIP
+            archive are always copied: they would be gone with the program.
+        progress
+            Told the part that is done, 0 to 1, and what is being done.
+        cancelled
+            Set by whoever wants it to stop.
+
+        Raises
+        ------
+        StoreError
+            If the disk or the database does not take it. What was listed by then is whole.
+        JobCancelled
+            If `cancelled` was set. What was listed by then is whole, and stays.
+        """
+        return adding.add(self._database, self._copies, found, copy, progress, cancelled)
+
+    def remove(self, study_uid: str) -> None:
+        """Forget a study, and delete the copies of its files that the archive made; other files are left alone.
+
+        Masks, results and corrections of it stay.
+
+        Raises
+        ------
+        NotFoundError
+            If the catalogue has no such study.
+        StoreError
+            If the copies could not be deleted.
+        """
+        with self._database.write() as session:
+            rows.remove_study(session, _study(session, study_uid))
+        self._copies.remove(study_uid)
+
+    # -- looking things up
+
+    def search(self, query: Query | str = "", limit: int = PAGE, offset: int = 0) -> list[StudyEntry]:
+        """A page of the studies that match, by their patients; the patient that was seen last comes first."""
+        asked = Query(query) if isinstance(query, str) else query
+        with self._database.read() as session:
+            return _listed(session, asked, _count(session, asked), limit, offset)
+
+    def page(self, query: Query, limit: int = PAGE, offset: int = 0) -> tuple[list[StudyEntry], int]:
+        """As `search`, with the number of all that match, both of one moment."""
+        with self._database.read() as session:
+            count = _count(session, query)
+            return _listed(session, query, count, limit, offset), count
+
+    def count(self, query: Query | str = "") -> int:
+        """How many studies match."""
+        with self._database.read() as session:
+            return _count(session, Query(query) if isinstance(query, str) else query)
+
+    def get(self, study_uid: str) -> StudyEntry:
+        """One study. Raises NotFoundError if the catalogue has none of that UID."""
+        with self._database.read() as session:
+            row = _study(session, study_uid)
+            patient = session.get_one(PatientRow, row.patient)
+            tags = session.scalars(select(TagRow.tag).where(TagRow.study == row.number).order_by(TagRow.tag))
+            return StudyEntry(
+                row.uid,
+                Patient(patient.patient_id, patient.name, patient.birth_date, patient.sex),
+                row.date,
+                row.description,
+                row.accession,
+                tuple(row.modalities.split()),
+                row.images,
+                State(row.state),
+                tuple(tags),
+                row.copied,
+                row.seen,
+            )
+
+    def series_of(self, study_uid: str) -> list[SeriesEntry]:
+        """The series of a study, by their number."""
+        query = _of_study(select(SeriesRow), SeriesRow, study_uid)
+        order = SeriesRow.series_number.is_(None), SeriesRow.series_number, SeriesRow.number
+        with self._database.read() as session:
+            return [_series_entry(row, study_uid) for row in session.scalars(query.order_by(*order))]
+
+    def attachments_of(self, study_uid: str) -> list[Attachment]:
+        """Masks, reports and documents of a study."""
+        query = _of_study(select(AttachmentRow), AttachmentRow, study_uid).order_by(AttachmentRow.number)
+        with self._database.read() as session:
+            return [_attachment(row) for row in session.scalars(query)]
+
+    def files_of(self, series_uid: str) -> tuple[Path, ...]:
+        """Where the files of a series were when it was last scanned."""
+        query = select(SeriesRow.number).where(SeriesRow.uid == series_uid)
+        with self._database.read() as session:
+            return tuple(file.path for number in session.scalars(query) for file in rows.files_of(session, number))
+
+    def files_of_study(self, study_uid: str) -> tuple[Path, ...]:
+        """Where all files of a study were when they were last scanned, attachments too; each once."""
+        series = _of_study(select(SeriesRow.number), SeriesRow, study_uid).order_by(SeriesRow.number)
+        with self._database.read() as session:
+            files = [file.path for number in session.scalars(series) for file in rows.files_of(session, number)]
+        files += [attachment.file for attachment in self.attachments_of(study_uid)]
+        return tuple(dict.fromkeys(files))
+
+    def missing(self, study_uid: str) -> tuple[Path, ...]:
+        """The files of a study that are no longer where they were. Looks at every one of them."""
+        return tuple(path for path in self.files_of_study(study_uid) if look(path) is None)
+
+    def absent(self, study_uids: Iterable[str]) -> frozenset[str]:
+        """Those of the studies of which a series has lost its first or its last file: a quick look, for a list."""
+        query = (
+            select(StudyRow.uid, FolderRow.path, FileRow.name)
+            .join(SeriesRow, SeriesRow.study == StudyRow.number)
+            .join(FileRow, FileRow.series == SeriesRow.number)
+            .join(FolderRow, FolderRow.number == FileRow.folder)
+            .where(StudyRow.uid.in_(list(study_uids)))
+            .where(
+                (FileRow.position == 0)
+                | (
+                    FileRow.position
+                    == select(func.max(FileRow.position)).where(FileRow.series == SeriesRow.number).scalar_subquery()
+                )
+            )
+        )
+        with self._database.read() as session:
+            places = session.execute(query).all()
+        return frozenset(uid for uid, folder, name in places if look(Path(from_text(folder), from_text(name))) is None)
+
+    def choices(self) -> tuple[list[str], list[str]]:
+        """The modalities and the tags that there are, sorted."""
+        with self._database.read() as session:
+            modalities = set(session.scalars(select(SeriesRow.modality).distinct())) - {""}
+            return sorted(modalities), list(session.scalars(select(TagRow.tag).distinct().order_by(TagRow.tag)))
+
+    # -- what people say
+
+    def set_state(self, study_uid: str, state: State | str) -> None:
+        """Say where a study stands on the worklist.
+
+        Raises
+        ------
+        NotFoundError
+            If the catalogue has no such study.
+        StoreError
+            If there is no such state.
+        """
+        try:
+            wanted = State(state)
+        except ValueError as error:
+            names = ", ".join(State)
+            raise StoreError(f"A study is one of {names}, but {state!r} was asked for; choose one of these.") from error
+        with self._database.write() as session:
+            _study(session, study_uid).state = wanted.value
+
+    def set_tags(self, study_uid: str, tags: Iterable[str]) -> tuple[str, ...]:
+        """Give a study these tags and no others. Returns them as they are kept: sorted, without blanks around."""
+        wanted = sorted({" ".join(rows.clean(tag).split()) for tag in tags} - {""})
+        with self._database.write() as session:
+            row = _study(session, study_uid)
+            session.execute(delete(TagRow).where(TagRow.study == row.number))
+            session.add_all([TagRow(study=row.number, tag=tag) for tag in wanted])
+            session.flush()
+            rows.sum_up(session, row)
+        return tuple(wanted)
+
+    def tag(self, study_uid: str, tag: str) -> None:
+        """Add a tag to a study."""
+        self.set_tags(study_uid, [*self.get(study_uid).tags, tag])
+
+    def untag(self, study_uid: str, tag: str) -> None:
+        """Take a tag off a study."""
+        self.set_tags(study_uid, [other for other in self.get(study_uid).tags if other != tag])
+
+    def touch(self, study_uid: str) -> None:
+        """Note that a study was opened now; one that is not in the catalogue is no error."""
+        with self._database.write() as session:
+            row = session.scalar(select(StudyRow).where(StudyRow.uid == study_uid))
+            if row is not None:
+                row.seen = session.get_one(PatientRow, row.patient).seen = utc_now()
+
+    # -- thumbnails
+
+    def thumbnail(self, series_uid: str) -> bytes | None:
+        """The small picture of a series as PNG, or None."""
+        with self._database.read() as session:
+            return session.scalar(select(ThumbnailRow.png).where(ThumbnailRow.series_uid == series_uid))
+
+    def set_thumbnail(self, series_uid: str, png: bytes) -> None:
+        """Keep a small picture of a listed series as PNG; one of any other series is not kept."""
+        with self._database.write() as session:
+            if session.scalar(select(SeriesRow.number).where(SeriesRow.uid == series_uid).limit(1)) is not None:
+                made = insert(ThumbnailRow).values(series_uid=series_uid, png=png)
+                session.execute(made.on_conflict_do_update(index_elements=["series_uid"], set_={"png": png}))
+
+
+def _study(session: Session, study_uid: str) -> StudyRow:
+    row = session.scalar(select(StudyRow).where(StudyRow.uid == study_uid))
+    if row is None:
+        raise NotFoundError(f"The catalogue has no study {study_uid}; open or add it first.")
+    return row
+
+
+def _of_study(query: Any, table: Any, study_uid: str) -> Any:
+    return query.join(StudyRow, StudyRow.number == table.study).where(StudyRow.uid == study_uid)
+
+
+def _count(session: Session, query: Query) -> int:
+    statement, values = counting(query)
+    return int(session.scalar(text(statement), values) or 0)
+
+
+def _listed(session: Session, query: Query, count: int, limit: int, offset: int) -> list[StudyEntry]:
+    statement, values = listing(query, count)
+    found = session.execute(text(statement), {**values, "limit": limit, "offset": offset}).all()
+    tags: dict[int, list[str]] = {}
+    for number, tag in session.execute(
+        select(TagRow.study, TagRow.tag).where(TagRow.study.in_([row.number for row in found])).order_by(TagRow.tag)
+    ):
+        tags.setdefault(number, []).append(tag)
+    return [
+        StudyEntry(
+            row.uid,
+            Patient(row.patient_id, row.name, row.birth_date, row.sex),
+            row.date,
+            row.description,
+            row.accession,
+            tuple(row.modalities.split()),
+            row.images,
+            State(row.state),
+            tuple(tags.get(row.number, ())),
+            bool(row.copied),
+            row.seen,
+        )
+        for row in found
+    ]
+
+
+def _series_entry(row: SeriesRow, study_uid: str) -> SeriesEntry:
+    return SeriesEntry(
+        row.uid,
+        study_uid,
+        row.modality,
+        row.description,
+        row.series_number,
+        row.body_part,
+        row.reader,
+        row.size_text,
+        row.slices,
+        row.rows,
+        row.columns,
+        row.images,
+        tuple(row.warnings),
+    )
+
+
+def _attachment(row: AttachmentRow) -> Attachment:
+    return Attachment(
+        row.uid,
+        row.kind,
+        row.title,
+        Path(from_text(row.path)),
+        row.modality,
+        row.date,
+        row.series_uid,
+        tuple(row.of_series),
+    )

@@ -14,6 +14,37 @@ from medviewer.formats.dicom.quiet import quiet
 
 SHARED, PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 
+_DETAILS = (
+    SHARED,
+    PER_FRAME,
+    "NumberOfFrames",
+    "DimensionIndexSequence",
+    "ConcatenationFrameOffsetNumber",
+    "ConcatenationUID",
+    "FrameIncrementPointer",
+    "FrameTime",
+    "FrameTimeVector",
+    "CineRate",
+    "RecommendedDisplayFrameRate",
+    "GridFrameOffsetVector",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "SpacingBetweenSlices",
+    "DetectorInformationSequence",
+    "PhaseInformationSequence",
+    "EnergyWindowVector",
+    "DetectorVector",
+    "PhaseVector",
+    "RotationVector",
+    "RRIntervalVector",
+    "TimeSlotVector",
+    "SliceVector",
+    "AngularViewVector",
+    "TimeSliceVector",
+    "SequenceOfUltrasoundRegions",
+)
+"""Sequences and vectors that say how the frames of a file follow each other."""
+
 
 class FrameGroups:
     """The functional groups of one file, asked by frame and macro; what is missing or broken is not there.
@@ -26,9 +57,9 @@ class FrameGroups:
 
     def __init__(self, dataset: pydicom.Dataset) -> None:
         self.dataset = dataset
-        shared = _items(dataset, SHARED)
+        shared = items_of(dataset, SHARED)
         self._shared = shared[0] if shared else pydicom.Dataset()
-        self._frames = _items(dataset, PER_FRAME)
+        self._frames = items_of(dataset, PER_FRAME)
         self._found: dict[tuple[int, str], pydicom.Dataset | None] = {}
 
     @property
@@ -56,7 +87,7 @@ class FrameGroups:
         key = (frame, macro)
         if key not in self._found:
             groups = self._shared if frame < 0 else self._frames[frame]
-            items = _items(groups, macro)
+            items = items_of(groups, macro)
             self._found[key] = items[0] if items else None
         return self._found[key]
 
@@ -69,16 +100,31 @@ def read_groups(path: Path) -> FrameGroups | None:
     UnreadableError
         If the file cannot be read.
     """
+    return groups_of(read_details(path))
+
+
+def groups_of(details: pydicom.Dataset) -> FrameGroups | None:
+    """The functional groups in what `read_details` read; None where it has none."""
+    return FrameGroups(details) if items_of(details, SHARED) or items_of(details, PER_FRAME) else None
+
+
+def read_details(path: Path) -> pydicom.Dataset:
+    """What a file says about its frames, of whatever kind it is.
+
+    Raises
+    ------
+    UnreadableError
+        If the file cannot be read.
+    """
     try:
         with quiet():
-            tags = [SHARED, PER_FRAME, "NumberOfFrames"]
-            dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags, force=True)
+            return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_DETAILS), force=True)
     except Exception as error:
         raise UnreadableError(
-            f"{path.name} is broken: its functional groups could not be read ({type(error).__name__}); fetch it again.",
+            f"{path.name} is broken: what it says of its frames could not be read ({type(error).__name__}); fetch it "
+            "again.",
             details=str(error),
         ) from error
-    return FrameGroups(dataset) if _items(dataset, SHARED) or _items(dataset, PER_FRAME) else None
 
 
 def value_of(dataset: pydicom.Dataset, keyword: str) -> Any:
@@ -108,6 +154,7 @@ def as_text(value: Any) -> str:
     return "\\".join(str(part).strip(" \0") for part in several)
 
 
-def _items(dataset: pydicom.Dataset, keyword: str) -> list[pydicom.Dataset]:
+def items_of(dataset: pydicom.Dataset, keyword: str) -> list[pydicom.Dataset]:
+    """The items of a sequence; none where it is missing or broken."""
     value = value_of(dataset, keyword)
     return list(value) if isinstance(value, Sequence) else []

@@ -1,0 +1,235 @@
+"""From the files of one Series Instance UID to series that can each be shown as one image."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medviewer.domain.geometry import Grid
+from medviewer.domain.study import PhaseAxis, Series, Warning
+from medviewer.errors import UnreadableError
+from medviewer.formats.dicom import tags as t
+from medviewer.formats.dicom.frames import Film, Plane, frames_of, is_multi, single
+from medviewer.formats.dicom.geometry import flat_grid, slice_thickness, spacing_warnings
+from medviewer.formats.dicom.headers import Header
+from medviewer.formats.dicom.kinds import executable, frames_missing, truncated
+from medviewer.formats.dicom.placement import place
+from medviewer.formats.dicom.stacks import Stack, short, split_warnings, stacks_of
+from medviewer.formats.dicom.volumes import Volumes, instance, volumes_of
+
+Identity = Callable[[Path], str]
+"""What stands for a file when it has no UID of its own; the same on every scan."""
+
+_UNORIENTED = Warning(
+    "no-orientation", "The header does not say how the patient lies in the image; no orientation letters are shown."
+)
+
+
+def series_of(uid: str, headers: Sequence[Header], identity: Identity) -> tuple[list[Series], list[Warning]]:
+    """The series that files of one Series Instance UID make, and what is wrong with files that make none.
+
+    See `Series.uid` for their names.
+    """
+    planes, films, warnings = _planes(headers, identity)
+    stacks = stacks_of(planes)
+    made: list[Series] = []
+    placed = 0
+    for stack in stacks:
+        notes = split_warnings(stack, stacks)
+        if stack.axes is None:
+            made += _flats(uid, stack, notes, identity)
+        else:
+            own = uid if placed == 0 else f"{uid}#{short(*stack.content)}"
+            made += _volumes(own, stack, stack.axes, notes)
+            placed += 1
+    made += [_film(uid, film, same, identity) for film, same in films]
+    return made, warnings
+
+
+def _planes(
+    headers: Sequence[Header], identity: Identity
+) -> tuple[list[Plane], list[tuple[Film, list[Header]]], list[Warning]]:
+    """All planes of some files; films with the files that are copies of theirs; and what could not be read."""
+    planes: list[Plane] = []
+    films: list[tuple[Film, list[Header]]] = []
+    warnings: list[Warning] = []
+    several: dict[str, list[Header]] = defaultdict(list)
+    for header in headers:
+        if is_multi(header):
+            several[header.plain(t.SOP_INSTANCE_UID) or identity(header.path)].append(header)
+            continue
+        try:
+            planes.append(single(header))
+        except UnreadableError as error:
+            warnings.append(Warning("unreadable", str(error)))
+    for same in several.values():
+        first, *copies = sorted(same, key=instance)
+        try:
+            placed, film = frames_of(first)
+        except UnreadableError as error:
+            warnings.append(Warning("unreadable", str(error)))
+            continue
+        planes += placed
+        if film is not None:
+            films.append((film, copies))
+        elif copies:
+            planes += [replace(plane, file=copy) for copy in copies for plane in placed]
+    return planes, films, warnings
+
+
+def _volumes(uid: str, stack: Stack, axes: NDArray[np.float64], notes: list[Warning]) -> list[Series]:
+    """The volumes of a stack: one series, with phases where they share their positions, else one each."""
+    found = volumes_of(stack.planes, np.cross(axes[0], axes[1]))
+    notes = [*notes, *_duplicates(found.duplicates)]
+    count = len(found.volumes)
+    if count == 1 or found.axis is not None:
+        if found.in_order:
+            notes.append(Warning("several-volumes", _told(found, "they are shown one after the other")))
+        return [_volume(uid, stack, axes, found, notes)]
+    made = []
+    for k, volume in enumerate(found.volumes, start=1):
+        text = _told(found, f"they are shown as {count} volumes; this is volume {k}")
+        planes = [plane for _, plane in volume]
+        own = Volumes(planes, [list(enumerate(planes))], "", [])
+        several = [*(notes if k == 1 else _split_only(notes)), Warning("several-volumes", text)]
+        one = _volume(uid if k == 1 else _numbered(uid, k), stack, axes, own, several)
+        made.append(replace(one, description=f"{one.description} (volume {k} of {count})".strip()))
+    return made
+
+
+def _split_only(notes: Sequence[Warning]) -> list[Warning]:
+    """What is said of every series of a stack: all but the files that were left out of it."""
+    return [note for note in notes if note.code != "duplicate"]
+
+
+def _told(found: Volumes, what: str) -> str:
+    count = len(found.volumes)
+    return f"The series holds {count} images at one position, so {what}, told apart by {found.told_by}."
+
+
+def _numbered(uid: str, number: int) -> str:
+    return f"{uid}-t{number}" if "#" in uid else f"{uid}#t{number}"
+
+
+def _volume(uid: str, stack: Stack, axes: NDArray[np.float64], found: Volumes, notes: list[Warning]) -> Series:
+    """The series of planes that share a grid; phase by phase where there are several."""
+    first = found.places[0].header
+    names = [plane.file.path.name for plane in found.places]
+    positions = np.array([plane.position for plane in found.places])
+    at = place(positions, axes, stack.spacing[:2], stack.size, slice_thickness(first), names)
+    slices = at.grid.shape[0] if at.source is None else len(at.source.positions)
+    slots = [(plane, phase * slices + at.index[k]) for phase, volume in enumerate(found.volumes) for k, plane in volume]
+    frame = first.plain(t.FRAME_OF_REFERENCE_UID) if stack.placed else ""
+    notes = [*notes, *at.warnings, *_lacking(found), *([] if stack.placed else [_UNORIENTED])]
+    series = _series(uid, slots, first, at.grid, frame, notes)
+    return replace(series, source=at.source, phases=found.axis)
+
+
+def _lacking(found: Volumes) -> list[Warning]:
+    """The warning for slices that single phases lack."""
+    lacking = [
+        f"{len(found.places) - len(volume)} of phase {k}"
+        for k, volume in enumerate(found.volumes, start=1)
+        if len(volume) < len(found.places)
+    ]
+    if not lacking:
+        return []
+    shown = ", ".join(lacking[:3]) + (f" and of {len(lacking) - 3} more" if len(lacking) > 3 else "")
+    text = f"Slices are missing in single phases ({shown}); they are shown blank, fetch the series again."
+    return [Warning("missing-slice", text)]
+
+
+def _flats(uid: str, stack: Stack, notes: list[Warning], identity: Identity) -> list[Series]:
+    """Images without a place in the patient, each a series of its own that is named by its SOP Instance UID."""
+    images: dict[str, list[Plane]] = defaultdict(list)
+    for plane in sorted(stack.planes, key=lambda plane: instance(plane.file)):
+        own = plane.file.plain(t.SOP_INSTANCE_UID) or identity(plane.file.path)
+        images[f"{uid}#{short(own, *stack.content)}"].append(plane)
+    return [
+        _flat(name, same[:1], None, [*notes, *_duplicates([plane.file for plane in same[1:]])])
+        for name, same in images.items()
+    ]
+
+
+def _film(uid: str, film: Film, copies: Sequence[Header], identity: Identity) -> Series:
+    """The series of a multi-frame file whose frames lie nowhere in the patient, named by its SOP Instance UID."""
+    first = film.planes[0].file
+    [stack] = stacks_of(film.planes[:1])
+    own = first.plain(t.SOP_INSTANCE_UID) or identity(first.path)
+    axis = film.axis if len(film.planes) > 1 else None
+    return _flat(f"{uid}#{short(own, *stack.content)}", film.planes, axis, _duplicates(copies))
+
+
+def _flat(uid: str, planes: Sequence[Plane], axis: PhaseAxis | None, notes: Sequence[Warning]) -> Series:
+    grid, _, oriented = flat_grid(planes[0].header)
+    slots = [(plane, k) for k, plane in enumerate(planes)]
+    series = _series(uid, slots, planes[0].header, grid, "", [*notes, *([] if oriented else [_UNORIENTED])])
+    return replace(series, phases=axis)
+
+
+def _series(
+    uid: str, slots: Sequence[tuple[Plane, int]], first: Header, grid: Grid, frame: str, notes: Sequence[Warning]
+) -> Series:
+    """The series of some planes and their slots, described by the header of the first."""
+    files, frames, index = _layout(slots)
+    found = [problem for plane in files for problem in _problems(plane) if problem is not None]
+    spacings = spacing_warnings(first)
+    return Series(
+        uid=uid,
+        modality=first.plain(t.MODALITY).upper() or "OT",
+        description=first.text(t.SERIES_DESCRIPTION),
+        grid=grid,
+        files=tuple(plane.file.path for plane in files),
+        reader="dicom",
+        number=first.whole(t.SERIES_NUMBER),
+        body_part=first.plain(t.BODY_PART_EXAMINED).upper(),
+        view=first.plain(t.VIEW_POSITION).upper(),
+        laterality=(first.plain(t.IMAGE_LATERALITY) or first.plain(t.LATERALITY)).upper(),
+        calibrated=all(note.code != "uncalibrated" for note in spacings),
+        frame_of_reference=frame,
+        warnings=(*notes, *found, *spacings),
+        frames=frames,
+        index=index,
+    )
+
+
+def _layout(slots: Sequence[tuple[Plane, int]]) -> tuple[list[Plane], tuple[int, ...], tuple[int, ...]]:
+    """How the files of some planes follow each other, in the order that they are first needed.
+
+    Returns a plane of every file, the frames a file (empty for one each), and the slot of each frame.
+    """
+    starts: dict[Path, int] = {}
+    files: list[Plane] = []
+    frames: list[int] = []
+    index: list[int] = []
+    for plane, slot in slots:
+        path = plane.file.path
+        if path not in starts:
+            starts[path] = len(index)
+            files.append(plane)
+            frames.append(plane.of)
+            index += [-1] * plane.of
+        index[starts[path] + plane.number] = slot
+    return files, tuple(frames) if len(index) > len(files) else (), tuple(index)
+
+
+def _problems(plane: Plane) -> tuple[Warning | None, ...]:
+    """What is wrong with the file of a plane."""
+    return truncated(plane.file) or frames_missing(plane.file, plane.of), executable(plane.file)
+
+
+def _duplicates(dropped: Sequence[Header]) -> list[Warning]:
+    if not dropped:
+        return []
+    names = _names(list(dict.fromkeys(header.path.name for header in dropped)))
+    return [Warning("duplicate", f"Other files of the series hold the same images as {names}, which are left out.")]
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more files"

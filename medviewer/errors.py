@@ -15,6 +15,7 @@
     |   +-- JobTimeout             because it stopped answering
     +-- StoreError                 the archive, the queue or the registry could not do it
         +-- NotFoundError          nothing there has that name
+        +-- RemoteError            another archive on the network did not do it
         +-- GateRefusal            a model version that may not be promoted
 
 The text is one sentence that says what was expected, what came and what to do; ``details`` holds what a
@@ -94,6 +95,10 @@ class StoreError(MedviewerError):
 
 class NotFoundError(StoreError):
     """Nothing in the store has that name."""
+
+
+class RemoteError(StoreError):
+    """Another archive on the network could not be reached, or refused, or broke off."""
 
 
 class GateRefusal(StoreError):

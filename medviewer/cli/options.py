@@ -17,7 +17,7 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
-SOURCE = Annotated[Path, typer.Argument(metavar="PATH", help="A folder, a file or a ZIP archive: DICOM or NIfTI.")]
+SOURCE = Annotated[Path, typer.Argument(metavar="PATH", help="A folder, a file, a DICOMDIR or a ZIP archive with images.")]
 OUTPUT = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
 SERIES = Annotated[
     str | None,

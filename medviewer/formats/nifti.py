@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import IOBase
@@ -18,14 +19,15 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Extension, Nifti1Header
 from nibabel.nifti2 import Nifti2Header
 from nibabel.spatialimages import HeaderDataError
-from nibabel.volumeutils import array_from_file
 from numpy.typing import NDArray
 
 from medviewer.domain.geometry import Grid
-from medviewer.domain.image import Image, Rescale, Window
-from medviewer.domain.study import Series, Warning
+from medviewer.domain.image import Dynamic, Image, Rescale, Window
+from medviewer.domain.study import PhaseAxis, Series, Warning
 from medviewer.errors import InputError, UnreadableError
 from medviewer.formats.atomic import replacing
+from medviewer.formats.bounds import check_phases, check_size
+from medviewer.formats.colours import on_black
 from medviewer.formats.lattice import matrix, vector
 
 _Header = Any
@@ -41,6 +43,15 @@ _SPACE_UNIT = 0x07
 """The bits of xyzt_units that hold the unit of space (nifti1.h: XYZT_TO_SPACE)."""
 _MM = {1: 1000.0, 2: 1.0, 3: 0.001}
 """Millimetres in a metre, a millimetre, a micrometre (nifti1.h: NIFTI_UNITS_*); files without a unit mean mm."""
+_TIME_UNIT = 0x38
+"""The bits of xyzt_units that hold the unit of time (nifti1.h: XYZT_TO_TIME)."""
+_TIME = {8: ("s", 1.0), 16: ("ms", 1.0), 24: ("ms", 0.001)}
+"""Our unit for a second, a millisecond, a microsecond, and how many of it one is."""
+_FILM_MS = 500.0
+"""A recording with longer steps is no film; it is leafed through."""
+_CHUNK = 16 * 1024 * 1024
+_FAR = 1024**3
+"""Voxels start within this many bytes: extensions are notes, not gigabytes."""
 _SCANNER = 1
 """Affine code of scanner coordinates (nifti1.h: NIFTI_XFORM_SCANNER_ANAT)."""
 
@@ -73,12 +84,12 @@ def affine_of(grid: Grid) -> NDArray[np.float64]:
 
 
 def scan_nifti(path: Path, uid: str) -> Series:
-    """Read the header of one file as a series.
+    """Read the header of one file as a series; a 4th axis becomes `Series.phases`.
 
     Raises
     ------
     UnreadableError
-        If the header is broken, or the file holds something other than one scalar volume.
+        If the header is broken, or the file holds something other than volumes of numbers or of colours.
     """
     with _opened(path) as file:
         header = _header(file, path)
@@ -87,25 +98,38 @@ def scan_nifti(path: Path, uid: str) -> Series:
         text = "The header does not say how the volume lies in the patient; orientation letters may be wrong."
         warnings = (Warning("no-orientation", text),)
     name = path.name.removesuffix(".gz").removesuffix(".nii")
-    return Series(uid, "OT", name, _grid(header, path), (path,), "nifti", warnings=warnings)
+    return Series(
+        uid, "OT", name, _grid(header, path), (path,), "nifti", warnings=warnings, phases=_phases(header, path)
+    )
 
 
-def load_nifti(series: Series, progress: Callable[[float, str], None] | None = None) -> Image:
-    """Read the voxels of a scanned file; see `medviewer.formats.load`."""
+def load_nifti(
+    series: Series, progress: Callable[[float, str], None] | None = None, stop: Callable[[], None] = lambda: None
+) -> Image:
+    """Read the voxels of a scanned file; see `medviewer.formats.load`.
+
+    `stop` is called now and then, and raises when the user cancelled.
+    """
     path = series.files[0]
-    if progress is not None:
-        progress(0.0, f"Reading {path.name}")
-    header, voxels = _read(path)
+
+    def told(part: float) -> None:
+        stop()
+        if progress is not None:
+            progress(part, f"Reading {path.name}")
+
+    header, voxels = _read(path, told)
+    colour = voxels.ndim == 5
     low, high = float(header["cal_min"]), float(header["cal_max"])
-    if progress is not None:
-        progress(1.0, f"Read {path.name}")
+    rescale = Rescale() if colour else Rescale(*_slope_intercept(header, path))
+    axis = _phases(header, path)
     return Image(
-        voxels=voxels,
+        voxels=voxels[0],
         grid=_grid(header, path),
         modality=series.modality,
-        rescale=Rescale(*_slope_intercept(header)),
-        windows=(Window.from_limits(low, high),) if np.isfinite(high - low) and high > low else (),
+        rescale=rescale,
+        windows=(Window.from_limits(low, high),) if not colour and np.isfinite(high - low) and high > low else (),
         series_uid=series.uid,
+        dynamic=None if axis is None else Dynamic(axis, voxels, (rescale,) * len(axis)),
     )
 
 
@@ -115,10 +139,15 @@ def read_labelled(path: Path) -> tuple[NDArray[Any], Grid, dict[str, Any]]:
     Raises
     ------
     UnreadableError
-        If the file cannot be read.
+        If the file cannot be read, or holds more than one volume of numbers.
     """
-    header, voxels = _read(path)
-    slope, intercept = _slope_intercept(header)
+    header, stored = _read(path)
+    if len(stored) != 1 or stored.ndim != 4:
+        size_text = " x ".join(str(n) for n in header.get_data_shape())
+        what = "colours" if stored.ndim != 4 else f"{size_text} values"
+        raise UnreadableError(f"{path.name} holds {what}, but one volume of numbers is needed; split it into 3D files.")
+    voxels = stored[0]
+    slope, intercept = _slope_intercept(header, path)
     if (slope, intercept) != (1.0, 0.0):
         voxels = voxels * slope + intercept
     return voxels, _grid(header, path), _notes(header)
@@ -166,23 +195,54 @@ def _opener(path: Path) -> Any:
     return gzip.GzipFile(path, "wb", compresslevel=3, mtime=0) if path.name.endswith(".gz") else path.open("wb")
 
 
-def _read(path: Path) -> tuple[_Header, NDArray[Any]]:
-    """Header and stored voxels (z, y, x), contiguous and in the machine's byte order."""
+def _read(path: Path, told: Callable[[float], None] = lambda part: None) -> tuple[_Header, NDArray[Any]]:
+    """Header and stored voxels (phase, z, y, x), or with 3 colours behind, in the machine's byte order.
+
+    `told` hears which part of them is read.
+    """
     with _opened(path) as file:
+        size = path.stat().st_size
         header = _header(file, path)
+        shape, dtype = header.get_data_shape(), header.get_data_dtype()
+        i, j, k = (*shape, 1, 1)[:3]
+        # Stored with i fastest, so the axes turned round are plain C order.
+        voxels_shape = (_volumes(shape), k, j, i)
+        packed, offset = isinstance(file, gzip.GzipFile), int(header.get_data_offset())
+        declared = int(np.prod(voxels_shape, dtype=object)) * dtype.itemsize
+        check_size(path.name, declared, size if packed else size - offset, packed)
         try:
-            # Not mapped: a file that shrinks while it is shown would end the program.
-            stored = array_from_file(
-                header.get_data_shape(), header.get_data_dtype(), file, header.get_data_offset(), mmap=False
-            )
-        except Exception as error:
+            if not 0 <= offset <= _FAR:
+                raise ValueError(f"voxels start at byte {offset}")
+            stored = np.empty(voxels_shape, dtype)
+            file.seek(offset)
+            _fill(file, stored.reshape(-1).view(np.uint8).data, told)
+        except (ValueError, EOFError, OSError, MemoryError, zlib.error) as error:
             raise UnreadableError(
                 f"{path.name} ends before its voxels do, or is damaged; fetch the file again.", details=str(error)
             ) from error
-    i, j, k = (*header.get_data_shape(), 1, 1)[:3]
-    # Stored with i fastest, so turning the axes round costs no copy.
-    voxels = stored.reshape((i, j, k), order="F").T
-    return header, np.ascontiguousarray(voxels, voxels.dtype.newbyteorder("="))
+    if dtype.names is not None:
+        return header, _flattened(stored.view(np.uint8).reshape(*voxels_shape, -1))
+    if not dtype.isnative:
+        stored = stored.byteswap(inplace=True).view(dtype.newbyteorder("="))
+    # 128-bit floats are of no use on a screen, and most programs refuse them.
+    return header, stored.astype(np.float64) if dtype.kind == "f" and dtype.itemsize > 8 else stored
+
+
+def _fill(file: Any, view: memoryview, told: Callable[[float], None]) -> None:
+    """Read until `view` is full. The file is not mapped: one that shrinks while it is shown would end the program."""
+    done = 0
+    while done < len(view):
+        told(done / len(view))
+        count = file.readinto(view[done : done + _CHUNK])
+        if not count:
+            raise EOFError(f"{done} of {len(view)} bytes")
+        done += count
+    told(1.0)
+
+
+def _flattened(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Red, green and blue of (..., 3) or (..., 4); what is transparent becomes black."""
+    return colours if colours.shape[-1] == 3 else on_black(colours)
 
 
 @contextmanager
@@ -205,7 +265,7 @@ def _opened(path: Path) -> Iterator[IOBase]:
 
 
 def _header(file: Any, path: Path) -> _Header:
-    """The header of one scalar volume."""
+    """The header of a file that holds volumes of numbers or of colours."""
     try:
         size = file.read(4)
         file.seek(0)
@@ -221,24 +281,58 @@ def _header(file: Any, path: Path) -> _Header:
         raise UnreadableError(
             f"{path.name} has a broken NIfTI header (size {size_text or 'none'}); export the file again."
         )
-    if int(np.prod(shape[3:], dtype=np.int64)) != 1:
+    if sum(n > 1 for n in shape[3:]) > 1:
         raise UnreadableError(
-            f"{path.name} holds {size_text} values, but one volume is needed; split it into 3D files."
+            f"{path.name} holds {size_text} values, but volumes along one axis more are needed; split it into 4D files."
         )
-    if dtype.kind not in "iuf":
+    check_phases(path.name, _volumes(shape))
+    if dtype.kind not in "iuf" and dtype.names not in (("R", "G", "B"), ("R", "G", "B", "A")):
         label = header.get_value_label("datatype")
-        raise UnreadableError(f"{path.name} holds {label} voxels, but real numbers are needed; convert it first.")
+        raise UnreadableError(
+            f"{path.name} holds {label} voxels, but real numbers or colours are needed; convert it first."
+        )
     return header
 
 
+def _volumes(shape: tuple[int, ...]) -> int:
+    return int(np.prod(shape[3:], dtype=object))
+
+
+def _phases(header: _Header, path: Path) -> PhaseAxis | None:
+    """The 4th axis: time where the header gives its step and unit, else a mere count of volumes."""
+    shape = header.get_data_shape()
+    count = _volumes(shape)
+    if count == 1:
+        return None
+    step, start = float(header["pixdim"][4]), float(header["toffset"])
+    unit, factor = _TIME.get(int(header["xyzt_units"]) & _TIME_UNIT, ("", 1.0))
+    if shape[3] != count or not unit or not np.isfinite(step) or step <= 0:
+        return PhaseAxis("volume", tuple(float(k + 1) for k in range(count)))
+    start = start if np.isfinite(start) else 0.0
+    values = tuple(round((start + k * step) * factor, 6) for k in range(count))
+    milliseconds = step * factor * (1000.0 if unit == "s" else 1.0)
+    return PhaseAxis("time", values, unit, milliseconds if milliseconds <= _FILM_MS else None)
+
+
 def _grid(header: _Header, path: Path) -> Grid:
-    affine = np.array(header.get_best_affine(), np.float64)
+    try:
+        affine = np.array(header.get_best_affine(), np.float64)
+    except (HeaderDataError, ValueError) as error:  # a quaternion that is none
+        raise UnreadableError(
+            f"{path.name} has a broken header: its qform gives no directions; write its sform or qform again.",
+            details=str(error),
+        ) from error
     affine[:3] *= _MM.get(int(header["xyzt_units"]) & _SPACE_UNIT, 1.0)
-    return grid_of(header.get_data_shape(), affine, path.name)
+    return grid_of(header.get_data_shape()[:3], affine, path.name)
 
 
-def _slope_intercept(header: _Header) -> tuple[float, float]:
-    slope, intercept = header.get_slope_inter()
+def _slope_intercept(header: _Header, path: Path) -> tuple[float, float]:
+    try:
+        slope, intercept = header.get_slope_inter()
+    except HeaderDataError as error:
+        raise UnreadableError(
+            f"{path.name} has a broken header: its scl_inter is no number; export the file again.", details=str(error)
+        ) from error
     return (1.0 if slope is None else float(slope)), (0.0 if intercept is None else float(intercept))
 
 

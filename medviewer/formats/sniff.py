@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from enum import Enum
 from pathlib import Path
@@ -11,17 +12,37 @@ from medviewer.errors import UnreadableError
 HEAD = 1024
 """Bytes from the start of a file that decide what it is: a NIfTI-2 header is 540 bytes, a DICOM preamble 132."""
 
+DIRECTORY = b"1.2.840.10008.1.3.10"
+"""Media Storage Directory Storage, the SOP class of a DICOMDIR (PS3.4 table B.5-1, PS3.10 8)."""
+
 _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""TIFF 6.0 in either byte order, and BigTIFF."""
+_NRRD = re.compile(rb"NRRD000[0-9]\r?\n")
+_META_FIRST = re.compile(rb"\s*(ObjectType|ObjectSubType|Comment|TransformType|Name|ID|NDims)\s*[=:]")
+_META_SIZE = re.compile(rb"^[ \t]*NDims\s*[=:]\s*\d", re.MULTILINE)
 
 
 class Kind(Enum):
-    """The kinds of file that can be opened."""
+    """The kinds of file that are told apart."""
 
     DICOM = "DICOM"
     NIFTI = "NIfTI"
+    NRRD = "NRRD"
+    META_IMAGE = "MetaImage"
+    PNG = "PNG"
+    JPEG = "JPEG"
+    TIFF = "TIFF"
     ZIP = "ZIP"
+    GZIP = "gzip"
+    """Packed, and no NIfTI."""
     UNKNOWN = "unknown"
+
+    @property
+    def is_raster(self) -> bool:
+        """Whether it is a picture that any program makes, which need not be a medical image."""
+        return self in (Kind.PNG, Kind.JPEG, Kind.TIFF)
 
 
 def sniff(path: Path) -> Kind:
@@ -32,14 +53,7 @@ def sniff(path: Path) -> Kind:
     UnreadableError
         If the file cannot be opened at all.
     """
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise UnreadableError(
-            f"{path.name} could not be opened ({reason}); check that it exists and may be read."
-        ) from error
+    head = head_of(path)
     kind = kind_of(head)
     if kind is not Kind.UNKNOWN or not may_lack_preamble(head):
         return kind
@@ -53,15 +67,52 @@ def sniff(path: Path) -> Kind:
     return Kind.DICOM
 
 
+def head_of(path: Path) -> bytes:
+    """The first `HEAD` bytes of a file.
+
+    Raises
+    ------
+    UnreadableError
+        If the file cannot be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UnreadableError(
+            f"{path.name} could not be opened ({reason}); check that it exists and may be read."
+        ) from error
+
+
 def kind_of(head: bytes) -> Kind:
-    """Say what a file is by its first `HEAD` bytes, where these are enough."""
+    """Say what a file is by its first `HEAD` bytes, where these are enough.
+
+    DICOM comes first: its preamble may be the start of a file of another kind (PS3.10 7.1).
+    """
     if head[128:132] == b"DICM":
         return Kind.DICOM
-    if head.startswith(_ZIP):
-        return Kind.ZIP
-    if _is_nifti(_gunzip(head) if head.startswith(_GZIP) else head):
+    for kind, starts in (
+        (Kind.ZIP, _ZIP),
+        (Kind.PNG, b"\x89PNG\r\n\x1a\n"),
+        (Kind.JPEG, b"\xff\xd8\xff"),
+        (Kind.TIFF, _TIFF),
+    ):
+        if head.startswith(starts):
+            return kind
+    if _NRRD.match(head):
+        return Kind.NRRD
+    if _META_FIRST.match(head) and _META_SIZE.search(head):
+        return Kind.META_IMAGE
+    packed = head.startswith(_GZIP)
+    if _is_nifti(_gunzip(head) if packed else head):
         return Kind.NIFTI
-    return Kind.UNKNOWN
+    return Kind.GZIP if packed else Kind.UNKNOWN
+
+
+def is_directory(head: bytes) -> bool:
+    """Whether a DICOM file is a DICOMDIR, by its file meta information: it lists files and is no image."""
+    return head[128:132] == b"DICM" and DIRECTORY in head[132:HEAD]
 
 
 def may_lack_preamble(head: bytes) -> bool:

@@ -39,7 +39,7 @@ def test_text_files_named_dcm(tmp_path: Path, run: Run) -> None:
     for name in ("a.dcm", "b.dcm", "c.dcm"):
         (folder / name).write_text("This is a text, not an image.\n" * 20)
     _refused(run, "info", folder, words=("texts", "3 files of other kinds"))
-    _refused(run, "info", folder / "a.dcm", words=("a.dcm", "neither DICOM nor NIfTI"))
+    _refused(run, "info", folder / "a.dcm", words=("a.dcm", "no image of a format that is read"))
 
 
 def test_a_truncated_slice_opens_with_a_warning_and_alone_is_refused(head: Path, tmp_path: Path, run: Run) -> None:

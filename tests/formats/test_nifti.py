@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import tempfile
+import threading
 from pathlib import Path
 
 import nibabel as nib
@@ -13,8 +14,8 @@ import SimpleITK as sitk  # noqa: N813 - its usual name
 from hypothesis import given, settings
 
 from medviewer.domain.image import Image, Rescale
-from medviewer.errors import InputError, UnreadableError
-from medviewer.formats import itk, load, save_image, scan
+from medviewer.errors import InputError, JobCancelled, UnreadableError
+from medviewer.formats import itk, load, load_segmentation, save_image, scan
 from tests.formats.conftest import grid_of, image_of, origins, rotation, seeds, shapes, spacings
 
 
@@ -148,7 +149,7 @@ def broken(path: Path, at: int, value: bytes) -> None:
 @pytest.mark.parametrize(
     ("at", "value", "text"),
     [
-        (344, b"junk", "neither DICOM nor NIfTI"),
+        (344, b"junk", "no image of a format that is read"),
         (70, b"\xff\x7f", "broken NIfTI header"),
         (40, b"\x03\x00\x00\x00", "broken NIfTI header"),
         (280, b"\x00\x00\xc0\x7f", "broken header: its affine gives no spacing"),
@@ -166,9 +167,105 @@ def test_broken_headers_become_one_clear_sentence(tmp_path, at, value, text):
     assert result.warnings[0].text.startswith("volume.nii")
 
 
-def test_more_than_one_volume_is_refused(tmp_path):
-    nib.save(nib.Nifti1Image(np.zeros((3, 4, 5, 2), np.int16), np.eye(4)), tmp_path / "four.nii")
-    assert "holds 3 x 4 x 5 x 2 values, but one volume is needed" in scan([tmp_path]).warnings[0].text
+def four(path: Path, dtype=np.int16, unit="sec", step=0.25, shape=(3, 4, 5, 6)) -> np.ndarray:
+    """A file with a 4th axis; the values are returned."""
+    values = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+    volume = nib.Nifti1Image(values, np.diag([0.5, 1.5, 3, 1]))
+    volume.header.set_xyzt_units("mm", unit)
+    volume.header["pixdim"][4] = step
+    nib.save(volume, path)
+    return values
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("dtype", [np.int16, ">f4"])
+def test_a_fourth_axis_becomes_phases(tmp_path, suffix, dtype):
+    values = four(tmp_path / f"four{suffix}", dtype)
+    series = scan([tmp_path]).series[0]
+    assert series.grid.shape == (5, 4, 3)
+    assert (series.phases.name, series.phases.unit, series.phases.interval_ms) == ("time", "s", 250)
+    assert series.phases.values == (0, 0.25, 0.5, 0.75, 1, 1.25)
+    image = load(series)
+    np.testing.assert_array_equal(image.voxels, values[..., 0].T)
+    assert image.dynamic.voxels.shape == (6, 5, 4, 3)
+    assert image.dynamic.voxels.dtype.isnative
+    for phase in range(6):
+        np.testing.assert_array_equal(image.at_phase(phase).voxels, values[..., phase].T)
+    assert image.dynamic.axis == series.phases
+
+
+@pytest.mark.parametrize(
+    ("unit", "step", "name", "ours", "values"),
+    [
+        ("msec", 40, "time", "ms", (0, 40)),
+        ("usec", 500, "time", "ms", (0, 0.5)),
+        ("sec", 2, "time", "s", (0, 2)),
+        ("sec", 0, "volume", "", (1, 2)),
+        ("unknown", 2, "volume", "", (1, 2)),
+        ("hz", 2, "volume", "", (1, 2)),
+    ],
+)
+def test_the_step_of_time_is_taken_where_it_has_a_unit(tmp_path, unit, step, name, ours, values):
+    four(tmp_path / "four.nii", unit=unit, step=step, shape=(3, 4, 5, 2))
+    axis = scan([tmp_path]).series[0].phases
+    assert (axis.name, axis.unit, axis.values) == (name, ours, values)
+    assert axis.interval_ms == {"msec": 40, "usec": 0.5}.get(unit)
+
+
+def test_a_fifth_axis_counts_as_the_fourth_where_that_is_one(tmp_path):
+    values = four(tmp_path / "five.nii", shape=(3, 4, 5, 1, 2))
+    image = opened(tmp_path / "five.nii")
+    assert image.dynamic.axis.name == "volume"
+    np.testing.assert_array_equal(image.at_phase(1).voxels, values[..., 0, 1].T)
+    four(tmp_path / "both.nii", shape=(3, 4, 5, 2, 3))
+    assert "3 x 4 x 5 x 2 x 3 values, but volumes along one axis more" in scan([tmp_path / "both.nii"]).warnings[0].text
+
+
+@pytest.mark.parametrize("channels", ["RGB", "RGBA"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_colours_are_shown_as_such(tmp_path, channels, count):
+    dtype = np.dtype([(channel, "u1") for channel in channels])
+    plain = np.random.default_rng(4).integers(0, 256, (3, 4, 5, count, len(channels)), dtype=np.uint8)
+    if channels == "RGBA":
+        plain[..., 3] = 255
+    nib.save(nib.Nifti1Image(plain.view(dtype)[..., 0], np.eye(4)), tmp_path / "colour.nii.gz")
+    image = opened(tmp_path / "colour.nii.gz")
+    assert image.is_colour
+    assert image.grid.shape == (5, 4, 3)
+    for k in range(count):
+        np.testing.assert_array_equal(image.at_phase(k).voxels, plain[..., k, :3].transpose(2, 1, 0, 3))
+
+
+def test_more_than_one_volume_is_no_mask(tmp_path):
+    four(tmp_path / "four.nii", shape=(3, 4, 5, 2))
+    with pytest.raises(UnreadableError, match="holds 3 x 4 x 5 x 2 values, but one volume of numbers is needed"):
+        load_segmentation(tmp_path / "four.nii", grid_of((5, 4, 3)))
+
+
+def test_what_the_header_promises_is_held_against_the_file(tmp_path):
+    header = nib.Nifti1Header()
+    header.set_data_shape((2000, 2000, 2000))
+    header.set_data_dtype(np.float32)
+    header["vox_offset"] = 352
+    header["magic"] = b"n+1"
+    data = header.binaryblock + bytes(4 + 1000)
+    (tmp_path / "raw.nii").write_bytes(data)
+    (tmp_path / "packed.nii").write_bytes(gzip.compress(data))
+    with pytest.raises(UnreadableError, match="ends before its voxels do"):
+        opened(tmp_path / "raw.nii")
+    with pytest.raises(UnreadableError, match=r"would unpack to 29\.8 GB, but 2\.0 GB are allowed"):
+        opened(tmp_path / "packed.nii")
+    header.set_data_shape((3, 4, 5, 30000))
+    header["dim"][5:7], header["dim"][0] = (1, 30000), 6
+    (tmp_path / "many.nii").write_bytes(header.binaryblock + bytes(1000))
+    assert "many.nii holds" in scan([tmp_path / "many.nii"]).warnings[0].text
+
+
+def test_the_reading_of_a_large_file_can_be_stopped(tmp_path):
+    four(tmp_path / "four.nii", shape=(64, 64, 64, 40))
+    stop = threading.Event()
+    with pytest.raises(JobCancelled):
+        load(scan([tmp_path]).series[0], lambda part, text: stop.set() if part else None, stop)
 
 
 @pytest.mark.parametrize("packed", [False, True])

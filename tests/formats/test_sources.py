@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 import zipfile
 
@@ -11,7 +12,7 @@ import pytest
 
 from medviewer.errors import UnreadableError
 from medviewer.formats import Kind, scan, sources, write_dicom_series
-from medviewer.formats.sniff import sniff
+from medviewer.formats.sniff import kind_of, sniff
 from tests.formats.conftest import STUDY, grid_of, image_of, series_of
 
 
@@ -39,7 +40,7 @@ def test_content_decides_what_a_file_is(tmp_path, samples, slices, brain_file):
     other_gzip = tmp_path / "other.nii.gz"
     other_gzip.write_bytes(gzip.compress(text.read_bytes()))
     found = [sniff(path) for path in (archive, packed, plain, text, other_gzip, slices[0], samples["no_meta.dcm"])]
-    assert found[:6] == [Kind.ZIP, Kind.NIFTI, Kind.NIFTI, Kind.UNKNOWN, Kind.UNKNOWN, Kind.DICOM]
+    assert found[:6] == [Kind.ZIP, Kind.NIFTI, Kind.NIFTI, Kind.UNKNOWN, Kind.GZIP, Kind.DICOM]
     assert sniff(samples["ExplVR_BigEndNoMeta.dcm"]) is Kind.DICOM
     with pytest.raises(UnreadableError, match="could not be opened"):
         sniff(tmp_path / "nowhere")
@@ -50,7 +51,7 @@ def test_an_empty_folder_says_what_was_expected(tmp_path):
     assert result.studies == ()
     [warning] = result.warnings
     assert warning.code == "nothing-found"
-    assert f"Expected DICOM or NIfTI images in {tmp_path.name}, found no files; choose" in warning.text
+    assert f"or TIFF images in {tmp_path.name}, found no files; choose" in warning.text
 
 
 def test_text_files_named_dcm_are_named(tmp_path, slices):
@@ -61,7 +62,7 @@ def test_text_files_named_dcm_are_named(tmp_path, slices):
     result = scan([tmp_path])
     assert len(result.series) == 1
     assert [warning.code for warning in result.warnings] == ["unreadable"] * 3
-    assert result.warnings[0].text.startswith("a.dcm is neither DICOM nor NIfTI")
+    assert result.warnings[0].text.startswith("a.dcm is no image of a format that is read")
     only_text = scan([slices[0].parent / "a.dcm"])
     assert [warning.code for warning in only_text.warnings] == ["unreadable", "nothing-found"]
 
@@ -199,3 +200,100 @@ def test_an_archive_that_needs_more_than_there_is_leaves_the_rest_of_the_scan(tm
     result = scan([tmp_path])
     assert [len(series.files) for series in result.series] == [3]
     assert [warning.code for warning in result.warnings] == ["unreadable"]
+    told = {
+        "encrypted": "is locked with a password",
+        "method": "could not be unpacked",
+        "name": "could not be unpacked",
+    }
+    assert told[change] in result.warnings[0].text
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"\x89PNG\r\n\x1a\n", Kind.PNG),
+        (b"\xff\xd8\xff\xe0", Kind.JPEG),
+        (b"II*\0\x08\0\0\0", Kind.TIFF),
+        (b"MM\0*\0\0\0\x08", Kind.TIFF),
+        (b"II+\0\x08\0\0\0", Kind.TIFF),
+        (b"NRRD0005\ntype: short\n", Kind.NRRD),
+        (b"NRRD0004\r\n# Complete", Kind.NRRD),
+        (b"NRRDxxxx\n", Kind.UNKNOWN),
+        (b"ObjectType = Image\nNDims = 3\n", Kind.META_IMAGE),
+        (b"Comment = by hand\r\nNDims = 2\r\n", Kind.META_IMAGE),
+        (b"NDims: 3\nDimSize: 1 2 3\n", Kind.META_IMAGE),
+        (b"ObjectType = Image\n", Kind.UNKNOWN),
+        (b"Name = a file of settings\n", Kind.UNKNOWN),
+        (b"", Kind.UNKNOWN),
+        (b"II*\0" + bytes(124) + b"DICM", Kind.DICOM),
+    ],
+)
+def test_each_kind_is_told_by_its_first_bytes(head, kind):
+    assert kind_of(head) is kind
+
+
+# -- what the user points at
+
+
+def test_what_is_given_twice_counts_once(tmp_path, brain_file):
+    folder = tmp_path / "folder"
+    (folder / "deep").mkdir(parents=True)
+    shutil.copy(brain_file, folder / "deep" / "a.nii.gz")
+    (folder / "link.nii.gz").symlink_to(folder / "deep" / "a.nii.gz")
+    (tmp_path / "other").symlink_to(folder)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as opened:
+        opened.write(brain_file, "b.nii.gz")
+    paths = [folder, folder / "deep", folder / "deep" / "a.nii.gz", tmp_path / "other", folder]
+    assert len(scan(paths).series) == 1
+    assert len(scan([*paths, tmp_path / "a.zip", tmp_path, tmp_path / "a.zip"]).series) == 2
+
+
+def test_loops_and_pipes_are_passed_over(tmp_path, slices):
+    folder = slices[0].parent
+    (folder / "loop").symlink_to(folder)
+    (folder / "self").symlink_to(folder / "self")
+    (folder / "dangling.dcm").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(folder / "pipe.dcm")
+    result = scan([tmp_path])
+    assert result.warnings == ()
+    assert [len(series.files) for series in result.series] == [3]
+
+
+def test_a_folder_that_may_not_be_read_is_named(tmp_path, slices, monkeypatch):
+    (tmp_path / "locked").mkdir()
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)  # root may read every folder
+    result = scan([tmp_path])
+    assert [warning.text.split(";")[0] for warning in result.warnings] == [
+        "The folder locked could not be read (Permission denied)"
+    ]
+    assert len(result.series) == 1
+
+
+def test_files_come_in_a_stable_order(tmp_path):
+    for name in ("b/2", "b/10", "a", "c", "B", "b/a/1"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_bytes(b"")
+    listed = sources.collect([tmp_path], None, no_stop).files
+    assert [file.relative_to(tmp_path).as_posix() for file in listed] == ["B", "a", "c", "b/10", "b/2", "b/a/1"]
+
+
+def test_an_archive_with_too_many_files_or_too_large_for_the_disk_is_refused(tmp_path, slices, monkeypatch):
+    archive = tmp_path / "many.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        for k in range(5):
+            opened.writestr(f"{k}", b"x")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(sources, "MAX_MEMBERS", 4)
+    assert "holds 5 files, more than the 4" in scan([archive], scratch=scratch).warnings[0].text
+    monkeypatch.setattr(sources, "MAX_MEMBERS", 10)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 8, 2))
+    assert "the disk has room for 0.0 GB" in scan([archive], scratch=scratch).warnings[0].text
+    assert list(scratch.iterdir()) == [], "nothing of a refused archive is left"

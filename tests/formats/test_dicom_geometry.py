@@ -154,67 +154,6 @@ def test_a_file_that_moved_since_the_scan_is_told(tmp_path):
     assert "0003.dcm no longer lies where it was scanned" in told[0].text
 
 
-def volumes_in(folder: Path, tags: dict[str, list[float]], backwards: bool = False) -> list:
-    """Two or more volumes of one series at the same positions; volume k has the k-th value of each tag."""
-    images = []
-    count = len(next(iter(tags.values()), [0, 0]))
-    for k in range(count):
-        part = folder / str(k)
-        part.mkdir()
-        image = image_of(grid_of())
-        images.append(replace(image, voxels=image.voxels + k))
-        for z, file in enumerate(written(part, images[-1])):
-            number = z * count + (count - k if backwards else k)
-            edit(file, InstanceNumber=number, SOPInstanceUID=f"1.2.{k}.{z}")
-            edit(file, **{name: values[k] for name, values in tags.items()})
-    return images
-
-
-@pytest.mark.parametrize(
-    ("tags", "told_by"),
-    [
-        ({"TemporalPositionIdentifier": [1, 2, 10]}, "temporal position"),
-        ({"EchoNumbers": [1, 2]}, "echo number"),
-        ({"DiffusionBValue": [0.0, 800.0, 1000.0]}, "b-value"),
-        ({"AcquisitionNumber": [3, 4]}, "acquisition number"),
-        ({"EchoNumbers": [1, 1, 2, 2], "TemporalPositionIdentifier": [1, 2, 1, 2]}, "together"),
-        ({}, "the order of acquisition and instance numbers"),
-    ],
-)
-def test_volumes_at_the_same_positions_are_series_of_their_own(tmp_path, tags, told_by):
-    images = volumes_in(tmp_path, tags, backwards=bool(tags))
-    found = scan([tmp_path]).series
-    count = len(images)
-    base = found[0].uid
-    assert [series.uid for series in found] == [base, *(f"{base}#t{k}" for k in range(2, count + 1))]
-    assert [series.description for series in found] == [f"A series (volume {k + 1} of {count})" for k in range(count)]
-    assert all([warning.code for warning in series.warnings] == ["several-volumes"] for series in found)
-    assert told_by in found[-1].warnings[0].text
-    expected = sorted(images, key=lambda image: int(image.voxels[0, 0, 0]))
-    if "together" in told_by:
-        expected = [images[k] for k in (0, 2, 1, 3)]
-    for series, image in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(load(series).voxels, image.voxels)
-
-
-def test_a_slice_that_one_phase_lacks_leaves_a_gap_in_that_phase_only(tmp_path):
-    images = volumes_in(tmp_path, {"TemporalPositionIdentifier": [1, 2]})
-    (tmp_path / "0" / "0002.dcm").unlink()
-    first, second = scan([tmp_path]).series
-    assert [warning.code for warning in first.warnings] == ["several-volumes", "missing-slice"]
-    assert first.index == (0, 2, 3)
-    np.testing.assert_array_equal(load(second).voxels, images[1].voxels)
-
-
-def test_a_volume_of_several_is_written_under_its_series_instance_uid(tmp_path):
-    volumes_in(tmp_path, {"EchoNumbers": [1, 2]})
-    second = scan([tmp_path]).series[1]
-    out = tmp_path / "out"
-    out.mkdir()
-    [first, *_] = write_dicom_series(load(second), out, study=STUDY, series=second)
-    assert pydicom.dcmread(first).SeriesInstanceUID == second.instance_uid
-
-
 def test_copies_of_a_radiograph_are_one_series(tmp_path):
     [file] = written(tmp_path, image_of(grid_of((1, 6, 8)), np.uint16, "DX"))
     shutil.copy(file, tmp_path / "copy.dcm")

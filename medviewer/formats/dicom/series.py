@@ -17,7 +17,7 @@ from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.frames import Film, Plane, frames_of, is_multi, single
 from medviewer.formats.dicom.geometry import flat_grid, slice_thickness, spacing_warnings
 from medviewer.formats.dicom.headers import Header
-from medviewer.formats.dicom.kinds import executable, frames_missing, truncated
+from medviewer.formats.dicom.kinds import executable, frames_missing, stated_frames, truncated
 from medviewer.formats.dicom.placement import place
 from medviewer.formats.dicom.stacks import Stack, short, split_warnings, stacks_of
 from medviewer.formats.dicom.volumes import Volumes, instance, volumes_of
@@ -58,10 +58,11 @@ def _planes(
     planes: list[Plane] = []
     films: list[tuple[Film, list[Header]]] = []
     warnings: list[Warning] = []
-    several: dict[str, list[Header]] = defaultdict(list)
+    several: dict[tuple[str | int, ...], list[Header]] = defaultdict(list)  # copies of one file together
     for header in headers:
         if is_multi(header):
-            several[header.plain(t.SOP_INSTANCE_UID) or identity(header.path)].append(header)
+            own = header.plain(t.SOP_INSTANCE_UID) or identity(header.path)
+            several[(own, stated_frames(header), *stacks_of([Plane(header, header)])[0].content)].append(header)
             continue
         try:
             planes.append(single(header))
@@ -162,7 +163,8 @@ def _film(uid: str, film: Film, copies: Sequence[Header], identity: Identity) ->
     [stack] = stacks_of(film.planes[:1])
     own = first.plain(t.SOP_INSTANCE_UID) or identity(first.path)
     axis = film.axis if len(film.planes) > 1 else None
-    return _flat(f"{uid}#{short(own, *stack.content)}", film.planes, axis, _duplicates(copies))
+    name = short(own, *stack.content, f"{len(film.planes)} frames")
+    return _flat(f"{uid}#{name}", film.planes, axis, _duplicates(copies))
 
 
 def _flat(uid: str, planes: Sequence[Plane], axis: PhaseAxis | None, notes: Sequence[Warning]) -> Series:

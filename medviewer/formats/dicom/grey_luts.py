@@ -13,7 +13,7 @@ from pydicom.dataelem import RawDataElement
 
 from medviewer.domain.image import Lut, Window
 from medviewer.errors import UnreadableError
-from medviewer.formats.dicom.multiframe import as_text, value_of
+from medviewer.formats.dicom.multiframe import as_text, items_of, value_of
 from medviewer.formats.dicom.quiet import quiet
 
 _DESCRIPTOR, _DATA = 0x00283002, 0x00283006
@@ -36,12 +36,6 @@ def read_dataset(path: Path, tags: Sequence[int] | None = None) -> pydicom.Datas
             f"{path.name} is broken: its header could not be read ({type(error).__name__}); fetch it again.",
             details=str(error),
         ) from error
-
-
-def items_of(dataset: pydicom.Dataset, keyword: str) -> list[pydicom.Dataset]:
-    """The items of a sequence; none where it is missing or broken."""
-    value = value_of(dataset, keyword)
-    return list(value) if isinstance(value, pydicom.Sequence) else []
 
 
 def read_lut(item: pydicom.Dataset, signed: bool) -> Lut | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from medviewer.domain.image import Image
+from medviewer.domain.image import Image, Lut
 from medviewer.domain.study import Series, Study
 from medviewer.errors import InputError
 from medviewer.formats.atomic import replacing
@@ -159,16 +160,48 @@ def _pixels(dataset: Dataset, image: Image, plane: NDArray[Any], k: int) -> None
     dataset.PixelRepresentation = int(plane.dtype.kind == "i")
     if image.padding is not None:
         dataset.add_new("PixelPaddingValue", "SS" if plane.dtype.kind == "i" else "US", int(image.padding[0]))
-    if (slope, intercept) != (1.0, 0.0) or image.modality == "CT":
+        if image.padding[1] != image.padding[0]:
+            dataset.add_new("PixelPaddingRangeLimit", "SS" if plane.dtype.kind == "i" else "US", int(image.padding[1]))
+    if image.lut is not None:
+        item = _lut_item(image.lut, signed=plane.dtype.kind == "i")
+        item.ModalityLUTType = image.rescale.unit if image.rescale.unit in ("HU", "OD") else "US"
+        dataset.ModalityLUTSequence = [item]
+    elif (slope, intercept) != (1.0, 0.0) or image.modality == "CT":
         dataset.RescaleSlope, dataset.RescaleIntercept = _decimal(slope), _decimal(intercept)
         dataset.RescaleType = image.rescale.unit or "US"
-    if image.windows:
-        dataset.WindowCenter = [_decimal(window.center) for window in image.windows]
-        dataset.WindowWidth = [_decimal(window.width) for window in image.windows]
+    _windows(dataset, image)
     dataset.PixelData = np.ascontiguousarray(plane, plane.dtype.newbyteorder("<")).tobytes()
     dataset["PixelData"].VR = "OW" if bits > 8 else "OB"
     if len(dataset.PixelData) % 2:
         dataset.PixelData += b"\0"
+
+
+def _windows(dataset: Dataset, image: Image) -> None:
+    """VOI LUTs and windows; all windows of a file have one function, so different ones are written as linear."""
+    tables = [(window.lut, window.name) for window in image.windows if window.lut is not None]
+    windows = [window for window in image.windows if window.lut is None]
+    if len({window.function for window in windows}) > 1:
+        windows = [replace(window.plain[0], name=window.name) for window in windows]
+    if windows:
+        dataset.WindowCenter = [_decimal(window.center) for window in windows]
+        dataset.WindowWidth = [_decimal(window.width) for window in windows]
+        dataset.VOILUTFunction = windows[0].function
+        if any(window.name for window in windows):
+            dataset.WindowCenterWidthExplanation = [window.name for window in windows]
+    if tables:
+        dataset.VOILUTSequence = [_lut_item(lut, signed=lut.first < 0, name=name) for lut, name in tables]
+
+
+def _lut_item(lut: Lut, signed: bool, name: str = "") -> Dataset:
+    item = Dataset()
+    entries = len(lut.table) % (1 << 16)  # 65536 is written as 0
+    # in an SS element, a large number of entries is the negative number of the same bits
+    number = entries - (1 << 16) if signed and entries >= 1 << 15 else entries
+    item.add_new("LUTDescriptor", "SS" if signed else "US", [number, lut.first, lut.bits])
+    if name:
+        item.LUTExplanation = name
+    item.add_new("LUTData", "OW", lut.table.astype("<u2").tobytes())
+    return item
 
 
 def _decimal(value: float) -> str:

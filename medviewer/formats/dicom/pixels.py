@@ -1,26 +1,98 @@
-"""The stored pixels of one file, uncompressed straight from the disk or through a decoder."""
+"""How the pixels of a file are stored, and how stored samples become the voxels that are kept."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-from functools import cache
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
-from pydicom.pixels.decoders.base import Decoder, get_decoder
-from pydicom.pixels.processing import apply_color_lut
-from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from medviewer.errors import UnreadableError
 from medviewer.formats.dicom import tags as t
-from medviewer.formats.dicom.headers import UNDEFINED, Header
-from medviewer.formats.dicom.kinds import truncated
-from medviewer.formats.dicom.quiet import quiet
 
-_NATIVE = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
+if TYPE_CHECKING:
+    # The processes that decode frames do without pydicom.
+    from medviewer.formats.dicom.headers import Header
+
+_RED_FROM_YBR = np.array([[1, 0, 1.402], [1, -0.114 * 1.772 / 0.587, -0.299 * 1.402 / 0.587], [1, 1.772, 0]])
+"""From luminance and colour differences to red, green and blue (PS3.3 C.7.6.3.1.2, which is ITU-R BT.601)."""
+
+_FULL_YBR = ("YBR_FULL", "YBR_FULL_422")
+
+
+@dataclass(frozen=True, eq=False)
+class PixelFormat:
+    """How one frame of a file is stored (PS3.3 C.7.6.3).
+
+    Parameters
+    ----------
+    rows, columns, samples
+        Size of a frame, and samples a pixel.
+    allocated, stored, high_bit
+        Bits of a sample in the file, those that count, and the highest of them.
+    signed, real
+        Whether samples are two's complement, and whether they are floating-point numbers.
+    big_endian
+        Whether the high byte comes first.
+    photometric
+        Photometric Interpretation.
+    planar
+        Whether red, green and blue lie apart instead of pixel by pixel.
+    palette
+        Red, green and blue of every stored value, uint8, shape (n, 3), or None.
+    """
+
+    rows: int
+    columns: int
+    samples: int = 1
+    allocated: int = 16
+    stored: int = 16
+    high_bit: int = 15
+    signed: bool = False
+    real: bool = False
+    big_endian: bool = False
+    photometric: str = "MONOCHROME2"
+    planar: bool = False
+    palette: NDArray[np.uint8] | None = None
+
+    @property
+    def colour(self) -> bool:
+        """Whether the pixels become red, green and blue."""
+        return self.samples > 1 or self.photometric == "PALETTE COLOR"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a frame as it is kept."""
+        return (self.rows, self.columns, 3) if self.colour else (self.rows, self.columns)
+
+    @property
+    def sample(self) -> np.dtype[Any]:
+        """Type of a stored sample, in the machine's byte order."""
+        if self.real:
+            return np.dtype(f"f{self.allocated // 8}")
+        return np.dtype(f"{'i' if self.signed else 'u'}{max(self.allocated // 8, 1)}")
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a voxel as it is kept: as stored; colour always with 8 bits."""
+        return np.dtype(np.uint8) if self.colour else self.sample
+
+    @property
+    def frame_bits(self) -> int:
+        """Bits that a frame takes uncompressed."""
+        if self.photometric == "YBR_FULL_422":  # two pixels share their colour
+            return self.rows * self.columns * 16
+        return self.rows * self.columns * self.samples * self.allocated
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes that a frame takes as it is kept."""
+        return int(np.prod(self.shape)) * self.dtype.itemsize
+
+    @property
+    def as_kept(self) -> bool:
+        """Whether a frame lies uncompressed in the file as it will lie in memory."""
+        return not self.colour and not self.big_endian and self.allocated >= 8
 
 
 def is_colour(header: Header) -> bool:
@@ -30,39 +102,70 @@ def is_colour(header: Header) -> bool:
     ) == "PALETTE COLOR"
 
 
-def stored_dtype(header: Header) -> np.dtype[Any]:
-    """The type of the stored values; colour is always shown with 8 bits."""
-    if is_colour(header):
-        return np.dtype(np.uint8)
-    sign = "i" if header.integer(t.PIXEL_REPRESENTATION) == 1 else "u"
-    return np.dtype(f"{sign}{(header.integer(t.BITS_ALLOCATED) or 8) // 8}")
+def format_of(header: Header, palette: NDArray[np.uint8] | None = None) -> PixelFormat:
+    """The pixel format that a header states."""
+    allocated = header.integer(t.BITS_ALLOCATED) or 8
+    stored = header.integer(t.BITS_STORED) or allocated
+    high_bit = header.integer(t.HIGH_BIT)
+    return PixelFormat(
+        rows=header.integer(t.ROWS) or 0,
+        columns=header.integer(t.COLUMNS) or 0,
+        samples=header.integer(t.SAMPLES_PER_PIXEL) or 1,
+        allocated=allocated,
+        stored=stored,
+        high_bit=stored - 1 if high_bit is None else high_bit,
+        signed=header.integer(t.PIXEL_REPRESENTATION) == 1,
+        real=header.pixel_tag in (t.FLOAT_PIXEL_DATA, t.DOUBLE_FLOAT_PIXEL_DATA),
+        big_endian=not header.little_endian,
+        photometric=header.plain(t.PHOTOMETRIC_INTERPRETATION),
+        planar=header.integer(t.PLANAR_CONFIGURATION) == 1,
+        palette=palette,
+    )
 
 
-def is_native(header: Header) -> bool:
-    """Whether the pixels lie in the file as they will lie in memory."""
-    plain = header.transfer_syntax in _NATIVE and header.pixel_offset >= 0 and header.pixel_length != UNDEFINED
-    return plain and not is_colour(header)
+def finish(samples: NDArray[Any], form: PixelFormat, out: NDArray[Any]) -> None:
+    """Put decoded samples into `out` as they are kept.
 
-
-def read_pixels(file: io.FileIO, header: Header, out: NDArray[Any]) -> None:
-    """Fill `out` (rows, columns) or (rows, columns, 3), contiguous, with the stored values of an open file.
+    Parameters
+    ----------
+    samples
+        Shape (rows, columns) or (rows, columns, 3); of colour, red, green and blue but for a palette's indices.
+    form
+        What the header states.
+    out
+        Of `PixelFormat.shape` and `PixelFormat.dtype`.
 
     Raises
     ------
-    UnreadableError
-        If the file ends too early or its frame cannot be decoded.
+    ValueError
+        If the samples have another shape.
     """
-    problem = truncated(header)
-    if problem is not None:
-        raise UnreadableError(problem.text)
-    if is_native(header):
-        _read_native(file, header, out)
-    elif header.pixel_length == UNDEFINED and not is_colour(header):
-        _checked(header, out, lambda: _decode_frame(file, header))
+    if form.palette is not None and form.colour and form.samples == 1:
+        index = np.array(samples, form.sample)
+        clean_bits(index, form.stored, form.high_bit)
+        raw = index.view(f"u{index.dtype.itemsize}")
+        samples = form.palette[np.minimum(raw, len(form.palette) - 1)]
+    if samples.shape != out.shape:
+        raise ValueError(f"decoded to {samples.shape} instead of {out.shape}")
+    if not form.colour:
+        out[...] = samples
+        if not form.real:
+            clean_bits(out, form.stored, form.high_bit)
+    elif samples.dtype.itemsize > 1:
+        out[...] = samples >> max(form.stored - 8, 0)
     else:
-        _checked(header, out, lambda: _decode_file(header))
-    if not is_colour(header):
-        clean_bits(out, header.integer(t.BITS_STORED) or 0, header.integer(t.HIGH_BIT))
+        out[...] = samples
+
+
+def as_rgb(samples: NDArray[Any], form: PixelFormat) -> NDArray[Any]:
+    """Red, green and blue of uncompressed samples (rows, columns, 3), which may be luminance and colour differences."""
+    if form.photometric not in _FULL_YBR:
+        return samples
+    top = (1 << form.stored) - 1
+    parts = samples.astype(np.float32)
+    parts[..., 1:] -= (top + 1) // 2
+    rgb = parts @ _RED_FROM_YBR.T.astype(np.float32)
+    return np.clip(np.rint(rgb), 0, top).astype(samples.dtype)
 
 
 def clean_bits(stored: NDArray[Any], bits: int, high_bit: int | None) -> None:
@@ -74,6 +177,8 @@ def clean_bits(stored: NDArray[Any], bits: int, high_bit: int | None) -> None:
     if not 0 < bits < allocated or stored.size == 0:
         return
     spare_low = max((high_bit if high_bit is not None else bits - 1) - bits + 1, 0)
+    if spare_low + bits > allocated:  # a high bit beyond the sample
+        spare_low = 0
     signed = stored.dtype.kind == "i"
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
     if spare_low == 0 and int(stored.max()) <= high and (not signed or int(stored.min()) >= low):
@@ -81,73 +186,3 @@ def clean_bits(stored: NDArray[Any], bits: int, high_bit: int | None) -> None:
     shift = stored.dtype.type(allocated - bits - spare_low)
     np.left_shift(stored, shift, out=stored)
     np.right_shift(stored, stored.dtype.type(allocated - bits), out=stored)
-
-
-def _read_native(file: io.FileIO, header: Header, out: NDArray[Any]) -> None:
-    file.seek(header.pixel_offset)
-    view = out.reshape(-1).view(np.uint8).data
-    done = 0
-    while done < len(view):
-        count = file.readinto(view[done:])
-        if not count:
-            raise UnreadableError(f"{header.path.name} ended while its pixels were read; fetch the file again.")
-        done += count
-
-
-def _checked(header: Header, out: NDArray[Any], decode: Callable[[], NDArray[Any]]) -> None:
-    """Put into `out` what `decode` returns; whatever a decoder raises over broken bytes is one error here."""
-    try:
-        with quiet():
-            pixels = np.asarray(decode())
-        if pixels.shape != out.shape:
-            raise ValueError(f"decoded to {pixels.shape} instead of {out.shape}")
-    except Exception as error:
-        syntax = UID(header.transfer_syntax).name
-        raise UnreadableError(
-            f"{header.path.name} could not be decoded ({syntax}): it is damaged, cut short or of a kind that medviewer "
-            "does not read; fetch the file again.",
-            details=str(error),
-        ) from error
-    out[...] = pixels
-
-
-def _decode_frame(file: io.FileIO, header: Header) -> NDArray[Any]:
-    """Decode an encapsulated grey frame without reading the whole dataset again."""
-    file.seek(header.pixel_offset)
-    decoder, plugin = _decoder(header.transfer_syntax)
-    options: dict[str, Any] = {
-        "rows": header.integer(t.ROWS),
-        "columns": header.integer(t.COLUMNS),
-        "samples_per_pixel": 1,
-        "bits_allocated": header.integer(t.BITS_ALLOCATED),
-        "bits_stored": header.integer(t.BITS_STORED),
-        "number_of_frames": 1,
-        "photometric_interpretation": header.plain(t.PHOTOMETRIC_INTERPRETATION),
-        "pixel_representation": header.integer(t.PIXEL_REPRESENTATION) or 0,
-        "pixel_keyword": "PixelData",
-    }
-    pixels, _ = decoder.as_array(file.read(), index=0, decoding_plugin=plugin, **options)
-    return pixels
-
-
-@cache
-def _decoder(transfer_syntax: str) -> tuple[Decoder, str]:
-    """The decoder and the plugin to take; for JPEG-LS CharLS itself, which needs three quarters of GDCM's time."""
-    decoder = get_decoder(UID(transfer_syntax))
-    return decoder, "pyjpegls" if "pyjpegls" in decoder.available_plugins else ""
-
-
-def _decode_file(header: Header) -> NDArray[Any]:
-    """Read the whole dataset: other byte orders, deflated, colour and palettes."""
-    dataset = pydicom.dcmread(header.path, force=True)
-    if "TransferSyntaxUID" not in dataset.file_meta:
-        dataset.file_meta.TransferSyntaxUID = UID(header.transfer_syntax)
-    pixels = dataset.pixel_array
-    if header.plain(t.PHOTOMETRIC_INTERPRETATION) == "PALETTE COLOR":
-        pixels = apply_color_lut(pixels, dataset)
-        bits = 8 * pixels.dtype.itemsize
-    else:
-        bits = int(dataset.BitsStored)
-    if is_colour(header) and bits > 8:
-        pixels = (pixels >> (bits - 8)).astype(np.uint8)
-    return np.asarray(pixels)

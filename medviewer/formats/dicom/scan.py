@@ -114,5 +114,5 @@ def _study(uid: str, found: _Found) -> Study:
         patient=patient,
         series=tuple(found.series),
         accession=header.text(t.ACCESSION_NUMBER),
-        attachments=tuple(found.attachments.values()),
+        attachments=tuple(sorted(found.attachments.values(), key=lambda one: (one.date, one.title, one.uid))),
     )

@@ -80,6 +80,7 @@ def _planes(
             films.append((film, copies))
         elif copies:
             planes += [replace(plane, file=copy) for copy in copies for plane in placed]
+    films.sort(key=lambda pair: instance(pair[0].planes[0].file))
     return planes, films, warnings
 
 

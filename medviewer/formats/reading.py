@@ -105,6 +105,7 @@ def load(
     cancelled: threading.Event | None = None,
     *,
     warn: Callable[[Warning], None] | None = None,
+    early: Callable[[Image], None] | None = None,
 ) -> Image:
     """Read one scanned series into memory, in the files' own type.
 
@@ -118,6 +119,11 @@ def load(
         Set by whoever wants the loading to stop.
     warn
         Told of every slice that could not be read; such slices are blank.
+    early
+        Called once, in this thread, as soon as the middle slice is there, with an image that fills up while this
+        function goes on, slices nearest to the middle first; the others are blank until then. Only of DICOM whose
+        slices are shown as they are stored, with one rescale. What is returned is mostly the same image; where the
+        files differed from the first in what they say of grey values, it is another one over the same voxels.
 
     Raises
     ------
@@ -127,7 +133,7 @@ def load(
         If `cancelled` was set.
     """
     if series.reader == "dicom":
-        return load_dicom(series, progress, cancelled, warn)
+        return load_dicom(series, progress, cancelled, warn, early)
 
     def stop() -> None:
         if cancelled is not None and cancelled.is_set():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,7 @@ class _Loading:
         self._done = self._total = 0
         self._first: Header | None = None
         self._deferred: list[Run] = []
+        self._shown: Image | None = None
 
     def run(self, warn: Warn | None) -> Image:
         """Read everything and make the image."""
@@ -95,7 +96,8 @@ class _Loading:
                 if all(rescale.is_uniform for rescale in grey.rescales):
                     self.reader.blank_the_rest(grey.padding, run.slot)
                     self._first = header
-                    early(self._image(self.reader.voxels, grey, grey.rescales))
+                    self._shown = self._image(self.reader.voxels, grey, grey.rescales)
+                    early(self._shown)
             return runs[k + 1 :]
         return []
 
@@ -134,7 +136,7 @@ class _Loading:
         """The image of all voxels, on the grid of its series."""
         series, voxels = self.series, self.reader.voxels
         if series.source is None:
-            return self._image(voxels, grey, grey.rescales)
+            return _settled(self._shown, self._image(voxels, grey, grey.rescales))
         phases = voxels.reshape(-1, series.slices, *voxels.shape[1:])
         fill = grey.padding[0] if grey.padding is not None else voxels.min()
         rescales = grey.rescales
@@ -166,6 +168,29 @@ class _Loading:
             overlays=grey.overlays,
             dynamic=dynamic,
         )
+
+
+def _settled(shown: Image | None, whole: Image) -> Image:
+    """The image that is on the screen already where it is what came of it, without what it worked out while blank."""
+    if shown is None or not _alike(shown, whole):
+        return whole
+    phases = [shown] if shown.dynamic is None else [shown.at_phase(k) for k in range(len(shown.dynamic.axis))]
+    kept = {one.name for one in fields(Image)} | {"_phases"}
+    for image in phases:
+        for name in vars(image).keys() - kept:
+            del vars(image)[name]
+    return shown
+
+
+def _alike(one: Image, other: Image) -> bool:
+    rescales = [() if image.dynamic is None else image.dynamic.rescales for image in (one, other)]
+    return (
+        (one.rescale, one.windows, one.inverted, one.padding)
+        == (other.rescale, other.windows, other.inverted, other.padding)
+        and rescales[0] == rescales[1]
+        and one.lut is other.lut
+        and one.overlays == other.overlays
+    )
 
 
 def _real(stack: NDArray[Any], rescale: Rescale) -> NDArray[np.float32]:

@@ -53,6 +53,62 @@ def onto(values: NDArray[Any], source: Grid, target: Grid, what: str, fill: int 
     return result
 
 
+def onto_or_nearest(
+    values: NDArray[Any], source: Grid, target: Grid, what: str, *, may_resample: bool
+) -> tuple[NDArray[Any], str]:
+    """Put a label map of `source` onto `target`, to the nearest voxel where the two are no common lattice.
+
+    Parameters
+    ----------
+    may_resample
+        Whether both lie in one frame of reference, so that places mean the same.
+
+    Returns
+    -------
+    The labels, and a note for their provenance; empty where nothing was resampled.
+
+    Raises
+    ------
+    GridMismatchError
+        If they would have to be resampled, and may not or do not overlap.
+    """
+    try:
+        return onto(values, source, target, what), ""
+    except GridMismatchError:
+        if not may_resample or not _overlap(source, target):
+            raise
+    note = f"drawn on another grid ({source.describe()}); every voxel has the label of the nearest one there"
+    return nearest(values, source, target), note
+
+
+def nearest(values: NDArray[Any], source: Grid, target: Grid) -> NDArray[Any]:
+    """The nearest voxels of `source` at the voxels of `target`, its shape; 0 outside."""
+    from scipy.ndimage import affine_transform
+
+    way = np.linalg.inv(source.affine) @ target.affine
+    found: NDArray[Any] = affine_transform(
+        # A border of nothing, since the nearest voxel counts up to its edge, and only its centre would.
+        np.pad(values, 1),
+        way[:3, :3],
+        offset=way[:3, 3] + 1,
+        output_shape=target.shape,
+        order=0,
+        mode="constant",
+        cval=0,
+    )
+    return found
+
+
+def _overlap(source: Grid, target: Grid) -> bool:
+    """Whether voxels of one lie within the other, tried on 9 places along each axis."""
+    for a, b in ((source, target), (target, source)):
+        places = np.stack(np.meshgrid(*[np.linspace(0, n - 1, 9) for n in a.shape], indexing="ij"), axis=-1)
+        index = b.world_to_index(a.index_to_world(places))
+        if np.any(np.all((index > -0.5) & (index < np.array(b.shape) - 0.5), axis=-1)):
+            return True
+    return False
+
+
 def _steps(source: Grid, target: Grid) -> tuple[Shape, tuple[bool, bool, bool]] | None:
     """For each target axis the source axis that runs along it, and whether backwards; None if they do not align."""
     # Column k: how many voxels of the target one voxel along source axis k is.

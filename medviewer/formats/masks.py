@@ -58,25 +58,37 @@ def save_segmentation(segmentation: Segmentation, path: Path, series: Series | N
         raise InputError(f"A mask is saved as .dcm, .nii or .nii.gz, not as {path.name}; choose one of these endings.")
 
 
-def load_segmentation(path: Path, grid: Grid | None = None) -> Segmentation:
-    """Read a mask, DICOM SEG or NIfTI by its content, onto `grid` where one is given.
+def load_segmentation(path: Path, grid: Grid | None = None, series: Series | None = None) -> Segmentation:
+    """Read a mask, DICOM SEG, RTSTRUCT or NIfTI by its content, onto `grid` where one is given.
 
-    Flipped or swapped axes are turned, and slices that the file leaves out are empty; nothing is resampled.
+    Flipped or swapped axes are turned, and slices that the file leaves out are empty. A SEG is resampled to the nearest
+    voxel where `series` is resampled itself, and where it lies on other voxels of the same frame of reference; its
+    provenance notes the latter. Contours of an RTSTRUCT are filled in.
+
+    Parameters
+    ----------
+    grid
+        The grid of the image that it is shown on; by default that of `series`.
+    series
+        The series that it is shown on. Needed for an RTSTRUCT, for a SEG that only says on which images it was drawn,
+        and before anything is resampled from another grid.
 
     Raises
     ------
     UnreadableError
-        If it is neither, holds no label map, or the note in its header is damaged.
+        If it is none of these, holds no label map, or the note in its header is damaged.
     GridMismatchError
-        If its voxels are not voxels of `grid`.
+        If its voxels are not voxels of `grid` and may not be resampled onto it.
     """
+    if grid is None and series is not None:
+        grid = series.grid
     kind = sniff(path)
     if kind is Kind.DICOM:
-        from medviewer.formats.dicom.segmentation_read import read_seg
-
-        return read_seg(path, grid)
+        return _from_dicom(path, grid, series)
     if kind is not Kind.NIFTI:
-        raise UnreadableError(f"{path.name} is neither a DICOM SEG nor NIfTI; open a mask in one of these formats.")
+        raise UnreadableError(
+            f"{path.name} is neither a DICOM SEG or RTSTRUCT nor NIfTI; open a mask in one of these formats."
+        )
     voxels, own, notes = nifti.read_labelled(path)
     labels = _as_labels(voxels, path.name)
     target = own if grid is None else grid
@@ -90,6 +102,13 @@ def load_segmentation(path: Path, grid: Grid | None = None) -> Segmentation:
         provenance,
         str(notes.get("series_uid", "")),
     )
+
+
+def _from_dicom(path: Path, grid: Grid | None, series: Series | None) -> Segmentation:
+    from medviewer.formats.dicom.rtstruct import is_rtstruct, read_rtstruct
+    from medviewer.formats.dicom.segmentation_read import read_seg
+
+    return read_rtstruct(path, grid, series) if is_rtstruct(path) else read_seg(path, grid, series)
 
 
 def save_heatmap(heatmap: Heatmap, path: Path) -> None:

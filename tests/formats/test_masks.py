@@ -28,6 +28,7 @@ from medviewer.formats import (
     scan,
     write_dicom_series,
 )
+from medviewer.formats.dicom.resample import from_slices, onto_slices
 from medviewer.formats.lattice import onto
 from tests.formats.conftest import (
     STUDY,
@@ -175,10 +176,14 @@ def test_seg_of_a_series_with_a_gap_or_uneven_slices_comes_back(tmp_path):
             dataset.save_as(files[3])
         [series] = scan([folder]).series
         assert len(series.warnings) == 1
-        mask = Segmentation(labels_of(series.grid, 5), series.grid, (BRAIN, LESION), series_uid=series.uid)
+        drawn = labels_of(series.grid, 5)
+        if series.source is not None:  # what is painted between the slices of the file cannot be kept
+            drawn = from_slices(onto_slices(drawn, series.grid, series.source), series.grid, series.source)
+        mask = Segmentation(drawn, series.grid, (BRAIN, LESION), series_uid=series.uid)
         save_segmentation(mask, folder / "mask.dcm", series)
         assert dciodvfy(folder / "mask.dcm") == []
         np.testing.assert_array_equal(load_segmentation(folder / "mask.dcm", series.grid).labels, mask.labels)
+        np.testing.assert_array_equal(load_segmentation(folder / "mask.dcm", series=series).labels, mask.labels)
 
 
 def test_a_seg_of_another_program_opens(samples):
@@ -218,11 +223,17 @@ def test_seg_of_uneven_slices_keeps_every_slice(tmp_path):
         dataset.ImagePositionPatient = [0, 0, z]
         dataset.save_as(file)
     [series] = scan([tmp_path]).series
-    labels = np.zeros(series.grid.shape, np.uint8)
+    assert series.source is not None
+    slices = np.zeros((8, 4, 5), np.uint8)
     for z in range(8):
-        labels[z, 0, : z % 5 + 1] = 1
+        slices[z, 0, : z % 5 + 1] = 1
+    labels = from_slices(slices, series.grid, series.source)
     save_segmentation(Segmentation(labels, series.grid, (BRAIN,)), tmp_path / "mask.dcm", series)
     np.testing.assert_array_equal(load_segmentation(tmp_path / "mask.dcm", series.grid).labels, labels)
+    stored = pydicom.dcmread(tmp_path / "mask.dcm")
+    for group, plane in zip(stored.PerFrameFunctionalGroupsSequence, stored.pixel_array, strict=True):
+        place = float(group.PlanePositionSequence[0].ImagePositionPatient[2])
+        np.testing.assert_array_equal(plane, slices[(0, 5, 10, 15, 18, 21, 24, 27).index(place)])
     instances = [
         item.ReferencedSOPInstanceUID
         for item in pydicom.dcmread(tmp_path / "mask.dcm").ReferencedSeriesSequence[0].ReferencedInstanceSequence
@@ -291,7 +302,7 @@ def test_slices_too_small_for_a_seg_are_refused(tmp_path):
 
 def test_files_that_are_no_masks_are_refused(tmp_path, samples):
     (tmp_path / "text.nii").write_text("not a mask")
-    with pytest.raises(UnreadableError, match="neither a DICOM SEG nor NIfTI"):
+    with pytest.raises(UnreadableError, match="neither a DICOM SEG or RTSTRUCT nor NIfTI"):
         load_segmentation(tmp_path / "text.nii")
     with pytest.raises(UnreadableError, match="no segmentation"):
         load_segmentation(samples["MR_small.dcm"])

@@ -69,7 +69,7 @@ def axes_of(header: Header) -> NDArray[np.float64] | None:
 def position_of(header: Header) -> NDArray[np.float64] | None:
     """Image Position (Patient), the world place in mm of the first pixel's centre; None where there is none."""
     values = header.numbers(t.IMAGE_POSITION_PATIENT)
-    return np.array(values) if len(values) == 3 and np.all(np.abs(values) < _FARTHEST_MM) else None
+    return np.array(values) if len(values) == 3 and all(abs(value) < _FARTHEST_MM for value in values) else None
 
 
 def pixel_spacing(header: Header) -> tuple[float, float, bool]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
@@ -19,16 +18,14 @@ from pydicom.sr.coding import Code as DicomCode
 from pydicom.uid import generate_uid
 
 import medviewer
-from medviewer.domain.geometry import Grid
 from medviewer.domain.mask import Code, Segment, Segmentation
 from medviewer.domain.provenance import Provenance
 from medviewer.domain.study import Series
 from medviewer.errors import GridMismatchError, InputError
 from medviewer.formats.atomic import replacing
-from medviewer.formats.dicom.geometry import lies_in, position_of
-from medviewer.formats.dicom.headers import read_header
 from medviewer.formats.dicom.quiet import quiet
-from medviewer.formats.lattice import TOLERANCE_MM
+from medviewer.formats.dicom.resample import onto_slices
+from medviewer.formats.dicom.segmentation_sources import refer_to_frames, slice_positions, sources_of
 
 if TYPE_CHECKING:
     from highdicom import AlgorithmIdentificationSequence
@@ -36,18 +33,6 @@ if TYPE_CHECKING:
 
 LABEL_PREFIX = "label "
 """Segment Description says which label of the label map a segment was: segment numbers have to run from 1."""
-
-_REQUIRED = (
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "AccessionNumber",
-    "StudyID",
-    "StudyDate",
-    "StudyTime",
-)
-"""Type 2 attributes: they have to be there, and may be empty."""
 
 _FEWEST_PIXELS = 8
 """highdicom 0.28 packs the bits of smaller frames into too many bytes."""
@@ -57,7 +42,11 @@ _SERIES_NUMBER = 9000
 
 
 def write_seg(segmentation: Segmentation, path: Path, series: Series) -> None:
-    """Write a binary SEG that refers to the files of `series`; see `medviewer.formats.save_segmentation`."""
+    """Write a binary SEG on the slices of the files of `series`; see `medviewer.formats.save_segmentation`.
+
+    It lies where the files lie, also where the series is resampled to be shown, and refers to their frames; those of
+    the first phase where there are several.
+    """
     if not segmentation.grid.matches(series.grid):
         raise GridMismatchError(
             f"The mask has {segmentation.grid.describe()}, but its series has {series.grid.describe()}; save the mask "
@@ -82,16 +71,18 @@ def write_seg(segmentation: Segmentation, path: Path, series: Series) -> None:
 def _build(segmentation: Segmentation, segments: Sequence[Segment], series: Series) -> Dataset:
     import highdicom as hd
 
-    sources, order, on_grid = _sources(series)
+    sources = sources_of(series)
     frames = _renumbered(segmentation, segments)
+    if series.source is not None:
+        frames = onto_slices(frames, series.grid, series.source)
     arguments: dict[str, Any] = {}
-    if on_grid:
-        frames = frames[order]
+    if sources.exact:
+        frames = frames[sources.order]
     else:
-        arguments = _own_planes(series.grid)
+        arguments = _own_planes(series)
     provenance = segmentation.provenance
     dataset = hd.seg.Segmentation(
-        source_images=sources,
+        source_images=sources.datasets,
         pixel_array=frames,
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=[_description(k + 1, segment, provenance) for k, segment in enumerate(segments)],
@@ -108,56 +99,30 @@ def _build(segmentation: Segmentation, segments: Sequence[Segment], series: Seri
         content_creator_name=_creator(provenance),
         series_description=_series_description(segments),
         specific_character_set="ISO_IR 192",
-        omit_empty_frames=bool(frames.any()),
+        # Of uneven slices only all together say what lies between them.
+        omit_empty_frames=bool(frames.any()) and series.source is None,
         **arguments,
     )
     if "FrameOfReferenceUID" not in dataset:
         # Needed where there is no position (PS3.3 C.7.6.1), and left out by highdicom.
-        dataset.PatientOrientation = sources[0].get("PatientOrientation", "")
+        dataset.PatientOrientation = sources.datasets[0].get("PatientOrientation", "")
+    refer_to_frames(dataset, sources.stand_ins)
     return dataset
 
 
-def _sources(series: Series) -> tuple[list[Dataset], list[int], bool]:
-    """Headers of the source files, their z indices, and whether every slice of the grid lies where a file lies.
-
-    It does not where slices are missing or unevenly spaced; then the mask keeps the grid's own positions.
-    """
-    sources: list[Dataset] = []
-    order: list[int] = []
-    exact = len(series.files) == series.grid.shape[0]
-    for number, path in enumerate(series.files):
-        header = read_header(path)
-        z = series.slice_of(number)
-        position = position_of(header)
-        if not lies_in(series.grid, header):
-            raise InputError(
-                f"{path.name} no longer lies in the series that was scanned; scan the folder again, then save."
-            )
-        if position is not None:
-            exact &= bool(np.linalg.norm(series.grid.index_to_world((z, 0, 0)) - position) <= TOLERANCE_MM)
-        source = pydicom.dcmread(path, stop_before_pixels=True, force=True)
-        for keyword in _REQUIRED:
-            if keyword not in source:
-                setattr(source, keyword, "")
-        if not series.calibrated and "PixelSpacing" in source:
-            del source.PixelSpacing  # a spacing of 0 is none
-        sources.append(source)
-        order.append(z)
-    return sources, order, exact
-
-
-def _own_planes(grid: Grid) -> dict[str, Any]:
-    """Plane positions, orientation and spacing taken from the grid."""
+def _own_planes(series: Series) -> dict[str, Any]:
+    """Plane positions, orientation and spacing of the slices of a series, where not every slice has a file."""
     import highdicom as hd
 
-    spacing = (grid.spacing[1], grid.spacing[2])
-    positions = [grid.index_to_world((z, 0, 0)) for z in range(grid.shape[0])]
+    grid = series.grid
+    between = None if series.source is not None else grid.spacing[0]
+    positions = [hd.PlanePositionSequence("PATIENT", point) for point in slice_positions(series).tolist()]
     return {
-        "plane_positions": [hd.PlanePositionSequence("PATIENT", [float(v) for v in point]) for point in positions],
+        "plane_positions": positions,
         "plane_orientation": hd.PlaneOrientationSequence(
             "PATIENT", [float(v) for v in (*grid.axes[:, 2], *grid.axes[:, 1])]
         ),
-        "pixel_measures": hd.PixelMeasuresSequence(spacing, grid.spacing[0], grid.spacing[0]),
+        "pixel_measures": hd.PixelMeasuresSequence(grid.spacing[1:], grid.spacing[0], between),
     }
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +17,27 @@ from pydicom import Dataset
 from medviewer.domain.geometry import Grid
 from medviewer.domain.mask import PALETTE, TISSUE, Code, Colour, Segment, Segmentation
 from medviewer.domain.provenance import Provenance
+from medviewer.domain.study import Series
 from medviewer.errors import GridMismatchError, UnreadableError
-from medviewer.formats.dicom.geometry import SAME_POSITION_MM, direction_of, follow
 from medviewer.formats.dicom.quiet import quiet
+from medviewer.formats.dicom.resample import from_slices
 from medviewer.formats.dicom.segmentation import LABEL_PREFIX
-from medviewer.formats.lattice import onto, vector
+from medviewer.formats.dicom.segmentation_frames import Frame, Lying, frames_in, on_slices, on_their_own
+from medviewer.formats.lattice import onto_or_nearest
 
 _SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """One frame: its segment (None in a label map), its position in mm if it has one, and its pixels."""
-
-    number: int | None
-    position: NDArray[np.float64] | None
-    pixels: NDArray[Any]
-
-
-def read_seg(path: Path, grid: Grid | None) -> Segmentation:
+def read_seg(path: Path, grid: Grid | None, series: Series | None = None) -> Segmentation:
     """Read a SEG; see `medviewer.formats.load_segmentation`."""
     try:
         with quiet():
-            dataset = pydicom.dcmread(path)
+            dataset = pydicom.dcmread(path, force=True)
             if dataset.get("SOPClassUID") not in _SEG_CLASSES:
-                raise UnreadableError(f"{path.name} is a DICOM object but no segmentation (SEG); open it as an image.")
-            return _segmentation(dataset, path, grid)
+                raise UnreadableError(
+                    f"{path.name} is a DICOM object but no segmentation (SEG or RTSTRUCT); open it as an image."
+                )
+            return _segmentation(dataset, path, grid, series)
     except (UnreadableError, GridMismatchError):
         raise
     except Exception as error:
@@ -51,27 +47,31 @@ def read_seg(path: Path, grid: Grid | None) -> Segmentation:
         ) from error
 
 
-def _segmentation(dataset: Dataset, path: Path, grid: Grid | None) -> Segmentation:
-    if dataset.SegmentationType == "FRACTIONAL":
-        raise UnreadableError(
-            f"{path.name} holds fractional segments, but only binary ones can be shown; convert it first."
-        )
+def _segmentation(dataset: Dataset, path: Path, grid: Grid | None, series: Series | None) -> Segmentation:
     described = {int(item.SegmentNumber): item for item in dataset.SegmentSequence}
     described.pop(0, None)  # the background of a label map
     labels = {number: _label(item) for number, item in described.items()}
     if len(set(labels.values())) < len(labels):
         labels = {number: number for number in described}
-    frames = _frames(dataset)
-    own, index = _own_grid(dataset, frames, grid, path)
-    values, overlaps = _label_map(frames, index, own, labels)
-    target = own if grid is None else grid
-    provenance = _provenance(dataset)
+    frames = frames_in(dataset)
+    lying = _lying(dataset, frames, grid, series, path)
+    values, overlaps = _label_map(frames, lying, labels)
+    if lying.source is not None:
+        values = from_slices(values, lying.grid, lying.source)
+    notes = []
+    if dataset.SegmentationType == "FRACTIONAL":
+        notes.append("segments were fractional; what is at least half belongs to them")
     if overlaps:
-        note = f"{overlaps} voxels lay in more than one segment; the later segment has them"
-        provenance = Provenance.from_json({**provenance.to_json(), "notes": [*provenance.notes, note]})
+        notes.append(f"{overlaps} voxels lay in more than one segment; the later segment has them")
+    target = lying.grid if grid is None else grid
+    own_frame = str(dataset.get("FrameOfReferenceUID", ""))
+    may_resample = series is not None and bool(own_frame) and own_frame == series.frame_of_reference
+    values, note = onto_or_nearest(values, lying.grid, target, path.name, may_resample=may_resample)
+    provenance = _provenance(dataset)
+    provenance = replace(provenance, notes=(*provenance.notes, *notes, *([note] if note else [])))
     segments = tuple(_segment(labels[number], item) for number, item in sorted(described.items()))
     return Segmentation(
-        onto(values, own, target, path.name),
+        values,
         target,
         tuple(sorted(segments, key=lambda segment: segment.label)),
         provenance,
@@ -79,61 +79,18 @@ def _segmentation(dataset: Dataset, path: Path, grid: Grid | None) -> Segmentati
     )
 
 
-def _frames(dataset: Dataset) -> list[_Frame]:
-    pixels = dataset.pixel_array
-    if pixels.ndim == 2:
-        pixels = pixels[np.newaxis]
-    shared = dataset.SharedFunctionalGroupsSequence[0]
-    frames = []
-    for plane, own in zip(pixels, dataset.PerFrameFunctionalGroupsSequence, strict=True):
-        segment = _group(own, shared, "SegmentIdentificationSequence")
-        place = _group(own, shared, "PlanePositionSequence")
-        position = None if place is None else np.array([float(v) for v in place.ImagePositionPatient])
-        frames.append(_Frame(None if segment is None else int(segment.ReferencedSegmentNumber), position, plane))
-    return frames
-
-
-def _group(own: Dataset, shared: Dataset, keyword: str) -> Dataset | None:
-    """A functional group of a frame, its own or the shared one."""
-    for groups in (own, shared):
-        if groups.get(keyword):
-            found: Dataset = groups[keyword].value[0]
-            return found
-    return None
-
-
-def _own_grid(dataset: Dataset, frames: list[_Frame], grid: Grid | None, path: Path) -> tuple[Grid, list[int]]:
-    """The lattice that the frames themselves span, and the z index of each frame on it."""
-    shape = (int(dataset.Rows), int(dataset.Columns))
-    shared = dataset.SharedFunctionalGroupsSequence[0]
-    first = dataset.PerFrameFunctionalGroupsSequence[0]
-    orientation = _group(first, shared, "PlaneOrientationSequence")
-    measures = _group(first, shared, "PixelMeasuresSequence")
-    positions = [frame.position for frame in frames if frame.position is not None]
-    if orientation is None or measures is None or len(positions) < len(frames):
-        return _flat_grid(shape, grid, path), [0] * len(frames)
-    axes = np.reshape([float(v) for v in orientation.ImageOrientationPatient], (2, 3))
-    along = np.array([position @ np.cross(axes[0], axes[1]) for position in positions])
-    distances = _distinct(along)
-    thickness = float(measures.get("SpacingBetweenSlices") or measures.get("SliceThickness") or 1.0)
-    steps = follow(distances, thickness) if len(distances) > 1 else None
-    spacing = thickness if steps is None else steps.spacing
-    if steps is not None and steps.irregular:
-        raise UnreadableError(f"{path.name} has unevenly spaced frames, but even spacing is needed; resample it first.")
-    z = np.rint((along - distances[0]) / spacing).astype(int)
-    between_rows, between_columns = (float(v) for v in measures.PixelSpacing)
-    own = Grid(
-        (int(z.max()) + 1, *shape),
-        (spacing, between_rows, between_columns),
-        vector(positions[int(np.argmin(along))]),
-        direction_of(axes),
-    )
-    return own, z.tolist()
-
-
-def _distinct(along: NDArray[np.float64]) -> list[float]:
-    ordered = np.sort(along)
-    return [float(v) for v in ordered[np.concatenate(([True], np.diff(ordered) > SAME_POSITION_MM))]]
+def _lying(dataset: Dataset, frames: Sequence[Frame], grid: Grid | None, series: Series | None, path: Path) -> Lying:
+    """Where the frames lie: on the slices of the series, else on a lattice of their own, else on a flat image."""
+    found = None if series is None else on_slices(dataset, frames, series)
+    found = found or on_their_own(dataset, frames, grid)
+    if found is not None:
+        return found
+    if len({frame.image for frame in frames}) > 1:
+        raise GridMismatchError(
+            f"{path.name} only says on which images it was drawn, not where they lie; open their series first, then "
+            "the mask."
+        )
+    return Lying(_flat_grid((int(dataset.Rows), int(dataset.Columns)), grid, path), [0] * len(frames))
 
 
 def _flat_grid(shape: tuple[int, int], grid: Grid | None, path: Path) -> Grid:
@@ -148,14 +105,14 @@ def _flat_grid(shape: tuple[int, int], grid: Grid | None, path: Path) -> Grid:
     return grid
 
 
-def _label_map(frames: list[_Frame], index: list[int], grid: Grid, labels: dict[int, int]) -> tuple[NDArray[Any], int]:
+def _label_map(frames: Sequence[Frame], lying: Lying, labels: dict[int, int]) -> tuple[NDArray[Any], int]:
     """The label map, and how many voxels more than one segment claims."""
-    values = np.zeros(grid.shape, np.uint8 if max(labels.values(), default=0) < 256 else np.uint16)
+    values = np.zeros(lying.shape, np.uint8 if max(labels.values(), default=0) < 256 else np.uint16)
     lookup = np.zeros(max(labels, default=0) + 1, values.dtype)
     for number, label in labels.items():
         lookup[number] = label
     overlaps = 0
-    for frame, z in zip(frames, index, strict=True):
+    for frame, z in zip(frames, lying.index, strict=True):
         inside = frame.pixels != 0
         overlaps += int(np.count_nonzero(values[z][inside]))
         values[z][inside] = lookup[frame.pixels[inside]] if frame.number is None else lookup[frame.number]

@@ -9,6 +9,8 @@ from medviewer.app.state import Session
 KEYS: dict[str, Callable[[Session], object]] = {
     "image_open": lambda s: s.image is not None,
     "volume_open": lambda s: s.image is not None and s.image.is_volume,
+    "phases_open": lambda s: s.image is not None and s.image.dynamic is not None,
+    "playing": lambda s: s.view.playing,
     "mask_open": lambda s: s.mask is not None,
     "can_undo": lambda s: s.mask is not None and s.mask.can_undo,
     "can_redo": lambda s: s.mask is not None and s.mask.can_redo,

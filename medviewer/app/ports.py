@@ -101,6 +101,9 @@ class Display:
         Whether this viewport has the accent border.
     revision
         Grows when the mask's voxels changed.
+    identity
+        What stays the same from phase to phase of one image: zoom and pan are kept while it does. None where `voxels`
+        stand for it.
     """
 
     plane: Plane
@@ -121,6 +124,15 @@ class Display:
     brush_mm: float | None = None
     active: bool = False
     revision: int = 0
+    identity: object = None
+
+    def same_picture(self, other: Display) -> bool:
+        """Whether the other shows the same image in the same plane, at whatever slice and phase."""
+        if self.plane != other.plane or self.voxels.ndim != other.voxels.ndim:
+            return False
+        if self.identity is None or other.identity is None:
+            return self.voxels is other.voxels
+        return self.identity is other.identity
 
 
 class ViewPort(Protocol):
@@ -154,6 +166,8 @@ class Scene:
         Structures to show in it, or None.
     revision
         Grows when the mask's voxels changed.
+    identity
+        What stays the same from phase to phase of one image: the camera is kept while it does.
     """
 
     voxels: NDArray[np.generic]
@@ -163,6 +177,7 @@ class Scene:
     limits: tuple[float, float]
     mask: MaskLook | None = None
     revision: int = 0
+    identity: object = None
 
 
 class VolumePort(Protocol):

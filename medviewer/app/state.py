@@ -25,6 +25,10 @@ class View:
 
     cursor: tuple[int, int, int] = (0, 0, 0)
     """The crosshair's voxel (z, y, x); each plane shows the slice through it."""
+    phase: int = 0
+    """Which step of the 4th axis is shown."""
+    playing: bool = False
+    """Whether the 4th axis runs as a film."""
     window: Window = field(default_factory=lambda: Window(0.5, 1.0))
     inverted: bool = False
     tool: str = "crosshair"
@@ -84,6 +88,14 @@ class Session:
     models_revision: int = 0
     """Grows when a model version is added, promoted or rolled back."""
     view: View = field(default_factory=View)
+
+    @property
+    def shown(self) -> Image | None:
+        """The open image at the phase that is shown: what voxels are asked of; the open image itself is `image`."""
+        image = self.image
+        if image is None or image.dynamic is None:
+            return image
+        return image.at_phase(min(self.view.phase, len(image.dynamic.axis) - 1))
 
     def say(self, text: str, level: str = "info", details: str = "") -> None:
         """Tell the user something, in one sentence."""

@@ -207,8 +207,8 @@ def _opened(path: str) -> Iterator[Any]:
     if not kind.is_raster:
         raise UnreadableError(f"{name} is neither PNG, JPEG nor TIFF any more; scan its folder again.")
     try:
-        # Not by its name: Pillow would map the file, which ends the program when it shrinks, and 13.0 turns mapped TIFFs
-        # wrongly.
+        # Not by its name: Pillow would map the file, which ends the program when it shrinks, and Pillow 13.0 turns a
+        # mapped TIFF wrongly.
         with Path(path).open("rb") as file, Pillow.open(file, formats=(kind.value,)) as picture:
             yield picture
     except UnreadableError:

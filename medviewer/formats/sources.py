@@ -214,8 +214,8 @@ def _refuse(members: Sequence[zipfile.ZipInfo], folder: Path, archive: Path) -> 
         raise UnreadableError(f"{archive.name} is locked with a password; unpack it yourself and open the folder.")
     if len(members) > MAX_MEMBERS:
         raise UnreadableError(
-            f"{archive.name} holds {len(members)} files, more than the {MAX_MEMBERS} that are allowed; unpack it yourself "
-            "and open the folder."
+            f"{archive.name} holds {len(members)} files, more than the {MAX_MEMBERS} that are allowed; unpack it "
+            "yourself and open the folder."
         )
     needed, room = sum(member.file_size for member in members), shutil.disk_usage(folder).free
     if needed > room:

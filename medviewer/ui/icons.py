@@ -37,6 +37,7 @@ _GLYPHS = {
     "open": MDI7.folder_open_outline,
     "pan": MDI7.hand_back_right_outline,
     "panel": MDI7.dock_right,
+    "pause": MDI7.pause,
     "play": MDI7.play,
     "promote": MDI7.arrow_up_bold_box_outline,
     "redo": MDI7.redo_variant,

@@ -43,6 +43,7 @@ from medviewer.ui.widgets.ai_panel import AiPanel
 from medviewer.ui.widgets.job_bar import JobBar
 from medviewer.ui.widgets.learning_panel import LearningPanel
 from medviewer.ui.widgets.message_strip import MessageStrip
+from medviewer.ui.widgets.phase_bar import PhaseBar
 from medviewer.ui.widgets.saliency_panel import SaliencyPanel
 from medviewer.ui.widgets.section import Section
 from medviewer.ui.widgets.segments_panel import SegmentsPanel
@@ -130,7 +131,14 @@ class MainWindow(QMainWindow):
 
     def _make_centre(self) -> None:
         self.grid = ViewportGrid(self.services, EmptyState())
-        self.setCentralWidget(self.grid)
+        self.phases = PhaseBar(self.services)
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.grid, 1)
+        column.addWidget(self.phases)
+        self.setCentralWidget(centre)
         # the strip floats over the viewports: images must not move when there is something to say
         self.messages = MessageStrip(self.services, self.grid)
         self.messages.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -199,7 +207,7 @@ class MainWindow(QMainWindow):
         # app-model's Enter is the keypad's
         self.commands["segment.approve"].setShortcuts([QKeySequence("Ctrl+Enter"), QKeySequence("Ctrl+Return")])
         for kind in (QAbstractButton, QAbstractSlider, QComboBox):
-            for widget in self.panel_dock.findChildren(kind):
+            for widget in (*self.panel_dock.findChildren(kind), *self.phases.findChildren(kind)):
                 widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.browser.left.connect(self.grid.setFocus)
         self.grid.setFocus()
@@ -340,6 +348,7 @@ class MainWindow(QMainWindow):
             if not self.dialogs.confirm("The mask could not be kept", text, "Close all the same"):
                 event.ignore()
                 return
+        self.phases.stop()
         self.services.runner.shutdown()
         self.grid.close_canvases()
         Application.destroy(self.model.name)

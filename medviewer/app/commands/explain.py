@@ -45,7 +45,7 @@ def submit(
 def run(services: Services, plugin_id: str, *, method: str = "gradcam", label: int | None = None) -> Job[Heatmap]:
     """Explain a plugin's answer for the open image and show the heat map."""
     session = services.session
-    image, series = session.image, session.series
+    image, series = session.shown, session.series
     if image is None or series is None:
         raise InputError("There is no open image to explain; open a study first.")
     job = submit(services, image, series, plugin_id, method=method, label=label)

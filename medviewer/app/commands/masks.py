@@ -103,11 +103,12 @@ def approve(services: Services) -> Correction:
 def learner_of(services: Services) -> Manifest:
     """The plugin that would learn from the open mask once it is approved; raises what `judge` raises."""
     session = services.session
-    if session.mask is None or session.series is None or session.image is None:
+    image = session.shown
+    if session.mask is None or session.series is None or image is None:
         raise InputError("There is no mask to judge; run a segmentation or paint one first.")
     mask = session.mask.snapshot()
     _refuse_empty(mask)
-    return learner(services, session.image, session.series, mask)
+    return learner(services, image, session.series, mask)
 
 
 def _refuse_empty(mask: Segmentation) -> None:
@@ -299,7 +300,7 @@ def judge(
 
 def _judge(services: Services, verdict: Verdict, note: str) -> Correction:
     session = services.session
-    store, series, image = session.mask, session.series, session.image
+    store, series, image = session.mask, session.series, session.shown
     if store is None or series is None or image is None:
         raise InputError("There is no mask to judge; run a segmentation or paint one first.")
     store.end()

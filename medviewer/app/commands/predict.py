@@ -49,7 +49,7 @@ def submit(
 def run(services: Services, plugin_id: str, *, device: str = "auto") -> Job[Prediction]:
     """Run a plugin on the open image and show what it found."""
     session = services.session
-    image, series = session.image, session.series
+    image, series = session.shown, session.series
     if image is None or series is None:
         raise InputError("There is no open image to run on; open a study first.")
     job = submit(services, image, series, plugin_id, device=device)

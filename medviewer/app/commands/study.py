@@ -70,6 +70,7 @@ def close(services: Services) -> None:
     masks.keep(services)
     services.overtake()
     session = services.session
+    session.view.playing = False
     session.mask = session.heatmap = session.classification = None
     session.series = session.study = session.image = None
 
@@ -139,6 +140,7 @@ def present(session: Session, series: Series, image: Image) -> None:
     session.mask = session.heatmap = session.classification = None
     session.image = None
     session.series, session.study = series, _study_of(session.studies, series)
+    view.phase, view.playing = 0, False
     view.cursor = image.grid.clamp([n // 2 for n in image.grid.shape])
     view.inverted = False
     view.window = first_window(image)

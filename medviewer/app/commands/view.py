@@ -34,6 +34,54 @@ def scroll(services: Services, plane: Plane, steps: int) -> None:
     move_cursor(services, (cursor[0], cursor[1], cursor[2]))
 
 
+PLAY_MS = 100.0
+"""Time from one phase to the next where the file gives none: ten a second."""
+
+
+def phase_count(services: Services) -> int:
+    """Steps of the open image's 4th axis; 0 where it has none."""
+    image = services.session.image
+    return len(image.dynamic.axis) if image is not None and image.dynamic is not None else 0
+
+
+def set_phase(services: Services, phase: int) -> None:
+    """Show a step of the 4th axis, counted from 0; the nearest one that there is."""
+    count = phase_count(services)
+    if count:
+        services.session.view.phase = min(max(phase, 0), count - 1)
+
+
+def step_phase(services: Services, steps: int) -> None:
+    """Go along the 4th axis, and round from its end to its start."""
+    count = phase_count(services)
+    if count:
+        services.session.view.phase = (services.session.view.phase + steps) % count
+
+
+def toggle_play(services: Services) -> None:
+    """Let the 4th axis run as a film, or stop it; a series that is still being read does not run yet."""
+    view = services.session.view
+    if not view.playing and services.loading is not None:
+        services.session.say("A film plays once all of it is read; wait for the end of the loading.")
+    elif view.playing or phase_count(services):
+        view.playing = not view.playing
+
+
+def play_interval(services: Services) -> float:
+    """Milliseconds from one phase to the next: as recorded where the file says so (Frame Time)."""
+    image = services.session.image
+    axis = image.dynamic.axis if image is not None and image.dynamic is not None else None
+    return axis.interval_ms if axis is not None and axis.interval_ms else PLAY_MS
+
+
+def phase_at(start: int, elapsed_ms: float, interval_ms: float, count: int) -> int:
+    """The phase that a film shows some time after it was started at `start`.
+
+    By the clock and not by counted ticks: a slow machine drops frames, and none of them pile up.
+    """
+    return (start + int(elapsed_ms / interval_ms)) % count
+
+
 def drag_window(services: Services, right: float, down: float) -> None:
     """Window/level by dragging: right widens, down darkens, as on every workstation.
 

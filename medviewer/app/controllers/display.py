@@ -46,7 +46,7 @@ def heat_look(session: Session) -> HeatLook | None:
 
 def graphic_look(session: Session, plane: Plane) -> GraphicLook | None:
     """What the file draws over a slice of its own plane; None where it draws nothing or that is hidden."""
-    image, view = session.image, session.view
+    image, view = session.shown, session.view
     if image is None or not image.overlays or not view.show_graphics or plane.axis != 0:
         return None
     return GraphicLook(image.overlays, image.phase * image.grid.shape[0] + view.cursor[0])
@@ -67,7 +67,7 @@ def oriented(series: Series) -> bool:
 
 def resolve(session: Session, plane: Plane, number: int) -> Display | None:
     """What viewport `number` shows of the open image in a plane; None when nothing is open."""
-    image, series, view = session.image, session.series, session.view
+    image, series, view = session.shown, session.series, session.view
     if image is None or series is None:
         return None
     k = view.cursor[plane.axis]
@@ -94,19 +94,20 @@ def resolve(session: Session, plane: Plane, number: int) -> Display | None:
         brush_mm=view.brush_mm if view.tool in EDIT_TOOLS and view.tool != "fill" else None,
         active=view.active == number,
         revision=session.mask.revision if session.mask else 0,
+        identity=session.image,
     )
 
 
 def resolve_scene(session: Session) -> Scene | None:
     """What the 3D view shows; None when the open image is not a volume of grey values."""
-    image = session.image
-    if image is None or not image.is_volume or image.is_colour:
+    image, first = session.shown, session.image
+    if image is None or first is None or not image.is_volume or image.is_colour:
         return None
     grid = image.grid
     z, y, x = (grid.array_axis(world) for world in (2, 1, 0))
     voxels, slope, intercept = image.uniform
-    # not the reader's window: a narrow one would fill 3D with grey air
-    low, high = ((limit - intercept) / slope for limit in image.auto_window().limits)
+    # Not the reader's window: a narrow one would fill 3D with grey air. The same for every phase, or a film flickers.
+    low, high = ((limit - intercept) / slope for limit in first.auto_window().limits)
     return Scene(
         voxels=voxels,
         spacing=grid.spacing,
@@ -115,6 +116,7 @@ def resolve_scene(session: Session) -> Scene | None:
         limits=(low, high),
         mask=mask_look(session),
         revision=session.mask.revision if session.mask else 0,
+        identity=first,
     )
 
 

@@ -8,7 +8,7 @@ from medviewer.app.ports import Corners
 from medviewer.app.state import Session, View
 from medviewer.domain.image import Image
 from medviewer.domain.plane import Plane
-from medviewer.domain.study import Series, Study
+from medviewer.domain.study import PhaseAxis, Series, Study
 
 
 def age_at(birth_date: str, study_date: str) -> str:
@@ -45,6 +45,24 @@ def window_text(view: View, unit: str) -> str:
     return f"W {width}  L {center}{suffix}{name}{shape}{'  inverted' if view.inverted else ''}"
 
 
+_SYMBOLS = {"time": "t", "b-value": "b", "echo": "TE"}
+"""What readers call the values of a 4th axis that have a unit."""
+
+
+def phase_value(axis: PhaseAxis, phase: int) -> str:
+    """The value of a phase with its unit, for example ``t = 400 ms``; empty where phases are merely counted."""
+    value = axis.values[phase]
+    if axis.unit:
+        return f"{_SYMBOLS.get(axis.name, axis.name)} = {value:.6g} {axis.unit}"
+    counted = all(values == start + k for start in (axis.values[0],) for k, values in enumerate(axis.values))
+    return "" if counted and axis.values[0] in (0, 1) else f"{axis.name} {value:.6g}"
+
+
+def phase_text(axis: PhaseAxis, phase: int) -> str:
+    """Which phase is shown of how many, with its value: ``time 5 / 12  t = 400 ms``."""
+    return "  ".join(part for part in (f"{axis.name} {phase + 1} / {len(axis)}", phase_value(axis, phase)) if part)
+
+
 def _results(session: Session) -> list[str]:
     """What models said of the image, each with its version and what has to be read beside it."""
     lines = []
@@ -73,6 +91,8 @@ def corners(session: Session, image: Image, series: Series, plane: Plane, number
         where = f"{plane.name}  {k + 1} / {plane.count}\n{step:.2f} mm"
     else:
         where = "  ".join(part for part in (series.body_part, series.view, series.laterality) if part)
+    if first and image.dynamic is not None:
+        where = f"{where}\n{phase_text(image.dynamic.axis, image.phase)}".lstrip("\n")
     uncalibrated = "" if image.calibrated else "uncalibrated: no lengths in mm"
     bottom = [*_results(session), uncalibrated, window_text(view, image.rescale.unit)] if first else []
     return Corners(
@@ -84,7 +104,7 @@ def corners(session: Session, image: Image, series: Series, plane: Plane, number
 
 def read_out(session: Session, index: tuple[float, float, float]) -> str:
     """What the status bar says of the voxel under the pointer: position in mm and value with its unit."""
-    image = session.image
+    image = session.shown
     if image is None or not image.grid.contains(index):
         return ""
     z, y, x = image.grid.clamp(index)

@@ -78,7 +78,7 @@ class SliceView(QFrame):
             if old is not None:
                 self._clear()
             return
-        fresh = old is None or old.voxels is not display.voxels or old.plane != display.plane
+        fresh = old is None or not old.same_picture(display)
         if fresh:
             self._make_image(display)
         if fresh or old is None or _source(old) != _source(display):
@@ -371,8 +371,9 @@ class SliceView(QFrame):
 
 
 def _source(display: Display) -> tuple[object, ...]:
-    """What a slice's real values are made of, beside its voxels."""
-    return display.k, display.slope, display.intercept, None if display.padding is None else display.padding.value
+    """What a slice's real values are made of; the phases of an image differ in their voxels."""
+    padding = None if display.padding is None else display.padding.value
+    return id(display.voxels), display.k, display.slope, display.intercept, padding
 
 
 def _padded(display: Display, padding: Padding) -> NDArray[np.bool_]:

@@ -51,6 +51,7 @@ class VolumeView(QFrame):
         self._wanted: Scene | None = None
         self._image: Any = None
         self._surface: Any = None
+        self._looked_at: object = None
         self._note = QLabel(self)
         self._note.setObjectName("viewportNote")
         self._note.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -120,6 +121,7 @@ class VolumeView(QFrame):
             scale = [scene.spacing[axis] * step for axis in scene.order]
             if solid.volume is not None:
                 self._draw_volume(scene, solid.volume, scale, step)
+                self._look_at(scene, solid.volume.shape, scale)
             self._draw_mesh(solid.mesh, scale)
 
         self._background(work, done)
@@ -150,7 +152,6 @@ class VolumeView(QFrame):
         self._image.scale = scale
         set_visible(self._image, True)
         self.canvas.node(self._image).relative_step_size = 0.6 if step > 1 else 0.8
-        self._look(data.shape, scale)
         self._note.setText("3D" if step == 1 else f"3D at 1/{step} of the resolution")
         self._note.adjustSize()
         self._note.show()
@@ -176,6 +177,12 @@ class VolumeView(QFrame):
     def _in_software(self) -> bool:
         self.canvas.make_current()
         return _software_rendered()
+
+    def _look_at(self, scene: Scene, shape: tuple[int, ...], scale: list[float]) -> None:
+        """Turn the camera to a new image; another phase of the one that is seen stays as the user turned it."""
+        if scene.identity is None or scene.identity is not self._looked_at:
+            self._looked_at = scene.identity
+            self._look(shape, scale)
 
     def _look(self, shape: tuple[int, ...], scale: list[float]) -> None:
         extent = np.array(shape) * np.array(scale)

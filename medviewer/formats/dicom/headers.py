@@ -219,29 +219,31 @@ class _Source:
         The loop is the time of a scan, so it works on the block itself.
         """
         raw: dict[int, bytes] = {}
-        wanted, pixels = t.WANTED, t.PIXELS
-        before = 0
+        wanted, pixels, first_pixels = t.WANTED, t.PIXELS, min(t.PIXELS)
+        short, explicit = _SHORT, _EXPLICIT
+        before, vr = 0, b""
+        block, base = self.block, self.base
+        last = len(block) - 12
         while True:
-            at = offset - self.base
-            if at < 0 or at + 12 > len(self.block):
+            at = offset - base
+            if not 0 <= at <= last:
                 if len(self.take(offset, 12)) < 8:
                     return raw, -1, 0, 0
-                at = offset - self.base
-            block = self.block
+                block, base = self.block, self.base
+                at, last = offset - base, len(block) - 12
+            start = offset + 8
             if implicit:
                 group, number, length = _IMPLICIT(block, at)
-                vr, start = b"", offset + 8
             else:
-                group, number, vr, length = _EXPLICIT(block, at)
-                start = offset + 8
+                group, number, vr, length = explicit(block, at)
             if group > last_group:  # before its VR is looked at: the encoding may be another
                 return raw, offset, 0, 0
-            if not implicit and vr not in _SHORT:
+            if vr not in short and not implicit:
                 if vr not in _LONG:
                     raise _OddError
                 length, start = _LENGTH(block, at + 8)[0], offset + 12
             tag = group << 16 | number
-            if tag in pixels:
+            if tag >= first_pixels and tag in pixels:
                 return raw, start, length, tag
             if tag <= before:
                 raise _OddError
@@ -249,14 +251,22 @@ class _Source:
             if length == UNDEFINED:
                 # An explicit UN of undefined length holds implicit items (PS3.5 6.2.2).
                 offset = self._skip_items(start, implicit or vr == b"UN")
+                block, base = self.block, self.base
+                last = len(block) - 12
                 if tag in wanted:
                     raw[tag] = b""
                 continue
             offset = start + length
+            if tag in wanted:
+                at = start - base
+                value = block[at : at + length]
+                if len(value) < length:
+                    value = self.take(start, length) if length <= BLOCK else b""
+                    block, base = self.block, self.base
+                    last = len(block) - 12
+                raw[tag] = value
             if offset > self.size:
                 raise _OddError
-            if tag in wanted:
-                raw[tag] = self.take(start, length) if length <= BLOCK else b""
 
     def _skip_items(self, offset: int, implicit: bool, depth: int = 0) -> int:
         """The offset after a sequence of undefined length (PS3.5 7.5.2)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from struct import Struct
 from struct import error as StructError
 
@@ -41,6 +42,8 @@ _BITS = {
 }
 """Bits Allocated that can be shown, for each element that pixels lie in."""
 
+_DECISIVE = (t.SOP_CLASS_UID, t.ROWS, t.COLUMNS, t.NUMBER_OF_FRAMES, t.BITS_ALLOCATED)
+
 _DEFLATE = 1032
 """Deflate makes data smaller by no more than this (RFC 1951)."""
 
@@ -48,13 +51,20 @@ _FRAGMENT = Struct("<HHI")
 _ITEM = (0xFFFE, 0xE000)
 
 
-def attachment_kind(header: Header) -> str:
-    """Which kind of `Attachment` an object is; empty for one that is none."""
-    sop_class = header.plain(t.SOP_CLASS_UID)
+@cache
+def attachment_kind(sop_class: str) -> str:
+    """Which kind of `Attachment` an object of a SOP class is; empty for one that is none."""
     for prefix, kind in _ATTACHED:
         if sop_class == prefix or (prefix.endswith(".") and sop_class.startswith(prefix)):
             return kind
     return ""
+
+
+def fingerprint(header: Header) -> tuple[object, ...]:
+    """What decides whether an object can be shown: files that agree in it are all shown, or none of them."""
+    raw = header.raw
+    shown = header.pixel_offset >= 0 or header.deflated
+    return shown, header.pixel_tag, header.transfer_syntax, *(raw.get(tag) for tag in _DECISIVE)
 
 
 def why_not(header: Header) -> Warning | None:

@@ -13,7 +13,7 @@ from medviewer.errors import UnreadableError
 from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.attachments import attachment_of
 from medviewer.formats.dicom.headers import Header
-from medviewer.formats.dicom.kinds import DIRECTORY, attachment_kind, executable, why_not
+from medviewer.formats.dicom.kinds import DIRECTORY, attachment_kind, executable, fingerprint, why_not
 from medviewer.formats.dicom.series import Identity, series_of
 
 
@@ -34,14 +34,18 @@ def studies_of(headers: Iterable[Header], identity: Identity) -> tuple[list[Stud
     warnings: list[Warning] = []
     images: dict[tuple[str, str], list[Header]] = defaultdict(list)
     others: list[tuple[str, str, Header]] = []
+    shown: set[tuple[object, ...]] = set()
     for header in headers:
-        if header.plain(t.SOP_CLASS_UID) == DIRECTORY:
+        sop_class = header.plain(t.SOP_CLASS_UID)
+        if sop_class == DIRECTORY:
             continue
-        kind = attachment_kind(header)
-        problem = None if kind else why_not(header)
-        if problem is not None:
-            warnings += [problem, *_armed(header)]
-            continue
+        kind = attachment_kind(sop_class)
+        if not kind and (key := fingerprint(header)) not in shown:
+            problem = why_not(header)
+            if problem is not None:
+                warnings += [problem, *_armed(header)]
+                continue
+            shown.add(key)
         study_uid = header.plain(t.STUDY_INSTANCE_UID) or made_up_uid(identity(header.path.parent))
         if kind:
             others.append((study_uid, kind, header))

@@ -17,7 +17,7 @@ from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.frames import Film, Plane, frames_of, is_multi, single
 from medviewer.formats.dicom.geometry import flat_grid, slice_thickness, spacing_warnings
 from medviewer.formats.dicom.headers import Header
-from medviewer.formats.dicom.kinds import executable, frames_missing, stated_frames, truncated
+from medviewer.formats.dicom.kinds import executable, frames_missing, native_bytes, stated_frames, truncated
 from medviewer.formats.dicom.placement import place
 from medviewer.formats.dicom.stacks import Stack, short, split_warnings, stacks_of
 from medviewer.formats.dicom.volumes import Volumes, instance, volumes_of
@@ -180,7 +180,8 @@ def _series(
 ) -> Series:
     """The series of some planes and their slots, described by the header of the first."""
     files, frames, index = _layout(slots)
-    found = [problem for plane in files for problem in _problems(plane) if problem is not None]
+    needed = native_bytes(first)
+    found = [problem for plane in files for problem in _problems(plane, needed)]
     spacings = spacing_warnings(first)
     return Series(
         uid=uid,
@@ -206,24 +207,33 @@ def _layout(slots: Sequence[tuple[Plane, int]]) -> tuple[list[Plane], tuple[int,
 
     Returns a plane of every file, the frames a file (empty for one each), and the slot of each frame.
     """
-    starts: dict[Path, int] = {}
+    starts: dict[int, int] = {}
     files: list[Plane] = []
     frames: list[int] = []
     index: list[int] = []
     for plane, slot in slots:
-        path = plane.file.path
-        if path not in starts:
-            starts[path] = len(index)
+        file = id(plane.file)
+        if file not in starts:
+            starts[file] = len(index)
             files.append(plane)
             frames.append(plane.of)
             index += [-1] * plane.of
-        index[starts[path] + plane.number] = slot
+        index[starts[file] + plane.number] = slot
     return files, tuple(frames) if len(index) > len(files) else (), tuple(index)
 
 
-def _problems(plane: Plane) -> tuple[Warning | None, ...]:
-    """What is wrong with the file of a plane."""
-    return truncated(plane.file) or frames_missing(plane.file, plane.of), executable(plane.file)
+def _problems(plane: Plane, needed: int) -> list[Warning]:
+    """What is wrong with the file of a plane, whose frames take `needed` bytes each."""
+    file = plane.file
+    if (
+        needed <= file.pixel_length
+        and file.pixel_offset + needed <= file.size
+        and plane.of == 1
+        and not file.executable
+    ):
+        return []  # nearly all files: a series has thousands
+    found = (truncated(file) or frames_missing(file, plane.of), executable(file))
+    return [problem for problem in found if problem is not None]
 
 
 def _duplicates(dropped: Sequence[Header]) -> list[Warning]:

@@ -95,6 +95,8 @@ def stacks_of(planes: Sequence[Plane]) -> list[Stack]:
         if stack is None:
             stack = known[key] = _matching(stacks, plane)
         stack.planes.append(plane)
+    if len(stacks) < 2:
+        return stacks
     return sorted(stacks, key=lambda one: (-len(one.planes), _first(one.planes), one.content))
 
 

@@ -72,7 +72,10 @@ def frames_in(dataset: Dataset) -> list[Frame]:
         pixels = pixels >= int(dataset.MaximumFractionalValue) / 2
     shared = dataset.SharedFunctionalGroupsSequence[0]
     found = []
-    for plane, own in zip(pixels, dataset.PerFrameFunctionalGroupsSequence, strict=True):
+    if len(pixels) > len(dataset.PerFrameFunctionalGroupsSequence):
+        raise ValueError(f"{len(pixels)} frames, {len(dataset.PerFrameFunctionalGroupsSequence)} functional groups")
+    # Groups of frames that are no longer there are left behind by programs that take frames out.
+    for plane, own in zip(pixels, dataset.PerFrameFunctionalGroupsSequence, strict=False):
         segment = _group(own, shared, "SegmentIdentificationSequence")
         place_of = _group(own, shared, "PlanePositionSequence")
         position = None if place_of is None else np.array([float(v) for v in place_of.ImagePositionPatient])

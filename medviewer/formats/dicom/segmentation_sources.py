@@ -14,6 +14,7 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom import Dataset
+from pydicom.datadict import keyword_for_tag
 from pydicom.uid import CTImageStorage, SecondaryCaptureImageStorage, generate_uid
 
 from medviewer.domain.study import Series
@@ -34,13 +35,21 @@ _REQUIRED = (
 )
 """Type 2 attributes: they have to be there, and may be empty."""
 
-_FRAMES = (
+_OF_A_FRAME = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "FrameOfReferenceUID",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "SliceThickness",
     "NumberOfFrames",
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
     "DimensionIndexSequence",
     "DimensionOrganizationSequence",
 )
+"""What a stand-in has of its own, or not at all."""
 
 
 @dataclass
@@ -164,12 +173,13 @@ def _dataset(path: Path, series: Series) -> Dataset:
 def _stand_in(dataset: Dataset, position: NDArray[np.float64] | None, number: int, found: Sources) -> Dataset:
     """A single-frame header for one frame of a file."""
     source = Dataset()
-    source.update(dataset)
-    for keyword in _FRAMES:
-        if keyword in source:
-            del source[keyword]
+    # A copy shares its elements, and setting one that is there would change it for all; so these are left out.
+    source.update({tag: element for tag, element in dataset.items() if keyword_for_tag(tag) not in _OF_A_FRAME})
     source.SOPClassUID = SecondaryCaptureImageStorage if position is None else CTImageStorage
     source.SOPInstanceUID = generate_uid()
+    for keyword in ("FrameOfReferenceUID", "PixelSpacing"):
+        if dataset.get(keyword):
+            setattr(source, keyword, dataset[keyword].value)
     found.stand_ins[source.SOPInstanceUID] = (dataset.SOPClassUID, dataset.SOPInstanceUID, number + 1)
     return source
 

@@ -5,6 +5,7 @@ SimpleITK annotates few of its methods, so its images are `Any` here.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +18,19 @@ from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Dynamic, Image, Rescale
 from medviewer.domain.study import PhaseAxis, Series, Warning
 from medviewer.errors import InputError, UnreadableError
+from medviewer.formats.apart import ask, stop_if
 from medviewer.formats.atomic import replacing
 from medviewer.formats.bounds import check_phases, check_size
 from medviewer.formats.colours import on_black
+from medviewer.formats.isolation import SharedBlock, Token, window
 from medviewer.formats.lattice import matrix, vector
 from medviewer.formats.sniff import HEAD, Kind, head_of, kind_of
 from medviewer.formats.text_header import TextHeader, meta_header, nrrd_header
 
 _IO = {Kind.NRRD: "NrrdImageIO", Kind.META_IMAGE: "MetaImageIO"}
 """ITK's reader, named, because ITK itself would choose by the file's ending."""
+_LOOK, _READ = "medviewer.formats.itk:read_layout", "medviewer.formats.itk:read_voxels_into"
+_LARGE = 1024**3
 _MODALITIES = {"MET_MOD_CT": "CT", "MET_MOD_MR": "MR", "MET_MOD_NM": "NM", "MET_MOD_US": "US"}
 
 
@@ -136,18 +141,40 @@ def scan_itk(path: Path, uid: str) -> Series:
 
 
 def load_itk(
-    series: Series, progress: Callable[[float, str], None] | None = None, stop: Callable[[], None] = lambda: None
+    series: Series,
+    progress: Callable[[float, str], None] | None = None,
+    cancelled: threading.Event | None = None,
 ) -> Image:
     """Read the voxels of a scanned file; see `medviewer.formats.load`."""
     path = series.files[0]
     if progress is not None:
         progress(0.0, f"Reading {path.name}")
     kind, header, layout = _looked(path)
-    declared = int(np.prod(layout.size, dtype=object)) * layout.channels * np.dtype(layout.dtype).itemsize
+    dtype = np.dtype(layout.dtype)
+    shape = (*layout.size[::-1], *((layout.channels,) if layout.channels > 1 else ()))
+    declared = int(np.prod(shape, dtype=object)) * dtype.itemsize
     check_size(path.name, declared, header.stored, header.packed)
-    stop()
-    voxels = _arranged(read_voxels(str(path), _IO[kind]), layout)
-    stop()
+    stop_if(cancelled)
+    if declared > _LARGE and not header.packed:
+        # Plain bytes behind a header that was read apart; two copies of them may be more than a child may have.
+        stored = read_voxels(str(path), _IO[kind])
+    else:
+        with SharedBlock(declared) as block:
+            ask(
+                path.name,
+                _READ,
+                str(path),
+                _IO[kind],
+                block.token,
+                shape,
+                dtype.str,
+                size=declared,
+                cancelled=cancelled,
+            )
+            stored = block.array(shape, dtype)
+    if stored.shape != shape or stored.dtype != dtype:
+        raise UnreadableError(f"{path.name} changed since it was looked at; scan its folder again.")
+    voxels = _arranged(stored, layout)
     if progress is not None:
         progress(1.0, f"Read {path.name}")
     axis = series.phases
@@ -161,8 +188,8 @@ def load_itk(
     )
 
 
-def read_layout(path: str, reader: str) -> Layout:
-    """Let ITK read a header.
+def read_layout(path: str, reader: str) -> tuple[Any, ...]:
+    """Let ITK read a header: the fields of a `Layout`.
 
     Raises
     ------
@@ -174,7 +201,7 @@ def read_layout(path: str, reader: str) -> Layout:
         opened.ReadImageInformation()
     except RuntimeError as error:
         raise _unreadable(path, error) from error
-    return Layout(
+    return (
         tuple(opened.GetSize()),
         tuple(opened.GetSpacing()),
         tuple(opened.GetOrigin()),
@@ -200,13 +227,28 @@ def read_voxels(path: str, reader: str) -> NDArray[Any]:
         raise _unreadable(path, error) from error
 
 
+def read_voxels_into(path: str, reader: str, token: Token, shape: tuple[int, ...], dtype: str) -> None:
+    """Let ITK read all voxels into shared memory.
+
+    Raises
+    ------
+    UnreadableError
+        If it cannot, or finds others than the header promised.
+    """
+    voxels = read_voxels(path, reader)
+    if voxels.shape != shape or voxels.dtype != np.dtype(dtype):
+        raise UnreadableError(f"{Path(path).name} changed since it was looked at; scan its folder again.")
+    with window(token, 0, shape, np.dtype(dtype)) as target:
+        np.copyto(target, voxels)
+
+
 def _looked(path: Path) -> tuple[Kind, TextHeader, Layout]:
     """Our own look at a header comes first: ITK opens whatever file it names."""
     kind = kind_of(head_of(path)[:HEAD])
     if kind not in _IO:
         raise UnreadableError(f"{path.name} is neither NRRD nor MetaImage any more; scan its folder again.")
     header = nrrd_header(path) if kind is Kind.NRRD else meta_header(path)
-    layout = read_layout(str(path), _IO[kind])
+    layout = Layout(*ask(path.name, _LOOK, str(path), _IO[kind]))
     size_text = " x ".join(str(n) for n in layout.size)
     if not layout.dtype:
         raise UnreadableError(f"{path.name} holds voxels that are no real numbers, but these are needed; convert it.")

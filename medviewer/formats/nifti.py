@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +26,7 @@ from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Dynamic, Image, Rescale, Window
 from medviewer.domain.study import PhaseAxis, Series, Warning
 from medviewer.errors import InputError, UnreadableError
+from medviewer.formats.apart import stop_if
 from medviewer.formats.atomic import replacing
 from medviewer.formats.bounds import check_phases, check_size
 from medviewer.formats.colours import on_black
@@ -104,16 +106,15 @@ def scan_nifti(path: Path, uid: str) -> Series:
 
 
 def load_nifti(
-    series: Series, progress: Callable[[float, str], None] | None = None, stop: Callable[[], None] = lambda: None
+    series: Series,
+    progress: Callable[[float, str], None] | None = None,
+    cancelled: threading.Event | None = None,
 ) -> Image:
-    """Read the voxels of a scanned file; see `medviewer.formats.load`.
-
-    `stop` is called now and then, and raises when the user cancelled.
-    """
+    """Read the voxels of a scanned file; see `medviewer.formats.load`."""
     path = series.files[0]
 
     def told(part: float) -> None:
-        stop()
+        stop_if(cancelled)
         if progress is not None:
             progress(part, f"Reading {path.name}")
 

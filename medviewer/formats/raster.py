@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Dynamic, Image, Rescale, Window
 from medviewer.domain.study import PhaseAxis, Series, Warning
 from medviewer.errors import UnreadableError
+from medviewer.formats.apart import ask, stop_if
 from medviewer.formats.bounds import MAX_PACKED, check_phases, check_size
 from medviewer.formats.colours import grey_if_equal, on_black
+from medviewer.formats.isolation import SharedBlock, Token, window
 from medviewer.formats.sniff import head_of, kind_of
 
 _ORIENTATION = 0x0112
@@ -26,9 +29,9 @@ _PHOTOMETRIC = 262
 _CAMERA = ("JPEG", "MPO")
 """What cameras write, in Pillow's names: a JPEG, or one with a preview behind it."""
 _GREY = {"1": np.uint8, "L": np.uint8, "I": np.int32, "F": np.float32}
-_BYTES = {"1": 1, "L": 1, "P": 3, "LA": 2, "I": 4, "F": 4, "RGB": 3}
 _DEEPEST = 4
-"""Bytes of a pixel of a kind that is not listed, at most: CMYK, RGBA."""
+"""Bytes of a pixel, at most: 32 bits of grey."""
+_LOOK, _READ = "medviewer.formats.raster:read_pages", "medviewer.formats.raster:read_pixels_into"
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def scan_raster(path: Path, uid: str) -> Series:
     UnreadableError
         If it is broken or of a kind that Pillow does not know.
     """
-    pages = read_pages(str(path))
+    pages = Pages(*ask(path.name, _LOOK, str(path)))
     warnings = [
         Warning("no-orientation", "A picture does not say how the patient lies; no orientation letters are shown."),
         Warning("uncalibrated", "A picture gives no size in the patient; lengths in mm are not known."),
@@ -83,15 +86,22 @@ def scan_raster(path: Path, uid: str) -> Series:
 
 
 def load_raster(
-    series: Series, progress: Callable[[float, str], None] | None = None, stop: Callable[[], None] = lambda: None
+    series: Series,
+    progress: Callable[[float, str], None] | None = None,
+    cancelled: threading.Event | None = None,
 ) -> Image:
     """Read the pixels of a scanned picture; see `medviewer.formats.load`. Colours that are all grey become grey."""
     path = series.files[0]
     if progress is not None:
         progress(0.0, f"Reading {path.name}")
-    stop()
-    pixels, inverted = read_pixels(str(path))
-    stop()
+    stop_if(cancelled)
+    pages = Pages(*ask(path.name, _LOOK, str(path), cancelled=cancelled))
+    size = pages.count * pages.size[0] * pages.size[1] * _DEEPEST
+    if size > MAX_PACKED:  # what deflate can shrink does not hold here: a blank JPEG or fax page shrinks more
+        check_size(path.name, size, size, packed=True)
+    with SharedBlock(size) as block:
+        shape, dtype, inverted = ask(path.name, _READ, str(path), block.token, size=size, cancelled=cancelled)
+        pixels: NDArray[Any] = block.array(shape, np.dtype(dtype))
     count = len(series.phases) if series.phases is not None else 1
     rows, columns = series.grid.shape[1:]
     if pixels.shape[:3] != (count, rows, columns):
@@ -114,8 +124,8 @@ def load_raster(
     )
 
 
-def read_pages(path: str) -> Pages:
-    """Let Pillow read the header of every page.
+def read_pages(path: str) -> tuple[tuple[int, int], int, int, str]:
+    """Let Pillow read the header of every page: the fields of `Pages`.
 
     Raises
     ------
@@ -127,29 +137,35 @@ def read_pages(path: str) -> Pages:
         count = _frames(picture)
         check_phases(Path(path).name, count)
         same = sum(_is_like(picture, page, size, mode) for page in range(count))
-        return Pages(size, same, count - same, mode)
+        return size, same, count - same, mode
 
 
-def read_pixels(path: str) -> tuple[NDArray[Any], bool]:
-    """Let Pillow decode all pages like the first: (page, y, x) or (page, y, x, 3), and whether low values are white.
+def read_pixels_into(path: str, token: Token) -> tuple[tuple[int, ...], str, bool]:
+    """Let Pillow decode all pages like the first into shared memory.
+
+    Returns
+    -------
+    The shape, (page, y, x) or (page, y, x, 3), the type, and whether low values are white.
 
     Raises
     ------
     UnreadableError
-        If it cannot, or the pixels would take more memory than is allowed.
+        If it cannot, or they need more than there is room for.
     """
-    pages = read_pages(path)
-    declared = pages.count * pages.size[0] * pages.size[1] * _BYTES.get(pages.mode, _DEEPEST)
-    if declared > MAX_PACKED:  # what deflate can shrink does not hold here: a blank JPEG or fax page shrinks more
-        check_size(Path(path).name, declared, declared, packed=True)
+    pages = Pages(*read_pages(path))
     with _opened(path) as picture:
         white = _white_is_zero(picture)
         found = [
             _pixels(picture) for page in range(_frames(picture)) if _is_like(picture, page, pages.size, pages.mode)
         ]
-    if any(page.shape != found[0].shape for page in found):
+    first = found[0]
+    shape = (len(found), *first.shape)
+    if any(page.shape != first.shape for page in found) or len(found) * first.nbytes > token.size:
         raise UnreadableError(f"{Path(path).name} has pages that differ when they are decoded; save it again.")
-    return np.stack(found), white
+    with window(token, 0, shape, first.dtype) as target:
+        for page, pixels in enumerate(found):
+            target[page] = pixels
+    return shape, first.dtype.str, white
 
 
 def _pixels(picture: Any) -> NDArray[Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from medviewer.domain.image import Image
 from medviewer.domain.study import ScanResult, Series, Study, Warning
 from medviewer.errors import InputError, JobCancelled, UnreadableError
+from medviewer.formats.apart import stop_if
 from medviewer.formats.dicom.headers import BLOCK, Header, read_header, read_open
 from medviewer.formats.dicom.load import load_dicom
 from medviewer.formats.dicom.scan import made_up_uid, studies_of
@@ -134,17 +135,12 @@ def load(
     """
     if series.reader == "dicom":
         return load_dicom(series, progress, cancelled, warn, early)
-
-    def stop() -> None:
-        if cancelled is not None and cancelled.is_set():
-            raise JobCancelled("Loading was stopped; open the series again to see it.")
-
     loader = _LOADERS.get(series.reader)
     if loader is None:
         known = ", ".join(("dicom", *_LOADERS))
         raise InputError(f"A series is read by {known}, not by {series.reader!r}; scan its files again.")
-    stop()
-    return loader(series, progress, stop)
+    stop_if(cancelled)
+    return loader(series, progress, cancelled)
 
 
 def _sort(file: Path, sources: Sources, headers: list[Header], others: list[tuple[Path, Kind]]) -> None:

@@ -20,7 +20,7 @@ def save_image(image: Image, path: Path) -> None:
     """Write an image as NIfTI (.nii, .nii.gz), MetaImage (.mha) or NRRD (.nrrd), whole or not at all.
 
     NIfTI keeps the stored values with slope and intercept beside them. The other formats have no place for a rescale,
-    and NIfTI none for one that changes from slice to slice: they get real values.
+    and NIfTI none for one that changes from slice to slice, nor for a table: they get real values.
 
     Raises
     ------
@@ -43,7 +43,9 @@ def _save_nifti(image: Image, path: Path) -> None:
             f"{path.name} would be NIfTI, which is written for grey images only; save colour as .mha or .nrrd."
         )
     slope, intercept = image.rescale.slope, image.rescale.intercept
-    if isinstance(slope, tuple) or isinstance(intercept, tuple):
+    if image.lut is not None:
+        nifti.write(path, image.uniform[0], image.grid)
+    elif isinstance(slope, tuple) or isinstance(intercept, tuple):
         nifti.write(path, image.real(), image.grid)
     else:
         nifti.write(path, image.voxels, image.grid, slope=slope, intercept=intercept)
@@ -53,6 +55,8 @@ def _real(image: Image) -> NDArray[Any]:
     """Real values, as integers where nothing is lost by it."""
     rescale, stored = image.rescale, image.voxels
     slope, intercept = rescale.slope, rescale.intercept
+    if image.lut is not None:
+        return image.uniform[0]
     if isinstance(slope, tuple) or isinstance(intercept, tuple):
         return image.real()
     if (slope, intercept) == (1.0, 0.0):

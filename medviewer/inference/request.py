@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medviewer.domain.geometry import Grid
-from medviewer.domain.image import Image, Rescale, Window
+from medviewer.domain.image import Image, Lut, Rescale, Window
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,13 @@ def image_to_json(image: Image) -> dict[str, Any]:
         "grid": asdict(image.grid),
         "modality": image.modality,
         "rescale": asdict(image.rescale),
-        "windows": [asdict(window) for window in image.windows],
+        # VOI LUTs stay behind: they are for a reader's eyes, and a network gets real values
+        "windows": [asdict(window) for window in image.windows if window.lut is None],
         "inverted": image.inverted,
         "calibrated": image.calibrated,
         "padding": image.padding,
         "series_uid": image.series_uid,
+        "lut": None if image.lut is None else {**vars(image.lut), "table": image.lut.table.tolist()},
     }
 
 
@@ -77,7 +79,15 @@ def image_from_json(data: dict[str, Any], voxels: NDArray[np.generic]) -> Image:
         calibrated=data["calibrated"],
         padding=None if data["padding"] is None else (data["padding"][0], data["padding"][1]),
         series_uid=data["series_uid"],
+        lut=_lut(data.get("lut")),  # cases of the queue from before there were any have none
     )
+
+
+def _lut(data: dict[str, Any] | None) -> Lut | None:
+    if data is None:
+        return None
+    table = np.array(data["table"], np.uint16)
+    return Lut(data["first"], table.astype(np.uint8) if data["bits"] <= 8 else table, data["bits"])
 
 
 def _number_or_tuple(value: float | list[float]) -> float | tuple[float, ...]:

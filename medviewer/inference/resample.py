@@ -152,8 +152,8 @@ def _slabs(image: Image, fill: float | None) -> Slabs:
 
 def _real(image: Image, z: int, stored: NDArray[np.generic], fill: float | None) -> NDArray[np.float32]:
     """Real values of stored ones that share slice z's rescale; missing ones get `fill`, when there are any."""
-    real = stored.astype(np.float32)
-    slope, intercept = image.rescale.at(z)
+    real = stored.astype(np.float32) if image.lut is None else image.real_of(stored)
+    slope, intercept = image.rescale.at(z) if image.lut is None else (1.0, 0.0)
     if (slope, intercept) != (1.0, 0.0):
         real *= np.float32(slope)
         real += np.float32(intercept)
@@ -182,7 +182,7 @@ def _filling(image: Image) -> tuple[float | None, tuple[str, ...]]:
         missing = _missing(image, plane)
         broken += plane.size - int(np.count_nonzero(np.isfinite(plane)))
         if not missing.all():
-            real = image.rescale.apply(plane[~missing], z)
+            real = image.real_of(plane[~missing], z)
             darkest.append(float(real.max() if image.inverted else real.min()))
     if not darkest:
         raise UnsuitableImageError("An image needs voxels with a value, but this has none; choose another series.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from medviewer.domain.image import Image, Rescale, Window
+from medviewer.domain.image import Image, Lut, Rescale, Window
 from medviewer.inference.request import PluginRun, image_from_json, image_to_json, input_hash
 
 
@@ -27,6 +27,17 @@ def test_an_image_comes_back_from_json(image: Image) -> None:
     assert came.rescale == sent.rescale
     assert came.windows == sent.windows
     assert (came.inverted, came.calibrated, came.padding) == (True, False, (-5.0, -3.0))
+
+
+def test_tables_to_real_values_travel_and_tables_to_grey_do_not(image: Image) -> None:
+    lut = Lut(-3, np.array([1, 5, 4000], np.uint16), 12)
+    sent = replace(image, lut=lut, windows=(Window(0, 2, lut=lut), Window(1, 2, "", "SIGMOID")))
+    came = image_from_json(json.loads(json.dumps(image_to_json(sent))), sent.voxels)
+    assert came.windows == (Window(1, 2, "", "SIGMOID"),)
+    np.testing.assert_array_equal(came.real(), sent.real())
+    data = image_to_json(image)
+    del data["lut"]  # a case of the queue from before there were tables
+    assert image_from_json(data, image.voxels).lut is None
 
 
 def test_a_run_comes_back_from_json() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from medviewer.domain.geometry import Grid
-from medviewer.domain.image import Image, Rescale
+from medviewer.domain.image import Image, Lut, Rescale
 from medviewer.domain.mask import dice
 from medviewer.errors import UnsuitableImageError
 from medviewer.inference.resample import label_map, to_network, to_source
@@ -101,6 +101,16 @@ def test_every_stored_type_is_read(dtype: str | type) -> None:
 def test_each_slice_has_its_own_rescale(interpolation: str) -> None:
     image = Image(np.full((3, 2, 2), 10, np.int16), Grid((3, 2, 2)), rescale=Rescale((1.0, 2.0, 3.0), (0.0, 1.0, 2.0)))
     np.testing.assert_allclose(_to_network(image, (3, 2, 2), interpolation)[:, 0, 0], [10, 21, 32])
+
+
+@pytest.mark.parametrize("interpolation", ["linear", "nearest"])
+def test_a_modality_table_counts_instead_of_the_rescale(interpolation: str) -> None:
+    voxels = np.array([3, 4, 5], np.int16)[:, None, None].repeat(2, 1).repeat(2, 2)
+    lut = Lut(4, np.array([7, 70], np.uint8), 8)
+    image = Image(voxels, Grid((3, 2, 2)), rescale=Rescale(9.0), lut=lut, padding=(5, 5))
+    np.testing.assert_allclose(_to_network(image, (3, 2, 2), interpolation)[:, 0, 0], [7, 7, 7])
+    image = Image(voxels, Grid((3, 2, 2)), rescale=Rescale(9.0), lut=lut)
+    np.testing.assert_allclose(_to_network(image, (3, 2, 2), interpolation)[:, 0, 0], [7, 7, 70])
 
 
 def test_nearest_is_pillows() -> None:

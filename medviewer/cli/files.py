@@ -10,17 +10,17 @@ from medviewer.cli.options import JSON, OUTPUT, SERIES, SOURCE
 from medviewer.cli.reading import IMAGE_NAMES, check_output, read, scan
 
 if TYPE_CHECKING:
-    from medviewer.domain.study import ScanResult, Series
+    from medviewer.domain.study import Attachment, ScanResult, Series
 
 
 def info(path: SOURCE, as_json: JSON = False) -> None:
-    """List studies and series, and how they lie.
+    """List studies, series and how they lie, and masks, reports and documents.
 
     Pixels are not read. Sizes are in the order z, y, x. With --json, world coordinates are DICOM's (LPS, mm):
     world = origin_mm + direction @ (spacing_mm * index), with direction a row-major 3x3 whose columns are the unit
     steps along z, y and x.
     """
-    found = scan(path)
+    found = scan(path, images=False)
     if as_json:
         report_json(_as_json(found))
         return
@@ -31,6 +31,9 @@ def info(path: SOURCE, as_json: JSON = False) -> None:
             report("  ".join(("", series.modality, series.description or "-", series.size_text, names[series.uid])))
             for warning in series.warnings:
                 report(f"    Warning: {warning.text}")
+        for one in study.attachments:
+            told = ("", one.modality or one.kind, one.title, one.date)
+            report("  ".join((*(part for k, part in enumerate(told) if part or not k), str(one.file))))
     for warning in found.warnings:
         report(f"Warning: {warning.text}")
 
@@ -63,6 +66,7 @@ def _as_json(found: ScanResult) -> dict[str, Any]:
             "date": study.date,
             "description": study.description,
             "series": [_series_json(series, names[series.uid]) for series in study.series],
+            "attachments": [_attachment_json(attachment) for attachment in study.attachments],
         }
         for study in found.studies
     ]
@@ -80,4 +84,16 @@ def _series_json(series: Series, name: str) -> dict[str, Any]:
         "origin_mm": list(grid.origin),
         "direction": list(grid.direction),
         "warnings": [warning.text for warning in series.warnings],
+    }
+
+
+def _attachment_json(attachment: Attachment) -> dict[str, Any]:
+    return {
+        "uid": attachment.uid,
+        "kind": attachment.kind,
+        "modality": attachment.modality,
+        "title": attachment.title,
+        "date": attachment.date,
+        "file": str(attachment.file),
+        "of_series": list(attachment.of_series),
     }

@@ -35,14 +35,21 @@ class Case:
     image: Image
 
 
-def scan(path: Path) -> ScanResult:
-    """Everything that can be opened below a path; raises UnreadableError when that is nothing."""
+def scan(path: Path, *, images: bool = True) -> ScanResult:
+    """Everything that can be opened below a path; raises UnreadableError when that is nothing.
+
+    Parameters
+    ----------
+    images
+        Whether there have to be images; reports and masks are enough otherwise.
+    """
     from medviewer import formats
     from medviewer.app.commands.study import find_series
 
     with Progress(f"Opening {path.name}") as progress:
         found = formats.scan([path], progress.show)
-    find_series(found)
+    if images or not found.attachments:
+        find_series(found)
     return found
 
 

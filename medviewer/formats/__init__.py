@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from medviewer.formats.dicom.documents import read_document
     from medviewer.formats.dicom.write import write_dicom_series
     from medviewer.formats.images import save_image
     from medviewer.formats.masks import load_heatmap, load_segmentation, save_heatmap, save_segmentation
@@ -21,6 +22,7 @@ __all__ = [
     "load",
     "load_heatmap",
     "load_segmentation",
+    "read_document",
     "save_heatmap",
     "save_image",
     "save_segmentation",
@@ -33,6 +35,7 @@ _HOMES = {
     "load": "reading",
     "load_heatmap": "masks",
     "load_segmentation": "masks",
+    "read_document": "dicom.documents",
     "save_heatmap": "masks",
     "save_image": "images",
     "save_segmentation": "masks",

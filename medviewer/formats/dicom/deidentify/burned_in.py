@@ -8,7 +8,7 @@ from medviewer.domain.study import Warning
 from medviewer.formats.dicom.deidentify.options import Options
 
 _OFTEN = frozenset(
-    ["US", "IVUS", "SC", "OT", "XA", "RF", "RG", "CR", "DX", "MG", "PX", "IO", "NM", "XC", "ES", "GM", "SM"]
+    ("US", "IVUS", "SC", "OT", "XA", "RF", "RG", "CR", "DX", "MG", "PX", "IO", "NM", "XC", "ES", "GM", "SM")
 )
 """Modalities whose pictures often bear words: film is marked, consoles draw the patient's name, cameras see labels."""
 _SCREENS = ("1.2.840.10008.5.1.4.1.1.7",)

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
+from pydicom.valuerep import IS, DSfloat
 
 from medviewer.domain.study import Warning
 from medviewer.errors import InputError
@@ -165,6 +166,8 @@ class _Walk:
             return _with(element, _capped_age(str(value)))
         if vr in TEXTS:
             return self._rewritten(element, self._known.scrub)
+        if vr == "CS" and not all(CODES[vr].fullmatch(text) for text in _texts(value)):
+            return self._rewritten(element, self._known.scrub)
         if vr in CODES:
             return element if all(CODES[vr].fullmatch(text) for text in _texts(value)) else None
         if isinstance(value, bytes) and self._known.inside(value):
@@ -232,7 +235,7 @@ def _texts(value: Any) -> list[str]:
     if value is None or value == "":
         return []
     values = value if isinstance(value, (MultiValue, list, tuple)) else [value]
-    return [str(getattr(one, "original_string", one)) for one in values]
+    return [str(one.original_string if isinstance(one, (DSfloat, IS)) else one) for one in values]
 
 
 def _is_registered(uid: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,10 +99,7 @@ def _syntax(original: FileDataset) -> UID:
 
 def _below(folder: Path, *parts: str) -> Path:
     """A path of UIDs; one that is no UID (with UIDs retained, whatever stands in the file) leads nowhere else."""
-    safe = [
-        "".join(c if (c.isalnum() and c.isascii()) or c in ".-" else "_" for c in part).strip(".") for part in parts
-    ]
-    return folder.joinpath(*(part or "none" for part in safe))
+    return folder.joinpath(*(re.sub(r"[^A-Za-z0-9.-]", "_", part).strip(".") or "none" for part in parts))
 
 
 def _write(made: Dataset | bytes, path: Path) -> Path:

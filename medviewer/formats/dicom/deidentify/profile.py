@@ -32,6 +32,9 @@ _RETAINED = {
 
 _RESOLVED = {"Z/D": "D", "X/Z": "Z", "X/D": "D", "X/Z/D": "D", "X/Z/U*": "U"}
 
+_ABSENT = ("00081110",)
+"""Referenced Study Sequence is optional and may not be empty (PS3.3 C.7.2.1), so of X/Z it takes X."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -48,7 +51,7 @@ class Rule:
             field, action = _RETAINED.get(option, ("", ""))
             if field and getattr(options, field):
                 return action
-        return _RESOLVED.get(self.action, self.action)
+        return "X" if self.tag in _ABSENT else _RESOLVED.get(self.action, self.action)
 
     @property
     def describes(self) -> bool:

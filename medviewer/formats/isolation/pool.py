@@ -159,6 +159,7 @@ class _Pool:
                     if worker.alive:
                         self._busy.add(worker)
                         return worker
+                    worker.kill()  # it ended while nobody looked: let go of its pipes
                 if len(self._busy) + self._starting >= size():
                     self._changed.wait(0.1)
                     continue

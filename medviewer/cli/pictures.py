@@ -69,7 +69,7 @@ def session_of(case: Case, mask: Path | None = None, heatmap: Path | None = None
     session = Session(studies=(case.study,))
     present(session, case.series, case.image)
     if mask is not None:
-        session.mask = MaskStore(formats.load_segmentation(mask, case.image.grid))
+        session.mask = MaskStore(formats.load_segmentation(mask, case.image.grid, case.series))
     if heatmap is not None:
         session.heatmap = formats.load_heatmap(heatmap, case.image.grid)
     return session

@@ -96,11 +96,11 @@ def add(
 
     with opened_services() as services:
         case = read(path, series, services.plugin(plugin).manifest)
-        corrected = formats.load_segmentation(mask, case.image.grid)
+        corrected = formats.load_segmentation(mask, case.image.grid, case.series)
         made = corrected.provenance
         model = masks.model_mask(services, case.series.uid, made) if made.plugin_id == plugin else None
         if model_mask is not None:
-            model = formats.load_segmentation(model_mask, case.image.grid)
+            model = formats.load_segmentation(model_mask, case.image.grid, case.series)
         correction = masks.judge(
             services,
             case.image,

@@ -14,7 +14,7 @@ from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
 from medviewer.domain.mask import Correction, Segmentation, empty
 from medviewer.domain.provenance import Provenance, utc_now
-from medviewer.domain.study import Series, Study
+from medviewer.domain.study import Attachment, Series, Study
 from medviewer.errors import GridMismatchError, InputError, StoreError
 from medviewer.jobs import Job
 from medviewer.plugin_api import RunContext
@@ -22,6 +22,7 @@ from medviewer.plugin_api import RunContext
 if TYPE_CHECKING:
     # Both load the database, which commands that only read files do without.
     from medviewer.app.services import Services
+    from medviewer.app.state import Session
     from medviewer.learning.queue import Verdict
     from medviewer.plugin_api import Manifest
 
@@ -144,7 +145,7 @@ def import_mask(services: Services, path: Path) -> Job[Segmentation]:
         raise InputError("A mask needs an open image; open its study first.")
 
     def work(_: RunContext) -> Segmentation:
-        return formats.load_segmentation(path, image.grid)
+        return formats.load_segmentation(path, image.grid, series)
 
     def loaded(mask: Segmentation) -> None:
         if session.image is image:
@@ -153,6 +154,52 @@ def import_mask(services: Services, path: Path) -> Job[Segmentation]:
             session.say(f"Another series was opened before {path.name} was read; open the mask again there.", "warning")
 
     return services.when_done(services.runner.submit(work, title=f"Opening {path.name}"), loaded)
+
+
+def open_attachment(services: Services, attachment: Attachment) -> None:
+    """Open a mask of a study (SEG, RTSTRUCT) on the series that it refers to, which is shown first.
+
+    Where that series is not listed, the mask is tried on the open one: it has to lie in the same place.
+
+    Raises
+    ------
+    InputError
+        If the series is not listed and none is open, or the open one is an image without a place in the patient.
+    """
+    from medviewer.app.commands import study  # it keeps masks by this module
+
+    session = services.session
+    series = _labelled_by(session, attachment)
+    if series is None:
+        raise InputError(
+            f"The series that {attachment.file.name} was drawn on is not listed; open the folder that holds it too."
+        )
+
+    def shown() -> bool:
+        is_open = session.series is not None and session.series.uid == series.uid
+        return is_open and session.image is not None and session.arrival is None
+
+    if shown():
+        import_mask(services, attachment.file)
+        return
+    arriving = session.series is not None and session.series.uid == series.uid
+    loading = services.loading if arriving else None
+    if loading is None:
+        loading = study.show(services, series)
+    services.when_done(loading, lambda _: import_mask(services, attachment.file), wanted=shown)
+
+
+def _labelled_by(session: Session, attachment: Attachment) -> Series | None:
+    """The series that a mask is shown on: the open one if the mask refers to it, else the first listed one it names."""
+    listed = [series for study in session.studies for series in study.series]
+    named = [series for uid in attachment.of_series for series in listed if series.instance_uid == uid]
+    if session.series is not None and any(series.uid == session.series.uid for series in named):
+        return session.series
+    if named:
+        return named[0]
+    # Of a radiograph only the number of pixels could tell that the mask is another one's.
+    unplaced = session.series is not None and not session.series.frame_of_reference
+    return None if unplaced and attachment.of_series else session.series
 
 
 def model_mask(services: Services, series_uid: str, made: Provenance) -> Segmentation | None:

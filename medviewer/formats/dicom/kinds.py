@@ -12,6 +12,7 @@ from pydicom.uid import UID
 from medviewer.domain.study import Warning
 from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.headers import UNDEFINED, Header
+from medviewer.formats.dicom.quiet import quiet
 
 DIRECTORY = "1.2.840.10008.1.3.10"
 """Media Storage Directory Storage: a DICOMDIR, which lists files that are found anyway."""
@@ -180,4 +181,5 @@ def _unsupported(header: Header, text: str) -> Warning:
 
 
 def _sop_name(sop_class: str) -> str:
-    return UID(sop_class).name.removesuffix(" Storage") if sop_class else "an object"
+    with quiet():
+        return UID(sop_class).name.removesuffix(" Storage") if sop_class else "an object"

@@ -93,14 +93,14 @@ def _from_counts(dataset: pydicom.Dataset, headers: Mapping[int, Header]) -> Suv
 def _from_activity(dataset: pydicom.Dataset, headers: Mapping[int, Header]) -> dict[int, float]:
     """Weight in g by the dose in Bq that was left when the values of each file hold, for values in Bq/ml."""
     tracer = next(iter(items_of(dataset, "RadiopharmaceuticalInformationSequence")), pydicom.Dataset())
-    weight = _positive(dataset, "PatientWeight", "Patient's Weight")
-    dose = _positive(tracer, "RadionuclideTotalDose", "Radionuclide Total Dose")
+    weight = _positive(dataset, "PatientWeight", "Patient's Weight", 1000)  # kg
+    dose = _positive(tracer, "RadionuclideTotalDose", "Radionuclide Total Dose", 1e12)  # Bq
     if dose < _LEAST_DOSE:
         raise _UnknownError(f"the injected dose of {dose:g} Bq (Radionuclide Total Dose) is too small to be one in Bq")
     correction = _correction(dataset)
     if correction == "ADMIN":
         return dict.fromkeys(headers, 1000 * weight / dose)
-    half_life = _positive(tracer, "RadionuclideHalfLife", "Radionuclide Half Life")
+    half_life = _positive(tracer, "RadionuclideHalfLife", "Radionuclide Half Life", 1e10)  # s
     if correction == "START":
         scan = _scan_start(dataset, headers)
         left = dose * _decay(scan, dataset, tracer, half_life)
@@ -182,10 +182,12 @@ def _acquired(header: Header) -> datetime | None:
     return moment_of(header.plain(t.ACQUISITION_DATE), header.plain(t.ACQUISITION_TIME))
 
 
-def _positive(dataset: pydicom.Dataset, keyword: str, name: str) -> float:
+def _positive(dataset: pydicom.Dataset, keyword: str, name: str, most: float) -> float:
     numbers = as_numbers(value_of(dataset, keyword))
     if not numbers or numbers[0] <= 0:
         raise _UnknownError(f"{name} is missing")
+    if numbers[0] > most:
+        raise _UnknownError(f"{name} is impossible ({numbers[0]:g})")
     return numbers[0]
 
 

@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from medviewer.cli.console import report
+from medviewer.cli.reading import check_output
 from medviewer.errors import InputError
 
 _FILE = Annotated[Path, typer.Argument(metavar="PATH", help="A DICOM structured report, PDF or CDA.")]
 _OUTPUT = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="The file to write: .pdf for a PDF, .txt or .html otherwise."),
+    typer.Option("--output", "-o", metavar="FILE", help="The file to write: .pdf for a PDF, .txt for what is text."),
 ]
 
 
@@ -31,13 +32,8 @@ def document(path: _FILE, output: _OUTPUT = None) -> None:
             raise InputError(f"{path.name} holds a PDF, which is no text; name a file for it with --output.")
         report(found.text)
         return
-    endings = (".pdf",) if found.pdf else (".txt", ".html")
-    if output.suffix.lower() not in endings:
-        raise typer.BadParameter(
-            f"the file should end in {' or '.join(endings)}, not be called {output.name}.", param_hint="--output"
-        )
-    html = output.suffix.lower() == ".html"
-    content = found.pdf or (found.html if html else found.text).encode("utf-8")
+    check_output(output, (".pdf",) if found.pdf else (".txt",))
+    content = found.pdf or found.text.encode("utf-8")
     with replacing(output) as temporary:
         temporary.write_bytes(content)
     report(f"Wrote {output}")

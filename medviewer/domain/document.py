@@ -20,7 +20,7 @@ class Document:
     patient
         Whom it is about: name and ID as the file gives them. Never logged.
     html
-        The content as HTML without scripts, links or pictures; empty for a PDF.
+        The content as HTML without scripts, links or pictures, and without `date` and `patient`; empty for a PDF.
     text
         The content as plain text; empty for a PDF.
     pdf

@@ -55,8 +55,8 @@ def test_a_report_is_printed_or_written(run: Run, tmp_path: Path) -> None:
     ran = run("document", path)
     assert ran.code == 0
     assert "  Finding: Clear.\n" in ran.out
-    assert run("document", path, "--output", tmp_path / "sr.html").code == 0
-    assert "Clear." in (tmp_path / "sr.html").read_text(encoding="utf-8")
+    assert run("document", path, "--output", tmp_path / "sr.txt").code == 0
+    assert "Clear." in (tmp_path / "sr.txt").read_text(encoding="utf-8")
     assert run("document", path, "--output", tmp_path / "sr.pdf").code == 2
 
 

@@ -59,7 +59,8 @@ def _document(dataset: Dataset, path: Path) -> Document:
     title = lines[0].label or str(dataset.get("SeriesDescription", "") or "") or "Report"
     head = [text for text in (patient, date, _state(dataset)) if text]
     text = "\n".join([*head, "", as_text(lines)]) if head else as_text(lines)
-    html = "".join(f"<p>{escape(line)}</p>" for line in head) + as_html(lines)
+    state = _state(dataset)
+    html = (f"<p>{escape(state)}</p>" if state else "") + as_html(lines)
     return Document("report", title, date, patient, html=html, text=text)
 
 

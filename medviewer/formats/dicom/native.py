@@ -118,12 +118,14 @@ def _samples(source: Source, header: Header, form: PixelFormat, frame: int) -> N
     """One frame's samples, shape (rows, columns) or (rows, columns, 3), colour as red, green and blue."""
     bits = form.frame_bits
     start, skip = divmod(frame * bits, 8)
-    raw = np.empty((skip + bits + 7) // 8, np.uint8)
-    _fill(source, raw.data, header, start)
+    count = (skip + bits + 7) // 8
+    if form.big_endian and form.allocated < 16 and _in_words(source, header):
+        raw = _words(source, header, start, count)
+    else:
+        raw = np.empty(count, np.uint8)
+        _fill(source, raw.data, header, start)
     if form.allocated == 1:
         return np.unpackbits(raw, bitorder="little")[skip : skip + bits].reshape(form.rows, form.columns)
-    if form.allocated == 8 and form.big_endian and _in_words(source, header):
-        raw = raw[: len(raw) // 2 * 2].reshape(-1, 2)[:, ::-1].reshape(-1)
     samples = raw.view(form.sample.newbyteorder(">" if form.big_endian else "<"))
     if form.photometric == "YBR_FULL_422" and form.samples == 3:
         y1, y2, blue, red = samples.reshape(-1, 4).T
@@ -140,6 +142,14 @@ def _in_words(source: Source, header: Header) -> bool:
     named = bytearray(2)
     source.read_into(memoryview(named), header.pixel_offset - 8)
     return bytes(named) == b"OW"
+
+
+def _words(source: Source, header: Header, start: int, count: int) -> NDArray[np.uint8]:
+    """Bytes that are stored with those of every word exchanged."""
+    even = start - start % 2
+    raw = np.empty(start - even + count + (start - even + count) % 2, np.uint8)
+    _fill(source, raw.data, header, even)
+    return raw.reshape(-1, 2)[:, ::-1].reshape(-1)[start - even :][:count]
 
 
 def palette_of(header: Header, form: PixelFormat) -> NDArray[np.uint8]:

@@ -95,6 +95,15 @@ class PixelFormat:
         return not self.colour and not self.big_endian and self.allocated >= 8
 
 
+_COMPRESSED = ("1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.")
+"""RLE, and what begins with the rest: JPEG in all its kinds (PS3.5 A.4)."""
+
+
+def is_encapsulated(header: Header) -> bool:
+    """Whether the pixels are compressed frames; some writers give them a length, which the standard does not allow."""
+    return header.pixel_length == 0xFFFFFFFF or header.transfer_syntax.startswith(_COMPRESSED)
+
+
 def is_colour(header: Header) -> bool:
     """Whether the pixels become red, green and blue."""
     return (header.integer(t.SAMPLES_PER_PIXEL) or 1) > 1 or header.plain(

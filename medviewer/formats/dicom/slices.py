@@ -18,10 +18,10 @@ from medviewer.errors import JobCancelled, JobTimeout, MedviewerError, Unreadabl
 from medviewer.formats import isolation
 from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.fragments import Piece, frame_pieces
-from medviewer.formats.dicom.headers import BLOCK, UNDEFINED, Header, read_header, read_open
+from medviewer.formats.dicom.headers import BLOCK, Header, read_header, read_open
 from medviewer.formats.dicom.kinds import truncated
 from medviewer.formats.dicom.native import BytesSource, FileSource, Source, inflate, palette_of, read_frames
-from medviewer.formats.dicom.pixels import PixelFormat, format_of
+from medviewer.formats.dicom.pixels import PixelFormat, format_of, is_encapsulated
 from medviewer.formats.dicom.plan import Run
 
 MAX_BYTES = 2 * 10**9
@@ -89,7 +89,7 @@ class SliceReader:
         plane = source.shape if source is not None else self.series.grid.shape[1:]
         self._shape, self._dtype = (*plane, *form.shape[2:]), form.dtype
         self._frame_bytes = int(np.prod(self._shape, dtype=np.float64)) * self._dtype.itemsize
-        self._encapsulated = first.pixel_length == UNDEFINED
+        self._encapsulated = is_encapsulated(first)
         self._files: dict[int, _File] = {}
         self._opening: dict[int, threading.Lock] = {}
         self._troubles: dict[int, _Trouble] = {}
@@ -184,7 +184,7 @@ class SliceReader:
         self._check(header, form, frames)
         if form.colour and form.samples == 1:
             form = format_of(header, palette_of(header, form))
-        pieces = frame_pieces(file.fileno(), header, frames) if header.pixel_length == UNDEFINED else None
+        pieces = frame_pieces(file.fileno(), header, frames) if is_encapsulated(header) else None
         return _File(header, form, pieces, source)
 
     def _check(self, header: Header, form: PixelFormat, frames: int) -> None:
@@ -194,13 +194,13 @@ class SliceReader:
         if not fits or header.pixel_offset < 0 or (frames == 1 and not self._lies_in(header)):
             text = f"{name} no longer fits the series that was scanned; it is left out, scan the folder again."
             raise _LeftOutError(Warning("changed", text))
-        problem = truncated(header)
+        problem = None if is_encapsulated(header) else truncated(header)
         if problem is not None:
             raise _LeftOutError(problem)
         size = frames * max(form.kept_bytes, form.frame_bits // 8)
-        stored = 0 if header.pixel_length == UNDEFINED else min(header.pixel_length, header.size)
+        stored = 0 if is_encapsulated(header) else min(header.pixel_length, header.size)
         if size > MAX_BYTES and stored < frames * form.frame_bits // 8:
-            text = f"{name} claims {size / 1e9:.1f} GB of pixels but holds {header.size / 1e9:.3f} GB; it is left out."
+            text = f"{name} claims {size / 1e9:.1f} GB of pixels but holds {header.size / 1e6:.1f} MB; it is left out."
             raise _LeftOutError(Warning("too-large", text))
 
     def _frames(self, number: int) -> int:

@@ -238,12 +238,13 @@ def test_texts_in_single_and_multi_byte_sets(tmp_path, charset, name, text):
     assert (study.patient.name, study.description) == (name.split("=")[0], text)
 
 
-def test_a_set_that_nobody_knows_never_stops_a_scan(tmp_path):
+@pytest.mark.parametrize("unknown", [b"ISO_IR 999", b"ISO_IR\x001000", b"\\\\\\\\ISO 13", b"ISO 2022\xff"])
+def test_a_set_that_nobody_knows_never_stops_a_scan(tmp_path, unknown):
     path = slices(tmp_path)[0]
     ds = pydicom.dcmread(path)
     ds.SpecificCharacterSet, ds.PatientName, ds.StudyDescription = "ISO_IR 100", "NAMENAME", "TEXTTEXT"
     ds.save_as(path)
-    data = path.read_bytes().replace(b"ISO_IR 100", b"ISO_IR 999")
+    data = path.read_bytes().replace(b"ISO_IR 100", unknown.ljust(10))
     path.write_bytes(data.replace(b"NAMENAME", b"\xff\xfe^\x1b$)Cd").replace(b"TEXTTEXT", b"\x1b$B\xff\xfe\x1b$B"))
     [study] = scan([path]).studies
     assert study.series

@@ -134,17 +134,23 @@ class Header:
         value = self.raw.get(tag, b"")
         if value.isascii():
             return value.decode("ascii").strip(" \0")
-        with quiet():
-            return decode_bytes(value, self._encodings, TEXT_VR_DELIMS).strip(" \0")
+        try:
+            with quiet():
+                return decode_bytes(value, self._encodings, TEXT_VR_DELIMS).strip(" \0")
+        except Exception:  # a broken escape sequence: the bytes still say more than nothing
+            return value.decode("latin-1").strip(" \0")
 
     def person(self, tag: int) -> str:
         """A person's name as ``family^given``, alphabetic where there is one (PS3.5 6.2.1.2)."""
         value = self.raw.get(tag, b"").strip(b" \0")
         if not value:
             return ""
-        with quiet():
-            name = PersonName(value, self._encodings).decode()
-            return name.alphabetic or name.ideographic or name.phonetic
+        try:
+            with quiet():
+                name = PersonName(value, self._encodings).decode()
+                return name.alphabetic or name.ideographic or name.phonetic
+        except Exception:  # as in `text`
+            return value.decode("latin-1").partition("=")[0]
 
     def date(self, tag: int) -> str:
         """A DA value as an ISO date; empty if absent or not a date."""
@@ -154,8 +160,11 @@ class Header:
     @cached_property
     def _encodings(self) -> list[str]:
         names = self.plain(t.SPECIFIC_CHARACTER_SET).split("\\")
-        with quiet():
-            return convert_encodings([name.strip() for name in names])
+        try:
+            with quiet():
+                return convert_encodings([name.strip(" \0") for name in names])
+        except Exception:  # a name that no set has: each byte is a character
+            return ["latin-1"]
 
 
 def read_header(path: Path) -> Header:

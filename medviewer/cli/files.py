@@ -10,7 +10,7 @@ from medviewer.cli.options import JSON, OUTPUT, SERIES, SOURCE
 from medviewer.cli.reading import IMAGE_NAMES, check_output, read, scan
 
 if TYPE_CHECKING:
-    from medviewer.domain.study import Attachment, ScanResult, Series
+    from medviewer.domain.study import Attachment, PhaseAxis, ScanResult, Series
 
 
 def info(path: SOURCE, as_json: JSON = False) -> None:
@@ -73,6 +73,18 @@ def _as_json(found: ScanResult) -> dict[str, Any]:
     return {"studies": studies, "warnings": [warning.text for warning in found.warnings]}
 
 
+def _phases_json(axis: PhaseAxis | None) -> dict[str, Any] | None:
+    if axis is None:
+        return None
+    return {
+        "name": axis.name,
+        "count": len(axis),
+        "values": list(axis.values),
+        "unit": axis.unit,
+        "interval_ms": axis.interval_ms,
+    }
+
+
 def _series_json(series: Series, name: str) -> dict[str, Any]:
     grid = series.grid
     return {
@@ -83,6 +95,7 @@ def _series_json(series: Series, name: str) -> dict[str, Any]:
         "spacing_mm": list(grid.spacing),
         "origin_mm": list(grid.origin),
         "direction": list(grid.direction),
+        "phases": _phases_json(series.phases),
         "warnings": [warning.text for warning in series.warnings],
     }
 

@@ -1,4 +1,4 @@
-"""The libraries that read other formats, in processes of their own: a hostile file costs that file and not the window."""
+"""The libraries that read other formats, in processes of their own: a hostile file costs itself and not the window."""
 
 from __future__ import annotations
 

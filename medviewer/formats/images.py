@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ def save_image(image: Image, path: Path) -> None:
     """Write an image as NIfTI (.nii, .nii.gz), MetaImage (.mha) or NRRD (.nrrd), whole or not at all.
 
     NIfTI keeps the stored values with slope and intercept beside them. The other formats have no place for a rescale,
-    and NIfTI none for one that changes from slice to slice, nor for a table: they get real values.
+    and NIfTI none for one that changes from slice to slice, from phase to phase, nor for a table: they get real
+    values. All phases are written, as a 4th axis.
 
     Raises
     ------
@@ -31,7 +33,7 @@ def save_image(image: Image, path: Path) -> None:
     if name.endswith(_NIFTI):
         _save_nifti(image, path)
     elif name.endswith(_ITK):
-        itk.write(path, image.voxels if image.is_colour else _real(image), image.grid)
+        itk.write(path, _over_phases(image, lambda one: one.voxels if one.is_colour else _real(one)), image.grid)
     else:
         accepted = ", ".join((*_NIFTI, *_ITK))
         raise InputError(f"An image is saved as {accepted}, not as {path.name}; choose one of these endings.")
@@ -42,13 +44,24 @@ def _save_nifti(image: Image, path: Path) -> None:
         raise InputError(
             f"{path.name} would be NIfTI, which is written for grey images only; save colour as .mha or .nrrd."
         )
+    dynamic = image.dynamic
+    axis = dynamic.axis if dynamic is not None else None
     slope, intercept = image.rescale.slope, image.rescale.intercept
+    differ = dynamic is not None and any(rescale != image.rescale for rescale in dynamic.rescales)
     if image.lut is not None:
-        nifti.write(path, image.uniform[0], image.grid)
-    elif isinstance(slope, tuple) or isinstance(intercept, tuple):
-        nifti.write(path, image.real(), image.grid)
+        nifti.write(path, _over_phases(image, lambda one: one.uniform[0]), image.grid, axis=axis)
+    elif differ or isinstance(slope, tuple) or isinstance(intercept, tuple):
+        nifti.write(path, _over_phases(image, lambda one: one.real()), image.grid, axis=axis)
     else:
-        nifti.write(path, image.voxels, image.grid, slope=slope, intercept=intercept)
+        voxels = dynamic.voxels if dynamic is not None else image.voxels
+        nifti.write(path, voxels, image.grid, slope=slope, intercept=intercept, axis=axis)
+
+
+def _over_phases(image: Image, values: Callable[[Image], NDArray[Any]]) -> NDArray[Any]:
+    """Values of the image, or with a 4th axis before them those of all its phases."""
+    if image.dynamic is None:
+        return values(image)
+    return np.stack([values(image.at_phase(phase)) for phase in range(len(image.dynamic.axis))])
 
 
 def _real(image: Image) -> NDArray[Any]:

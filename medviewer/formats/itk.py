@@ -35,13 +35,17 @@ _MODALITIES = {"MET_MOD_CT": "CT", "MET_MOD_MR": "MR", "MET_MOD_NM": "NM", "MET_
 
 
 def to_itk(voxels: NDArray[Any], grid: Grid) -> Any:
-    """A SimpleITK image of voxels (z, y, x) or (z, y, x, 3) on a grid."""
+    """A SimpleITK image of voxels (z, y, x) on a grid, with phases before or 3 colours behind where there are any."""
     import SimpleITK as sitk  # noqa: N813 - its usual name; loading it takes a third of a second
 
-    image: Any = sitk.GetImageFromArray(voxels, isVector=voxels.ndim == 4)
-    image.SetSpacing(grid.spacing[::-1])
-    image.SetOrigin(grid.origin)
-    image.SetDirection(grid.axes[:, ::-1].ravel().tolist())
+    colour = voxels.shape[-1] == 3 and voxels.shape[-4:-1] == grid.shape
+    axes = np.eye(voxels.ndim - colour)
+    axes[:3, :3] = grid.axes[:, ::-1]
+    more = len(axes) - 3
+    image: Any = sitk.GetImageFromArray(voxels, isVector=colour)
+    image.SetSpacing((*grid.spacing[::-1], *[1.0] * more))
+    image.SetOrigin((*grid.origin, *[0.0] * more))
+    image.SetDirection(axes.ravel().tolist())
     return image
 
 

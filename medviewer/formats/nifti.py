@@ -162,8 +162,11 @@ def write(
     slope: float = 1.0,
     intercept: float = 0.0,
     notes: dict[str, Any] | None = None,
+    axis: PhaseAxis | None = None,
 ) -> None:
     """Write stored voxels (z, y, x) as they are, slope and intercept beside them, and `notes` as JSON in the header.
+
+    With an `axis` the voxels are (phase, z, y, x), and its step is written where it is even and in units of time.
 
     Raises
     ------
@@ -175,11 +178,13 @@ def write(
         header.set_data_dtype(voxels.dtype)
     except HeaderDataError as error:
         raise InputError(f"NIfTI cannot hold voxels of type {voxels.dtype}; save as .mha or .nrrd.") from error
-    header.set_data_shape(grid.shape[::-1])
+    header.set_data_shape((*grid.shape[::-1], *(() if axis is None else (len(axis),))))
     header.set_xyzt_units("mm")
     affine = affine_of(grid)
     header.set_qform(affine, _SCANNER)
     header.set_sform(affine, _SCANNER)
+    if axis is not None:
+        _set_time(header, axis)
     if notes:
         header.extensions.append(Nifti1Extension(_COMMENT, json.dumps({"medviewer": notes}).encode()))
     header["vox_offset"] = 352 + header.extensions.get_sizeondisk()
@@ -189,6 +194,15 @@ def write(
     with replacing(path) as temporary, _opener(temporary) as file:
         header.write_to(file)
         file.write(np.ascontiguousarray(voxels, voxels.dtype.newbyteorder("=")).data)
+
+
+def _set_time(header: _Header, axis: PhaseAxis) -> None:
+    code = {"s": "sec", "ms": "msec"}.get(axis.unit)
+    steps = np.diff(axis.values)
+    if code is None or not len(steps) or not np.allclose(steps, steps[0]):
+        return
+    header.set_xyzt_units("mm", code)
+    header["pixdim"][4], header["toffset"] = steps[0], axis.values[0]
 
 
 def _opener(path: Path) -> Any:

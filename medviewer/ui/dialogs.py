@@ -31,6 +31,16 @@ from medviewer.app.actions import MENUS
 from medviewer.app.resources import resource
 
 
+OPEN_FILES = (
+    "All files (*)",
+    "DICOM (*.dcm *.dicom *.ima DICOMDIR)",
+    "Volumes: NIfTI, NRRD, MetaImage (*.nii *.nii.gz *.nrrd *.nhdr *.mha *.mhd)",
+    "Pictures: PNG, JPEG, TIFF (*.png *.jpg *.jpeg *.tif *.tiff)",
+    "ZIP archives (*.zip)",
+)
+"""Filters of the dialog that opens files. All files come first: DICOM files often have no ending, and content decides."""
+
+
 class QtDialogs:
     """Implements `Dialogs` with Qt's own ones."""
 
@@ -42,7 +52,7 @@ class QtDialogs:
         if folder:
             chosen = [QFileDialog.getExistingDirectory(self._parent, "Open folder")]
         else:
-            chosen, _ = QFileDialog.getOpenFileNames(self._parent, "Open files")
+            chosen, _ = QFileDialog.getOpenFileNames(self._parent, "Open files", "", ";;".join(OPEN_FILES))
         return [Path(name) for name in chosen if name]
 
     def save_path(self, title: str, suggestion: str, filters: Sequence[str]) -> Path | None:

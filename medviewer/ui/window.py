@@ -44,6 +44,7 @@ from medviewer.ui.widgets.job_bar import JobBar
 from medviewer.ui.widgets.learning_panel import LearningPanel
 from medviewer.ui.widgets.message_strip import MessageStrip
 from medviewer.ui.widgets.phase_bar import PhaseBar
+from medviewer.ui.widgets.recent_menu import RecentMenu
 from medviewer.ui.widgets.saliency_panel import SaliencyPanel
 from medviewer.ui.widgets.section import Section
 from medviewer.ui.widgets.segments_panel import SegmentsPanel
@@ -91,6 +92,7 @@ class MainWindow(QMainWindow):
         self.setMenuBar(self.menus)
         self._corner_label()
         self.commands: dict[str, QAction] = _by_id(self.menus)
+        self._add_recent()
         self._make_tool_bar()
         self._make_centre()
         self._make_docks()
@@ -113,6 +115,13 @@ class MainWindow(QMainWindow):
         label = QLabel(RESEARCH_USE.upper(), self.menus)
         label.setObjectName("researchUse")
         self.menus.setCornerWidget(label)
+
+    def _add_recent(self) -> None:
+        before = self.commands["file.open_demo"]
+        for menu in self.menus.findChildren(QModelMenu):
+            if before in menu.actions():
+                self.recent = RecentMenu(self.services, self)
+                menu.insertMenu(before, self.recent)
 
     def _make_tool_bar(self) -> None:
         bar = QToolBar("Tools", self)

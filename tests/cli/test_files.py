@@ -33,9 +33,11 @@ def test_the_json_of_info(head: Path, run: Run) -> None:
                         "spacing_mm": [3.0, 1.5, 1.25],
                         "origin_mm": [-20.5, 4.25, 61.0],
                         "direction": list(GRID.direction),
+                        "phases": None,
                         "warnings": [],
                     }
                 ],
+                "attachments": [],
             }
         ],
         "warnings": [],

@@ -13,7 +13,8 @@ import pytest
 import SimpleITK as sitk  # noqa: N813 - its usual name
 from hypothesis import given, settings
 
-from medviewer.domain.image import Image, Rescale
+from medviewer.domain.image import Dynamic, Image, Rescale
+from medviewer.domain.study import PhaseAxis
 from medviewer.errors import InputError, JobCancelled, UnreadableError
 from medviewer.formats import itk, load, load_segmentation, save_image, scan
 from tests.formats.conftest import grid_of, image_of, origins, rotation, seeds, shapes, spacings
@@ -121,6 +122,33 @@ def test_colour_is_saved_by_itk_only(tmp_path):
     np.testing.assert_array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "colour.mha"))), image.voxels)
     with pytest.raises(InputError, match="grey images only"):
         save_image(image, tmp_path / "colour.nii")
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".mha", ".nrrd"])
+@pytest.mark.parametrize("same", [True, False])
+def test_all_phases_are_saved(tmp_path, suffix, same):
+    grid = grid_of((3, 4, 5), axes=rotation(3))
+    voxels = np.arange(4 * 60, dtype=np.int16).reshape(4, 3, 4, 5)
+    axis = PhaseAxis("time", (10.0, 12.5, 15.0, 17.5), "s")
+    rescales = tuple(Rescale(2.0, -3.0 if same else float(k)) for k in range(4))
+    image = Image(voxels[0], grid, rescale=rescales[0], dynamic=Dynamic(axis, voxels, rescales))
+    save_image(image, tmp_path / f"four{suffix}")
+    loaded = opened(tmp_path / f"four{suffix}")
+    assert loaded.grid.matches(grid, 0.001)
+    for k in range(4):
+        np.testing.assert_allclose(loaded.at_phase(k).real(), image.at_phase(k).real())
+    if suffix == ".nii.gz":
+        assert loaded.dynamic.axis == axis
+        assert (loaded.voxels.dtype == np.int16) == same
+
+
+def test_colour_phases_are_saved_by_itk(tmp_path):
+    voxels = np.arange(2 * 60 * 3, dtype=np.uint8).reshape(2, 3, 4, 5, 3)
+    axis = PhaseAxis("frame", (1.0, 2.0))
+    save_image(
+        Image(voxels[0], grid_of((3, 4, 5)), dynamic=Dynamic(axis, voxels, (Rescale(),) * 2)), tmp_path / "film.mha"
+    )
+    np.testing.assert_array_equal(opened(tmp_path / "film.mha").dynamic.voxels, voxels)
 
 
 def test_unknown_endings_and_folders_are_refused(tmp_path):

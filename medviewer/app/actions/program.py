@@ -47,7 +47,7 @@ def file_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             "Open f&iles…",
             "file",
             lambda: open_some(False),
-            "Open files or a ZIP archive",
+            "Open files, a DICOMDIR or a ZIP archive",
             ("Ctrl+Shift+O",),
         ),
         Spec(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medviewer import formats
-from medviewer.app.commands import masks, results
+from medviewer.app.commands import masks, recent, results
 from medviewer.app.presets import windows_for
 from medviewer.app.resources import resource
 from medviewer.domain.image import Image, Window
@@ -35,6 +35,7 @@ def open_paths(services: Services, paths: Sequence[Path], show_first: bool = Tru
 
     title = f"Opening {chosen[0].name}" if len(chosen) == 1 else f"Opening {len(chosen)} items"
     job = services.runner.submit(work, title=title)
+    recent.follow(services, chosen, job)
     return services.when_done(job, lambda found: _add(services, found, show_first))
 
 
@@ -89,7 +90,7 @@ def find_series(found: ScanResult, uid: str | None = None) -> Series:
     """
     if not found.series:
         # One broken file is told by its own sentence; of many, the last says what all of them come to.
-        told = [warning.text for warning in found.warnings] or ["No image was found; name DICOM or NIfTI files."]
+        told = [warning.text for warning in found.warnings] or ["No image was found; name files with images."]
         chosen = told.pop(0 if len(told) == 2 else -1)
         raise UnreadableError(chosen, "\n".join(told))
     for series in found.series:

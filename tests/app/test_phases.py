@@ -1,0 +1,174 @@
+"""The 4th axis: stepping, playing, and that all that asks for voxels asks the phase that is seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from unittest.mock import create_autospec
+
+import numpy as np
+import pytest
+
+from medviewer.app import context
+from medviewer.app.commands import explain, masks, predict, study, view
+from medviewer.app.controllers.display import resolve, resolve_scene
+from medviewer.app.controllers.texts import phase_text, phase_value, read_out
+from medviewer.app.services import Services
+from medviewer.app.state import Session
+from medviewer.domain.image import Dynamic, Image, Rescale
+from medviewer.domain.plane import Plane
+from medviewer.domain.study import PhaseAxis
+from medviewer.jobs import Job
+
+from .conftest import GRID, SERIES
+
+TIME = PhaseAxis("time", (0.0, 40.0, 80.0, 120.0, 160.0), "ms", 40.0)
+
+
+def film(axis: PhaseAxis = TIME) -> Image:
+    """An image whose every phase is 1000 higher than the one before, in HU with a rescale of its own."""
+    count = len(axis)
+    voxels = np.arange(192, dtype=np.int32).reshape(GRID.shape) + 1000 * np.arange(count).reshape(-1, 1, 1, 1)
+    rescales = tuple(Rescale(1.0, float(-k), "HU") for k in range(count))
+    return Image(voxels[0], GRID, "CT", rescales[0], dynamic=Dynamic(axis, voxels, rescales))
+
+
+@pytest.fixture
+def playing(services: Services) -> Services:
+    """The program with a film open."""
+    study.present(services.session, SERIES, film())
+    return services
+
+
+def test_stepping_goes_round_and_setting_stops_at_the_ends(playing: Services) -> None:
+    state = playing.session.view
+    view.step_phase(playing, 2)
+    assert state.phase == 2
+    view.step_phase(playing, 3)
+    assert state.phase == 0
+    view.step_phase(playing, -1)
+    assert state.phase == 4
+    view.set_phase(playing, 99)
+    assert state.phase == 4
+    view.set_phase(playing, -7)
+    assert state.phase == 0
+
+
+def test_an_image_without_phases_takes_no_step(services: Services) -> None:
+    view.step_phase(services, 1)
+    view.set_phase(services, 1)
+    view.toggle_play(services)
+    assert (services.session.view.phase, services.session.view.playing) == (0, False)
+    assert services.session.shown is services.session.image
+    assert not context.current(services.session)["phases_open"]
+
+
+def test_playing_ends_with_the_series(playing: Services) -> None:
+    state = playing.session.view
+    view.toggle_play(playing)
+    assert state.playing
+    assert context.current(playing.session)["playing"]
+    view.set_phase(playing, 3)
+    study.present(playing.session, SERIES, film())
+    assert (state.phase, state.playing) == (0, False)
+    view.toggle_play(playing)
+    study.close(playing)
+    assert not state.playing
+
+
+def test_a_series_that_is_still_read_does_not_play(playing: Services) -> None:
+    playing.loading = create_autospec(Job, instance=True)
+    view.toggle_play(playing)
+    assert not playing.session.view.playing
+    assert "once all of it is read" in playing.session.message.text
+    playing.loading = None
+
+
+@pytest.mark.parametrize(("elapsed", "phase"), [(0, 3), (39, 3), (41, 4), (81, 0), (4000, 3), (4 * 40 + 1, 2)])
+def test_a_film_goes_by_the_clock(elapsed: float, phase: int) -> None:
+    assert view.phase_at(3, elapsed, 40.0, 5) == phase
+
+
+def test_the_interval_is_the_recorded_one_or_a_tenth_of_a_second(playing: Services) -> None:
+    assert view.play_interval(playing) == 40
+    study.present(playing.session, SERIES, film(replace(TIME, interval_ms=None)))
+    assert view.play_interval(playing) == view.PLAY_MS == 100
+
+
+def test_what_is_shown_and_read_out_is_the_phase(playing: Services) -> None:
+    session = playing.session
+    view.set_phase(playing, 3)
+    plane = Plane.of(GRID, "Axial")
+    display, scene = resolve(session, plane, 0), resolve_scene(session)
+    assert display is not None
+    assert scene is not None
+    assert display.voxels is scene.voxels
+    np.testing.assert_array_equal(display.voxels, session.image.dynamic.voxels[3])
+    assert display.intercept == -3
+    assert display.identity is scene.identity is session.image
+    assert "HU 2997" in read_out(session, (0, 0, 0))
+    assert "time 4 / 5  t = 120 ms" in display.corners.top_right
+
+
+def test_another_phase_is_the_same_picture_and_another_image_is_not(playing: Services) -> None:
+    session = playing.session
+    plane = Plane.of(GRID, "Axial")
+    first = resolve(session, plane, 0)
+    view.step_phase(playing, 1)
+    second = resolve(session, plane, 0)
+    assert second.voxels is not first.voxels
+    assert second.same_picture(first)
+    assert not second.same_picture(resolve(session, Plane.of(GRID, "Coronal"), 1))
+    study.present(session, SERIES, film())
+    assert not resolve(session, plane, 0).same_picture(first)
+
+
+def test_the_brightness_of_3d_does_not_change_from_phase_to_phase(session: Session) -> None:
+    study.present(session, SERIES, film())
+    before = resolve_scene(session)
+    session.view.phase = 4
+    after = resolve_scene(session)
+    slope, low = 1.0, before.limits[0] + 0.0
+    assert after.limits[0] - 4 == pytest.approx(low * slope), "stored limits differ by the rescale alone"
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_models_get_the_phase_that_is_seen(playing: Services, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    view.set_phase(playing, 2)
+    given: list[Image] = []
+
+    class Enough(Exception):
+        """The image came."""
+
+    def submit(services: Services, image: Image, *_: object, **__: object) -> None:
+        given.append(image)
+        raise Enough
+
+    module = {"predict": predict, "explain": explain}[command]
+    monkeypatch.setattr(module, "submit", submit)
+    with pytest.raises(Enough):
+        module.run(playing, "any")
+    assert given == [playing.session.image.at_phase(2)]
+
+
+def test_a_verdict_is_on_the_phase_that_is_seen(playing: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    view.set_phase(playing, 2)
+    masks.new(playing)
+    playing.session.mask.paint(np.array([3]), 1)
+    given: list[Image] = []
+    monkeypatch.setattr(masks, "learner", lambda services, image, series, mask: given.append(image))
+    masks.learner_of(playing)
+    assert given == [playing.session.image.at_phase(2)]
+
+
+@pytest.mark.parametrize(
+    ("axis", "value", "text"),
+    [
+        (TIME, "t = 40 ms", "time 2 / 5  t = 40 ms"),
+        (PhaseAxis("b-value", (0, 1000), "s/mm²"), "b = 1000 s/mm²", "b-value 2 / 2  b = 1000 s/mm²"),
+        (PhaseAxis("echo", (5, 10.25), "ms"), "TE = 10.25 ms", "echo 2 / 2  TE = 10.25 ms"),
+        (PhaseAxis("frame", (1, 2, 3)), "", "frame 2 / 3"),
+        (PhaseAxis("phase", (10, 40)), "phase 40", "phase 2 / 2  phase 40"),
+    ],
+)
+def test_values_are_named_as_readers_do(axis: PhaseAxis, value: str, text: str) -> None:
+    assert (phase_value(axis, 1), phase_text(axis, 1)) == (value, text)

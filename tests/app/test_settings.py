@@ -1,0 +1,59 @@
+"""What is remembered: the last paths, across restarts, and nothing that stops the program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medviewer.app import settings
+from medviewer.app.commands import recent, study
+from medviewer.app.resources import resource
+from medviewer.app.services import Services
+from medviewer.app.settings import RECENT, Settings
+from medviewer.errors import StoreError
+
+BRAIN = Path(__file__).parents[1] / "data" / "colin27_brain.nii.gz"
+
+
+def test_the_newest_comes_first_and_once(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{k}" for k in range(RECENT + 3)]
+    kept = Settings()
+    for path in paths:
+        kept = kept.opened([path])
+    assert kept.recent == tuple(reversed(paths))[:RECENT]
+    again = kept.opened([paths[-4]])
+    assert again.recent[:2] == (paths[-4], paths[-1])
+    assert len(again.recent) == RECENT
+
+
+def test_many_files_of_a_folder_count_as_the_folder(tmp_path: Path) -> None:
+    files = [tmp_path / f"{k}.dcm" for k in range(20)]
+    assert Settings().opened(files).recent == (tmp_path,)
+    assert Settings().opened(files[:2]).recent == tuple(files[:2])
+
+
+def test_they_are_kept_across_restarts_for_this_user_only(tmp_path: Path) -> None:
+    settings.save(tmp_path, Settings().opened([tmp_path / "a"]))
+    assert settings.load(tmp_path).recent == (tmp_path / "a",)
+    assert (tmp_path / settings.FILE).stat().st_mode & 0o077 == 0
+    assert [file.name for file in tmp_path.iterdir()] == [settings.FILE]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"recent": 3}', b"\xff\xfe", b'{"recent": [null]}'])
+def test_broken_settings_start_anew(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / settings.FILE).write_bytes(content)
+    assert settings.load(tmp_path) == Settings()
+
+
+def test_a_folder_that_refuses_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="could not be kept"):
+        settings.save(tmp_path / "nowhere", Settings())
+
+
+def test_what_is_opened_is_remembered_until_it_is_cleared(services: Services, tmp_path: Path) -> None:
+    for path in (BRAIN, tmp_path, resource("demo")):
+        services.runner.wait(study.open_paths(services, [path], show_first=False))
+    assert recent.recent(services) == (BRAIN,), "neither an empty folder nor the demo"
+    recent.clear(services)
+    assert recent.recent(services) == ()

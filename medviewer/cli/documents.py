@@ -19,7 +19,7 @@ _OUTPUT = Annotated[
 
 
 def document(path: _FILE, output: _OUTPUT = None) -> None:
-    """Print a structured report as text, or write a document to a file.
+    """Print a report as text, or write a PDF to a file.
 
     A PDF needs --output. Patient data in the document are printed and written as they are.
     """

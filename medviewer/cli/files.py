@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def info(path: SOURCE, as_json: JSON = False) -> None:
-    """List studies, series and how they lie, and masks, reports and documents.
+    """List studies, series, masks and reports, and how they lie.
 
     Pixels are not read. Sizes are in the order z, y, x. With --json, world coordinates are DICOM's (LPS, mm):
     world = origin_mm + direction @ (spacing_mm * index), with direction a row-major 3x3 whose columns are the unit

@@ -17,10 +17,11 @@ import pytest
 from pydicom.charset import convert_encodings
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
 from medviewer.errors import InputError, UnreadableError
+from medviewer.formats.dicom import whole
 from medviewer.formats.dicom.deidentify import Key, Options, Written, deidentify_file
 from medviewer.formats.dicom.deidentify.profile import rule_for, rules
 from medviewer.formats.dicom.deidentify.text import Known
@@ -65,7 +66,7 @@ def elements(dataset: Dataset) -> Iterator[pydicom.DataElement]:
                     yield from elements(item)
 
 
-def identities(dataset: Dataset, options: Options) -> Iterator[tuple[Tag, bytes]]:
+def identities(dataset: Dataset, options: Options) -> Iterator[tuple[BaseTag, bytes]]:
     """The encoded values (3 bytes or more) of every attribute of the table, private or not, at every depth.
 
     Names count in their parts too. Words that describe (a series, a procedure) are not identities: they are removed,
@@ -544,3 +545,18 @@ def test_a_copy_is_never_written_over_and_a_key_is_long_enough(samples: dict[str
     with pytest.raises(InputError, match="32 bytes"):
         Key(b"short")
     assert repr(KEY) == "Key()"
+
+
+def test_a_deflated_bomb_is_refused_before_it_is_unpacked(
+    samples: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = read(samples["image_dfl.dcm"])
+    dataset.PixelData = bytes(40 * 1024**2)
+    source = tmp_path / "bomb.dcm"
+    dataset.save_as(source)
+    assert source.stat().st_size < 100_000
+    monkeypatch.setattr(whole, "MAX_BYTES", 20 * 1024**2)
+    with pytest.raises(UnreadableError, match="would unpack to more"):
+        run(source, tmp_path / "out")
+    monkeypatch.setattr(whole, "MAX_BYTES", 50 * 1024**2)
+    run(source, tmp_path / "out")

@@ -6,7 +6,6 @@ import re
 from html import escape, unescape
 from pathlib import Path
 
-import pydicom
 from pydicom.dataset import Dataset
 
 from medviewer.domain.document import Document
@@ -14,6 +13,7 @@ from medviewer.domain.study import Attachment
 from medviewer.errors import UnreadableError
 from medviewer.formats.dicom.quiet import quiet
 from medviewer.formats.dicom.structured_report import as_html, as_text, lines_of
+from medviewer.formats.dicom.whole import read_whole
 
 MAX_BYTES = 256 * 1024**2
 """A document larger than this is no document."""
@@ -30,17 +30,15 @@ def read_document(source: Attachment | Path) -> Document:
         If the file is missing, damaged, too large, or something else.
     """
     path = source.file if isinstance(source, Attachment) else source
+    if path.is_file() and path.stat().st_size > MAX_BYTES:
+        raise UnreadableError(f"{path.name} is larger than the {MAX_BYTES // 1024**2} MB of a document; left unread.")
+    dataset = read_whole(path)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UnreadableError(f"{path.name} is larger than the {MAX_BYTES // 1024**2} MB of a document.")
         with quiet():
-            return _document(pydicom.dcmread(path, force=True), path)
+            return _document(dataset, path)
     except UnreadableError:
         raise
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise UnreadableError(f"{path.name} could not be opened ({reason}); check that it is still there.") from error
-    except Exception as error:  # pydicom raises whatever a damaged file leads to
+    except Exception as error:  # pydicom converts values when they are asked for, and raises whatever they lead to
         text = f"{path.name} should be a DICOM report or document, but it is damaged; fetch it again."
         raise UnreadableError(text, type(error).__name__) from error
 

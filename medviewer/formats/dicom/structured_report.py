@@ -42,7 +42,7 @@ class Line:
 
 def lines_of(dataset: Dataset) -> tuple[Line, ...]:
     """The content items in reading order, bounded in depth and number."""
-    lines = []
+    lines: list[Line] = []
     for line in _walk(dataset, 0):
         if len(lines) == MAX_ITEMS:
             lines.append(Line(1, "", _CUT_OFF))

@@ -6,17 +6,17 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from medviewer.domain.study import Warning
-from medviewer.errors import InputError, MedviewerError, UnreadableError
+from medviewer.errors import InputError, MedviewerError
 from medviewer.formats.atomic import replacing
 from medviewer.formats.dicom.deidentify.dataset import deidentify
 from medviewer.formats.dicom.deidentify.nifti import deidentify_nifti
 from medviewer.formats.dicom.deidentify.options import Key, Options
 from medviewer.formats.dicom.quiet import quiet
+from medviewer.formats.dicom.whole import read_whole
 from medviewer.formats.sniff import Kind
 
 _DICOMDIR = "1.2.840.10008.1.3.10"
@@ -62,7 +62,7 @@ def deidentify_file(source: Path, kind: Kind, folder: Path, options: Options, ke
 
 
 def _deidentify_dicom(source: Path, folder: Path, options: Options, key: Key) -> Written:
-    original = _read(source)
+    original = read_whole(source)
     if str(original.file_meta.get("MediaStorageSOPClassUID", "")) == _DICOMDIR or "DirectoryRecordSequence" in original:
         return Written(None)
     for keyword in ("SOPClassUID", "SOPInstanceUID"):
@@ -76,15 +76,6 @@ def _deidentify_dicom(source: Path, folder: Path, options: Options, key: Key) ->
     made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
     study, series = (str(made.get(name, "") or "") or "none" for name in ("StudyInstanceUID", "SeriesInstanceUID"))
     return Written(_write(made, _below(folder, study, series, f"{made.SOPInstanceUID}.dcm")), cleaned.warnings)
-
-
-def _read(source: Path) -> FileDataset:
-    try:
-        return pydicom.dcmread(source, force=True)
-    except Exception as error:  # pydicom raises whatever a damaged file leads to
-        raise UnreadableError(
-            "A whole DICOM file was expected, but it breaks off or is damaged; it was left out.", type(error).__name__
-        ) from error
 
 
 def _syntax(original: FileDataset) -> UID:

@@ -25,11 +25,14 @@ headers round their positions, and resampling costs sharpness."""
 
 _SHEAR_PIXELS = 0.25
 
-_MOST_SLICES = (4, 100)
+_MOST_SLICES = (4, 256)
 """An even grid has at most so many slices a slice of the file, or so many in all where that is more."""
 
 _CLOSEST = 1.02
 """Steps up to this times the smallest one are the same step, rounded."""
+
+_GAP = 3.0
+"""A step this many times as long as three quarters of the steps are is a gap: nothing is made up to fill it."""
 
 _MOST_WIDENING = 3
 """A grid that covers a sheared stack is at most so many times as wide or high as a slice; slices that lie further apart
@@ -111,6 +114,11 @@ def place(
     return Placement(grid, steps.index, stack, tuple(warnings))
 
 
+def gap_over(along: NDArray[np.float64]) -> float:
+    """The longest step between ascending places, two or more, that is no gap; in their unit."""
+    return _GAP * float(np.percentile(np.diff(along), 75, method="lower"))
+
+
 def _even(distances: NDArray[np.float64]) -> tuple[int, float]:
     """Number and spacing in mm of even slices from the first to about the last.
 
@@ -146,9 +154,12 @@ def _gaps(names: Sequence[str], steps: Steps) -> list[Warning]:
 
 def _uneven(distances: NDArray[np.float64], between: float) -> Warning:
     apart = np.diff(distances)
+    longest = gap_over(distances)
+    blank = f" (left blank in gaps of more than {longest:.1f} mm)" if apart.max() > longest else ""
     text = (
         f"The slices lie {apart.min():.2f} to {apart.max():.2f} mm apart, not evenly; they are resampled to "
-        f"{between:.2f} mm, so what is between them is interpolated, and a mask is saved on the slices of the file."
+        f"{between:.2f} mm, so what is between them is interpolated{blank}, and a mask is saved on the slices of the "
+        "file."
     )
     return Warning("irregular-spacing", text)
 

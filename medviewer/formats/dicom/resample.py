@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from medviewer.domain.geometry import Grid
 from medviewer.domain.study import Series, SliceStack
+from medviewer.formats.dicom.placement import gap_over
 
 _SNAP = 0.02
 """A slice this part of a spacing, or this many mm, from a slice of the grid lies on it; see `geometry.follow`."""
@@ -33,7 +34,8 @@ class _Places:
 def onto_grid(stack: NDArray[Any], series: Series, fill: float) -> NDArray[Any]:
     """Resample slices linearly onto the grid of their series.
 
-    Every slice is shifted in its plane to where it lies, and between two slices the grid gets their weighted mean.
+    Every slice is shifted in its plane to where it lies, and between two slices the grid gets their weighted mean, but
+    in gaps (`placement.gap_over`) nothing.
     Voxels equal to `fill` are never mixed with others: there the nearer of the two counts.
 
     Parameters
@@ -61,7 +63,10 @@ def onto_grid(stack: NDArray[Any], series: Series, fill: float) -> NDArray[Any]:
     result = np.full((*grid.shape, *stack.shape[3:]), fill, stack.dtype)
     moved: dict[int, NDArray[Any]] = {}
     for z in range(grid.shape[0]):
-        low, weight = _between(places.z, z, grid.spacing[0])
+        between = _between(places.z, z, grid.spacing[0])
+        if between is None:
+            continue
+        low, weight = between
         wanted = {low} if weight == 0 else {low, low + 1}
         moved = {
             k: moved[k] if k in moved else _moved(stack[k], places.y[k], places.x[k], grid.shape[1:], fill)
@@ -120,20 +125,26 @@ def _places(source: SliceStack, grid: Grid) -> _Places:
 
 
 def _reach(along: NDArray[np.float64], k: int) -> float:
-    """How far a slice counts, in slices of the grid: half way to its further neighbour, and one at least."""
-    steps = np.diff(along)[max(k - 1, 0) : k + 1]
-    return max(1.0, float(steps.max()) / 2 if len(steps) else 1.0) + _SAME
+    """How far a slice counts, in slices of the grid: half way to its further neighbour, gaps aside; one at least."""
+    steps = np.diff(along)
+    if not len(steps):
+        return 1.0
+    near = [step for step in steps[max(k - 1, 0) : k + 1].tolist() if step <= gap_over(along) + _SAME]
+    return max(1.0, *(step / 2 for step in near)) + _SAME if near else 1.0
 
 
-def _between(along: NDArray[np.float64], z: int, spacing: float) -> tuple[int, float]:
-    """The slice at or below a slice of the grid, and the weight of the next one."""
+def _between(along: NDArray[np.float64], z: int, spacing: float) -> tuple[int, float] | None:
+    """The slice at or below a slice of the grid, and the weight of the next one; None in a gap."""
     nearest = int(np.argmin(np.abs(along - z)))
     if abs(along[nearest] - z) <= max(_SNAP, _SNAP / spacing):
         return nearest, 0.0
     low = int(np.searchsorted(along, z)) - 1
     if not 0 <= low < len(along) - 1:
         return nearest, 0.0
-    return low, float((z - along[low]) / (along[low + 1] - along[low]))
+    step = float(along[low + 1] - along[low])
+    if step > gap_over(along) + _SAME:
+        return (nearest, 0.0) if abs(along[nearest] - z) <= 0.5 else None
+    return low, float((z - along[low]) / step)
 
 
 def _moved(plane: NDArray[Any], y: float, x: float, shape: tuple[int, ...], fill: float) -> NDArray[Any]:

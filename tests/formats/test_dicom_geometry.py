@@ -172,6 +172,24 @@ def test_gantry_tilt_is_told(tmp_path):
     assert series.grid.shape == (4, 10, 7)  # 3 mm are 4.3 rows of 0.7 mm
 
 
+def test_a_tilted_stack_loads_straight(tmp_path):
+    # Every slice lies 2 rows of 0.7 mm lower than the one before: whole pixels, so nothing is interpolated.
+    grid = grid_of((4, 5, 7))
+    image = image_of(grid, padding=(-5, -5))
+    for k, file in enumerate(written(tmp_path, image)):
+        position = pydicom.dcmread(file).ImagePositionPatient
+        edit(file, ImagePositionPatient=[position[0], f"{float(position[1]) - 1.4 * k:.3f}", position[2]])
+    [series] = scan([tmp_path]).series
+    loaded = load(series)
+    assert loaded.grid.shape == (4, 11, 7)
+    for k in range(4):
+        top = 2 * (3 - k)
+        np.testing.assert_array_equal(loaded.voxels[k, top : top + 5], image.voxels[k])
+        assert set(np.delete(loaded.voxels[k], slice(top, top + 5), 0).ravel().tolist()) == {-5}
+        expected = np.array([*pydicom.dcmread(series.files[k]).ImagePositionPatient], float)
+        np.testing.assert_allclose(series.grid.index_to_world((k, top, 0)), expected, atol=1e-3)
+
+
 def test_mixed_sizes_split_into_series_and_the_largest_keeps_the_uid(tmp_path):
     large, small = grid_of((4, 5, 7)), grid_of((2, 3, 3))
     main = series_of(large)

@@ -10,7 +10,7 @@ import pytest
 
 from medviewer.app.commands import masks, study, view
 from medviewer.app.services import Services
-from medviewer.domain.image import Image, Window
+from medviewer.domain.image import Image, Lut, Window
 from medviewer.domain.plane import Plane, planes_of
 from medviewer.errors import InputError, StoreError
 
@@ -37,6 +37,19 @@ def test_scrolling_moves_along_the_plane_and_stops_at_its_ends(services: Service
             moved[plane.axis] = expected
             assert services.session.view.cursor == tuple(moved)
         view.move_cursor(services, before)
+
+
+def test_a_drag_goes_on_from_a_sigmoid_or_a_table_with_the_window_that_looks_alike(services: Services) -> None:
+    state = services.session.view
+    state.window = Window(40, 400, "Soft", "SIGMOID")
+    view.drag_window(services, 0, 0)
+    assert (state.window, state.inverted) == (Window(40, 400), False)
+    falling = Lut(100, np.arange(255, -1, -1, dtype=np.uint8), 8)
+    state.window = Window(227.5, 255, "Falling", lut=falling)
+    view.drag_window(services, 0, 0)
+    assert state.inverted, "a table from white to black is an inverted window"
+    assert state.window.limits == pytest.approx((100, 355), abs=1)
+    assert state.window.is_linear
 
 
 def test_window_drag_right_widens_and_down_darkens(services: Services) -> None:

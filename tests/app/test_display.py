@@ -16,10 +16,10 @@ from medviewer.app.ports import Corners, Display, Scene, ViewPort, VolumePort
 from medviewer.app.state import Session
 from medviewer.domain.geometry import Grid
 from medviewer.domain.heatmap import Heatmap
-from medviewer.domain.image import Image, Rescale, Window
+from medviewer.domain.image import Dynamic, GraphicOverlay, Image, Rescale, Window
 from medviewer.domain.mask import Segment, Segmentation, empty
 from medviewer.domain.plane import Plane, planes_of
-from medviewer.domain.study import Series, Warning
+from medviewer.domain.study import PhaseAxis, Series, Warning
 
 
 class Screen:
@@ -280,6 +280,45 @@ def test_a_radiograph_has_no_crosshair_and_the_letters_that_its_file_gives(radio
     display = resolve(radiograph, Plane.picture(radiograph.image.grid), 0)
     assert display.letters == ("",) * 4
     assert display.limits[0] > display.limits[1], "MONOCHROME1: the lowest value is white"
+
+
+def test_the_curve_of_a_window_that_is_not_linear(session: Session) -> None:
+    assert axial(session).curve is None
+    session.view.window = Window(40, 400, function="SIGMOID")
+    display = axial(session)
+    assert display.curve is session.view.window.curve, "the same object, by which the screen sees that nothing changed"
+    assert display.limits == (-760, 840)
+    session.view.inverted = True
+    assert axial(session).limits == (840, -760)
+
+
+def test_padding_is_drawn_as_background(session: Session) -> None:
+    assert axial(session).padding is None
+    session.image = replace(session.image, padding=(190, 191))  # the brightest two of 0 to 191; HU is 2 x - 100
+    padding = axial(session).padding
+    assert (padding.low, padding.high, padding.value) == (190, 191, -100)
+    assert padding.voxels is session.image.voxels
+    session.view.inverted = True
+    assert axial(session).padding is None, "it is at the dark end then"
+
+
+def test_overlays_of_the_file_lie_on_their_own_plane(session: Session) -> None:
+    overlay = GraphicOverlay("Text", {2: np.ones((6, 8), bool)})
+    session.image = replace(session.image, overlays=(overlay,))
+    session.view.cursor = (2, 3, 4)
+    looks = [resolve(session, plane, k).graphics for k, plane in enumerate(planes_of(session.image.grid))]
+    assert looks[1:] == [None, None]
+    assert (looks[0].overlays, looks[0].slot) == ((overlay,), 2)
+    session.view.show_graphics = False
+    assert axial(session).graphics is None
+
+
+def test_overlays_of_every_phase(session: Session) -> None:
+    image = session.image
+    phases = Dynamic(PhaseAxis("time", (0.0, 1.0)), np.stack([image.voxels] * 2), (image.rescale,) * 2)
+    session.image = replace(image, overlays=(GraphicOverlay("Text", {}),), dynamic=phases)
+    session.view.cursor, session.view.phase = (3, 0, 0), 1
+    assert axial(session).graphics.slot == 7
 
 
 def test_a_mask_on_the_image_keeps_its_own_labels(session: Session) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from medviewer.app.presets import choices, windows_for
-from medviewer.domain.image import Image, Window
+from medviewer.domain.image import Image, Lut, Window
 
 
 def test_ct_has_the_windows_that_readers_expect() -> None:
@@ -22,3 +24,14 @@ def test_own_windows_first_then_the_automatic_one_then_presets(image: Image) -> 
     assert names[:4] == ["First", "File 2", "Auto", "Soft tissue"]
     assert len(names) == 9
     assert [window.name for window in choices(replace(image, modality="MR", windows=()))] == ["Auto"]
+
+
+def test_tables_and_sigmoids_stay_what_they_are(image: Image) -> None:
+    lut = Lut(0, np.array([0, 1], np.uint8), 1)
+    several = replace(
+        image, windows=(Window(0.5, 1, "NORMAL", lut=lut), Window(0.5, 1, lut=lut), Window(1, 2, "", "SIGMOID"))
+    )
+    chosen = choices(several)[:3]
+    assert [window.name for window in chosen] == ["NORMAL", "File 2", "File 3"]
+    assert [window.lut is lut for window in chosen] == [True, True, False]
+    assert chosen[2].function == "SIGMOID"

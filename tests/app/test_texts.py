@@ -12,11 +12,13 @@ from medviewer.app.mask_store import MaskStore
 from medviewer.app.state import Session, View
 from medviewer.domain.finding import Classification
 from medviewer.domain.heatmap import Heatmap
-from medviewer.domain.image import Image, Rescale, Window
+from medviewer.domain.image import Image, Lut, Rescale, Window
 from medviewer.domain.mask import Segment, empty
 from medviewer.domain.plane import planes_of
 from medviewer.domain.provenance import Provenance
 from medviewer.domain.study import Patient, Study
+
+TABLE = Lut(0, np.array([0, 128, 255], np.uint8), 8)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,10 @@ def test_age_at_the_study_in_years_and_months_for_infants(born: str, seen: str, 
         (Window(-600.4, 1500), False, "HU", "W 1500  L -600 HU"),
         (Window(0.00123, 0.002), False, "mm2/s", "W 0.002  L 0.00123 mm2/s"),
         (Window(127.5, 255), True, "", "W 255  L 128  inverted"),
+        (Window(40, 400, "Soft", "LINEAR"), False, "HU", "W 400  L 40 HU  Soft"),
+        (Window(40, 400, "Soft", "SIGMOID"), True, "HU", "W 400  L 40 HU  Soft  sigmoid  inverted"),
+        (Window(1, 2, "NORMAL", lut=TABLE), False, "HU", "VOI LUT  NORMAL"),
+        (Window(1, 2, lut=TABLE), True, "", "VOI LUT  inverted"),
     ],
 )
 def test_window_text(window: Window, inverted: bool, unit: str, text: str) -> None:

@@ -15,6 +15,7 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "can_undo": lambda s: s.mask is not None and s.mask.can_undo,
     "can_redo": lambda s: s.mask is not None and s.mask.can_redo,
     "heat_open": lambda s: s.heatmap is not None,
+    "study_at_hand": lambda s: s.study is not None or bool(getattr(s, "chosen_study", "")),
     "inverted": lambda s: s.view.inverted,
     "text_shown": lambda s: s.view.show_text,
     "graphics_open": lambda s: s.image is not None and bool(s.image.overlays),

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from medviewer.app.state import Session
 from medviewer.domain.image import GraphicOverlay
+from medviewer.domain.document import Document
 from medviewer.domain.mask import Colour
 from medviewer.domain.plane import Plane
+from medviewer.formats.dicom.deidentify.options import Options
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,15 @@ class Dialogs(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class DeidentifyChoice:
+    """Where de-identified copies go, what they keep, and whether the archive's own key makes them."""
+
+    folder: Path
+    options: Options
+    keep_key: bool = False
+
+
 class Shell(Protocol):
     """What the window itself can do, for actions that are about the window."""
 
@@ -245,6 +256,14 @@ class Shell(Protocol):
 
     def screenshot(self, path: Path) -> None:
         """Save the viewports as a PNG."""
+        ...
+
+    def show_document(self, document: Document) -> None:
+        """Show a report or document of a study."""
+        ...
+
+    def ask_deidentify(self) -> DeidentifyChoice | None:
+        """Ask where de-identified copies go and what they keep; None when the user thought better of it."""
         ...
 
     def show_manual(self) -> None:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from psygnal import SignalGroupDescriptor
 
 from medviewer.app.mask_store import MaskStore
+from medviewer.domain.document import Document
 from medviewer.domain.finding import Classification
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image, Window
@@ -82,6 +83,8 @@ class Session:
     heatmap: Heatmap | None = None
     classification: Classification | None = None
     message: Message | None = None
+    document: Document | None = None
+    """A report or document that was read and is to be shown; the window takes it from here."""
     busy_plugins: frozenset[str] = frozenset()
     queue_revision: int = 0
     """Grows when a case enters or leaves the fine-tuning queue."""

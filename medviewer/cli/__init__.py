@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 COMMANDS = (
     "info",
     "convert",
+    "deidentify",
+    "document",
     "predict",
     "explain",
     "screenshot",

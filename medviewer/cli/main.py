@@ -12,7 +12,19 @@ import typer
 from typer.main import get_command
 
 from medviewer import __version__
-from medviewer.cli import FAILURE, demo, files, finetune, models, pictures, plugins, predictions, queue
+from medviewer.cli import (
+    FAILURE,
+    deidentify,
+    demo,
+    documents,
+    files,
+    finetune,
+    models,
+    pictures,
+    plugins,
+    predictions,
+    queue,
+)
 from medviewer.cli.console import report, say
 from medviewer.errors import MedviewerError
 
@@ -45,6 +57,8 @@ app = typer.Typer(
 )
 app.command("info")(files.info)
 app.command("convert")(files.convert)
+app.command("deidentify")(deidentify.deidentify)
+app.command("document")(documents.document)
 app.command("predict")(predictions.predict)
 app.command("explain")(predictions.explain)
 app.command("screenshot")(pictures.screenshot)

@@ -18,6 +18,7 @@ _GLYPHS = {
     "brush": MDI7.brush,
     "cancel": MDI7.close,
     "chevron_down": MDI7.chevron_down,
+    "chevron_left": MDI7.chevron_left,
     "chevron_right": MDI7.chevron_right,
     "crosshair": MDI7.crosshairs,
     "download": MDI7.tray_arrow_down,
@@ -55,6 +56,7 @@ _GLYPHS = {
     "warning": MDI7.alert_outline,
     "window": MDI7.contrast_circle,
     "zoom": MDI7.magnify_plus_outline,
+    "zoom_out": MDI7.magnify_minus_outline,
 }
 
 NAMES = tuple(_GLYPHS)

@@ -32,14 +32,18 @@ from PySide6.QtWidgets import (
 
 from medviewer.app import actions, context
 from medviewer.app.commands import masks, study
+from medviewer.app.ports import DeidentifyChoice
 from medviewer.app.presets import choices
 from medviewer.app.services import Services
+from medviewer.domain.document import Document
 from medviewer.domain.image import Window
 from medviewer.errors import MedviewerError, StoreError
 from medviewer.ui import dialogs
 from medviewer.ui.icons import icon
 from medviewer.ui.viewport_grid import RESEARCH_USE, EmptyState, ViewportGrid
 from medviewer.ui.widgets.ai_panel import AiPanel
+from medviewer.ui.widgets.deidentify_dialog import DeidentifyDialog
+from medviewer.ui.widgets.document_view import show_document
 from medviewer.ui.widgets.job_bar import JobBar
 from medviewer.ui.widgets.learning_panel import LearningPanel
 from medviewer.ui.widgets.message_strip import MessageStrip
@@ -105,6 +109,7 @@ class MainWindow(QMainWindow):
             signals.connect(self._request_context)
         services.session.events.mask.connect(self._follow_mask)
         services.session.events.series.connect(self._retitle)
+        services.session.events.document.connect(self._take_document)
         services.session.events.image.connect(self._focus_viewports)
         self._share_keys()
         self.update_context()
@@ -308,6 +313,23 @@ class MainWindow(QMainWindow):
         if not self.grid.picture().save(str(path)):
             raise StoreError(f"The picture should be written to {path}, but could not be; choose another folder.")
         self.services.session.say(f"Saved the picture to {path.name}.", "ok")
+
+    def show_document(self, document: Document) -> None:
+        """Show a report or document of a study."""
+        show_document(self.services, self.dialogs, document, self)
+
+    def ask_deidentify(self) -> DeidentifyChoice | None:
+        """Ask where de-identified copies go and what they keep; None when the user thought better of it."""
+        dialog = DeidentifyDialog(self)
+        try:
+            return dialog.choice if dialog.exec() else None
+        finally:
+            dialog.deleteLater()
+
+    def _take_document(self, document: Document | None) -> None:
+        if document is not None:
+            self.services.session.document = None  # so that the same one can be opened again
+            self.show_document(document)
 
     def show_manual(self) -> None:
         """Open the manual."""

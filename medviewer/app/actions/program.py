@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import masks, study, view
+from medviewer.app.commands import deidentify, masks, study, view
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -27,6 +27,11 @@ def file_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
         paths = dialogs.open_paths(False)
         if paths:
             masks.import_mask(services, paths[0])
+
+    def export_deidentified() -> object:
+        files = deidentify.files_of_chosen(services)
+        choice = shell.ask_deidentify()
+        return deidentify.export(services, files, choice) if choice is not None else None
 
     def screenshot() -> None:
         path = dialogs.save_path("Save picture", "medviewer.png", ("PNG (*.png)",))
@@ -96,6 +101,16 @@ def file_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             ("Ctrl+P",),
             "2",
             "image_open",
+        ),
+        Spec(
+            "file.deidentify",
+            "Export de-i&dentified…",
+            "file",
+            export_deidentified,
+            "Copy the chosen study without what identifies the patient",
+            ("Ctrl+Shift+E",),
+            "2",
+            "study_at_hand",
         ),
         Spec("file.quit", "&Quit", "file", shell.quit, "Quit; everything is kept", ("Ctrl+Q",), "9"),
     ]

@@ -8,6 +8,7 @@ from medviewer.app.state import Session
 
 KEYS: dict[str, Callable[[Session], object]] = {
     "image_open": lambda s: s.image is not None,
+    "image_complete": lambda s: s.image is not None and s.arrival is None,
     "volume_open": lambda s: s.image is not None and s.image.is_volume,
     "phases_open": lambda s: s.image is not None and s.image.dynamic is not None,
     "playing": lambda s: s.view.playing,
@@ -15,7 +16,9 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "can_undo": lambda s: s.mask is not None and s.mask.can_undo,
     "can_redo": lambda s: s.mask is not None and s.mask.can_redo,
     "heat_open": lambda s: s.heatmap is not None,
-    "study_at_hand": lambda s: s.study is not None or bool(getattr(s, "chosen_study", "")),
+    "study_at_hand": lambda s: s.study is not None or bool(s.chosen_study),
+    "study_chosen": lambda s: bool(s.chosen_state),
+    "study_state": lambda s: s.chosen_state,
     "inverted": lambda s: s.view.inverted,
     "text_shown": lambda s: s.view.show_text,
     "graphics_open": lambda s: s.image is not None and bool(s.image.overlays),

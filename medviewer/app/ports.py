@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medviewer.app.state import Session
-from medviewer.domain.image import GraphicOverlay
 from medviewer.domain.document import Document
+from medviewer.domain.image import GraphicOverlay
 from medviewer.domain.mask import Colour
 from medviewer.domain.plane import Plane
-from medviewer.formats.dicom.deidentify.options import Options
+
+if TYPE_CHECKING:
+    # Brings pydicom, which a scan that starts beside the window imports in a thread of its own.
+    from medviewer.formats.dicom.deidentify.options import Options
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,8 @@ class Display:
     identity
         What stays the same from phase to phase of one image: zoom and pan are kept while it does. None where `voxels`
         stand for it.
+    arrived
+        Changes when more of this slice has come while the image is still read; -1 once all of it is there.
     """
 
     plane: Plane
@@ -127,6 +132,7 @@ class Display:
     active: bool = False
     revision: int = 0
     identity: object = None
+    arrived: int = -1
 
     def same_picture(self, other: Display) -> bool:
         """Whether the other shows the same image in the same plane, at whatever slice and phase."""
@@ -205,8 +211,8 @@ class Dialogs(Protocol):
         """Ask a yes-or-no question; `accept` names the button that does it."""
         ...
 
-    def ask_text(self, title: str, text: str) -> str | None:
-        """Ask for a line of text; None when the user thought better of it."""
+    def ask_text(self, title: str, text: str, suggestion: str = "") -> str | None:
+        """Ask for a line of text, which begins as the suggestion; None when the user thought better of it."""
         ...
 
 
@@ -258,6 +264,10 @@ class Shell(Protocol):
         """Save the viewports as a PNG."""
         ...
 
+    def reveal(self, folder: Path) -> None:
+        """Show a folder in the system's file manager."""
+        ...
+
     def show_document(self, document: Document) -> None:
         """Show a report or document of a study."""
         ...
@@ -276,6 +286,18 @@ class Shell(Protocol):
 
     def show_about(self) -> None:
         """Tell version, licence and intended use."""
+        ...
+
+    def show_pacs_query(self) -> None:
+        """Search the hospital's archive."""
+        ...
+
+    def show_pacs_nodes(self) -> None:
+        """Set up archives on the network."""
+        ...
+
+    def show_pacs_send(self) -> None:
+        """Ask what to send to which archive."""
         ...
 
 

@@ -67,6 +67,38 @@ class Message:
     details: str = ""
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """How much there is of an image that is shown while it is read.
+
+    Slices come nearest to the middle first, phase by phase.
+
+    Parameters
+    ----------
+    count
+        Slices that have come, over all phases.
+    slices
+        Slices of one phase.
+    """
+
+    count: int
+    slices: int
+
+    def seen(self, axis: int, k: int, phase: int = 0) -> int:
+        """A number that changes when more of slice k across an array axis may have come; -1 before any of it."""
+        if axis:  # it crosses all others
+            return min(max(self.count - phase * self.slices, -1), self.slices)
+        middle = self.slices // 2
+        away = abs(k - middle)
+        nearer = min(middle, away) + min(self.slices - 1 - middle, away)
+        turn = phase * self.slices + nearer
+        return min(max(self.count, turn - _AHEAD), turn + _AHEAD)
+
+
+_AHEAD = 32
+"""Slices by which one may come before or after its turn: several threads read, and they tell of it now and then."""
+
+
 @dataclass(eq=False)
 class Session:
     """What is open and what was found out about it."""
@@ -77,6 +109,8 @@ class Session:
     series: Series | None = None
     study: Study | None = None
     image: Image | None = None
+    arrival: Arrival | None = None
+    """While slices of the open image still arrive, how many have; None once it is whole."""
     mask: MaskStore | None = None
     active_label: int = 1
     hidden_labels: frozenset[int] = frozenset()
@@ -90,6 +124,12 @@ class Session:
     """Grows when a case enters or leaves the fine-tuning queue."""
     models_revision: int = 0
     """Grows when a model version is added, promoted or rolled back."""
+    catalog_revision: int = 0
+    """Grows when the catalogue of studies changes."""
+    chosen_study: str = ""
+    """UID of the study that is chosen in the list of studies; empty where the open one is meant."""
+    chosen_state: str = ""
+    """Where the study that is meant stands on the worklist; empty where the catalogue does not have it."""
     view: View = field(default_factory=View)
 
     @property

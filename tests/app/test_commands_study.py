@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from medviewer import formats
-from medviewer.app.commands import masks, study
+from medviewer.app.commands import explain, masks, predict, study, view
+from medviewer.app.context import current
 from medviewer.app.services import Services
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Window
 from medviewer.domain.study import ScanResult, Series, Study, Warning
-from medviewer.errors import NotFoundError, UnreadableError
+from medviewer.errors import InputError, NotFoundError, UnreadableError
 from medviewer.jobs import FinishReason
 
 WAIT_S = 60.0
@@ -32,14 +33,29 @@ class Disk:
     def __init__(self) -> None:
         self.ready: dict[str, threading.Event] = {}
         self.warnings: dict[str, Warning] = {}
+        self.early: set[str] = set()
+        self.images: dict[str, Image] = {}
 
-    def load(self, asked: Series, *_: Any, warn: Any) -> Image:
+    def load(self, asked: Series, *_: Any, warn: Any, early: Any) -> Image:
+        if asked.uid in self.early:
+            self.fill(asked, early)
         assert self.ready.setdefault(asked.uid, threading.Event()).wait(WAIT_S)
         if asked.uid in self.warnings:
             warn(self.warnings[asked.uid])
         if asked.uid == "broken":
             raise UnreadableError("A slice should hold 12 pixels, but is cut short; copy the study again.")
+        if asked.uid in self.images:
+            image = self.images[asked.uid]
+            image.voxels[...] = np.arange(image.voxels.size).reshape(image.voxels.shape)
+            return image
         return Image(np.zeros(asked.grid.shape, np.int16), asked.grid, asked.modality)
+
+    def fill(self, asked: Series, early: Any) -> None:
+        """The middle slice is there at once, the others when the test says so."""
+        image = Image(np.zeros(asked.grid.shape, np.int16), asked.grid, asked.modality)
+        image.voxels[asked.grid.shape[0] // 2] = 100
+        self.images[asked.uid] = image
+        early(image)
 
     def finish(self, *uids: str) -> None:
         for uid in uids:
@@ -97,6 +113,81 @@ def test_an_answer_that_comes_after_closing_is_dropped(services: Services, disk:
     disk.finish("slow")
     services.runner.wait(job, WAIT_S)
     assert services.session.image is None
+
+
+def until(services: Services, true: Any) -> None:
+    """Pump until something holds."""
+    done = threading.Event()
+    for _ in range(10_000):
+        services.runner.pump()
+        if true():
+            return
+        done.wait(0.005)
+    pytest.fail("it never came to hold")
+
+
+def test_a_series_is_on_the_screen_while_its_slices_arrive(services: Services, disk: Disk) -> None:
+    session = services.session
+    disk.early.add("large")
+    job = study.show(services, series("large", 9))
+    until(services, lambda: session.series is not None and session.series.uid == "large")
+    image = session.image
+    assert session.arrival is not None
+    assert (current(session)["image_open"], current(session)["image_complete"]) == (True, False)
+    assert session.view.window.limits[0] > 99  # of the middle slice, and not of the blank ones
+    disk.finish("large")
+    services.runner.wait(job, WAIT_S)
+    assert session.image is image
+    assert session.arrival is None
+    assert current(session)["image_complete"]
+    assert session.view.window == image.auto_window()
+    assert session.view.window.limits[1] > 100
+
+
+def test_what_the_user_chose_meanwhile_stays(services: Services, disk: Disk) -> None:
+    session = services.session
+    disk.early.add("large")
+    job = study.show(services, series("large", 9))
+    until(services, lambda: session.arrival is not None)
+    session.view.window, session.view.cursor = Window(5, 6), (1, 1, 1)
+    disk.finish("large")
+    services.runner.wait(job, WAIT_S)
+    assert (session.view.window, session.view.cursor) == (Window(5, 6), (1, 1, 1))
+
+
+def test_nothing_is_worked_out_from_a_series_that_is_not_whole(services: Services, disk: Disk) -> None:
+    session = services.session
+    disk.early.add("large")
+    study.show(services, series("large", 9))
+    until(services, lambda: session.arrival is not None)
+    for command in (
+        lambda: masks.new(services),
+        lambda: predict.run(services, "any"),
+        lambda: explain.run(services, "any"),
+    ):
+        with pytest.raises(InputError, match="still being read"):
+            command()
+    view.choose_tool(services, "brush")
+    view.begin_stroke(services)
+    assert session.mask is None
+    assert "still being read" in session.message.text
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed", "overtaken"])
+def test_a_series_that_will_not_be_whole_is_taken_away(services: Services, disk: Disk, end: str) -> None:
+    session = services.session
+    uid = "broken" if end == "failed" else "large"
+    disk.early.add(uid)
+    job = study.show(services, series(uid, 9))
+    until(services, lambda: session.arrival is not None)
+    if end == "cancelled":
+        job.cancel()
+    if end == "overtaken":
+        study.show(services, series("other"))
+        assert session.image is None
+    disk.finish(uid)
+    services.runner.wait(job, WAIT_S)
+    assert (session.image, session.series, session.arrival) == (None, None, None)
 
 
 def test_a_series_that_cannot_be_read_leaves_the_open_one(services: Services, disk: Disk) -> None:

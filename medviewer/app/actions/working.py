@@ -58,7 +58,7 @@ def segment_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             "Start an empty mask; the present one is kept",
             ("Ctrl+N",),
             "5",
-            "image_open",
+            "image_complete",
         ),
         Spec(
             "segment.add",
@@ -68,7 +68,7 @@ def segment_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             "Add a structure to the mask",
             ("Ctrl+Shift+N",),
             "5",
-            "image_open",
+            "image_complete",
         ),
         Spec(
             "segment.keep",
@@ -133,7 +133,7 @@ def ai_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
                 manifest.description,
                 key,
                 "1",
-                "image_open",
+                "image_complete",
             )
         )
         if "explain" in manifest.kinds:
@@ -148,7 +148,7 @@ def ai_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
                     text,
                     key,
                     "2",
-                    "image_open",
+                    "image_complete",
                 )
             )
     specs.append(

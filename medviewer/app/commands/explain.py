@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from medviewer.app.commands import results
+from medviewer.app.commands.arriving import check_complete
 from medviewer.app.commands.predict import active_weights
 from medviewer.app.services import Services
 from medviewer.domain.heatmap import Heatmap
@@ -48,6 +49,7 @@ def run(services: Services, plugin_id: str, *, method: str = "gradcam", label: i
     image, series = session.shown, session.series
     if image is None or series is None:
         raise InputError("There is no open image to explain; open a study first.")
+    check_complete(session)
     job = submit(services, image, series, plugin_id, method=method, label=label)
     session.busy_plugins = session.busy_plugins | {plugin_id}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from medviewer.app.commands import masks
+from medviewer.app.commands.arriving import check_complete
 from medviewer.app.services import Services
 from medviewer.domain.finding import Classification
 from medviewer.domain.image import Image
@@ -52,6 +53,7 @@ def run(services: Services, plugin_id: str, *, device: str = "auto") -> Job[Pred
     image, series = session.shown, session.series
     if image is None or series is None:
         raise InputError("There is no open image to run on; open a study first.")
+    check_complete(session)
     job = submit(services, image, series, plugin_id, device=device)
     session.busy_plugins = session.busy_plugins | {plugin_id}
 

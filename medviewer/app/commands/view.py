@@ -122,8 +122,9 @@ def choose_tool(services: Services, tool: str) -> None:
     """Choose what the left button does; an edit tool starts an empty mask where there is none."""
     if tool not in TOOLS:
         raise InputError(f"The tool should be one of {', '.join(TOOLS)}, not {tool}.")
-    view = services.session.view
-    if tool in EDIT_TOOLS and services.session.mask is None and services.session.image is not None:
+    session, view = services.session, services.session.view
+    whole = session.image is not None and session.arrival is None
+    if tool in EDIT_TOOLS and session.mask is None and whole:
         masks.new(services)
     if tool != view.tool:
         view.last_tool, view.tool = view.tool, tool
@@ -151,8 +152,10 @@ def begin_stroke(services: Services) -> None:
     The tool may have been chosen while another series was open.
     """
     session = services.session
-    if session.image is not None:
-        store = session.mask or masks.new(services)
+    if session.image is None:
+        return
+    store = session.mask or services.attempt(lambda: masks.new(services))
+    if store is not None:
         services.attempt(store.begin)
 
 

@@ -95,14 +95,15 @@ def resolve(session: Session, plane: Plane, number: int) -> Display | None:
         active=view.active == number,
         revision=session.mask.revision if session.mask else 0,
         identity=session.image,
+        arrived=-1 if session.arrival is None else session.arrival.seen(plane.axis, k, view.phase),
     )
 
 
 def resolve_scene(session: Session) -> Scene | None:
     """What the 3D view shows; None when the open image is not a volume of grey values."""
     image, first = session.shown, session.image
-    if image is None or first is None or not image.is_volume or image.is_colour:
-        return None
+    if image is None or first is None or not image.is_volume or image.is_colour or session.arrival is not None:
+        return None  # half a volume is no picture in 3D, and to hand it to the screen again and again takes seconds
     grid = image.grid
     z, y, x = (grid.array_axis(world) for world in (2, 1, 0))
     voxels, slope, intercept = image.uniform

@@ -360,6 +360,6 @@ def _find_pixels(file: io.BufferedReader, syntax: str) -> tuple[int, int, int]:
     tag = group << 16 | number
     if tag not in t.PIXELS:
         return -1, 0, 0
-    if syntax == ImplicitVRLittleEndian:
+    if syntax == ImplicitVRLittleEndian or not head[4:6].isalpha():  # some files are implicit, whatever they claim
         return offset + 8, int(_LENGTH(head, 4)[0]), tag
     return offset + 12, int(Struct(order + "I").unpack_from(head, 8)[0]), tag

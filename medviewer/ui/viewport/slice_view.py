@@ -373,7 +373,7 @@ class SliceView(QFrame):
 def _source(display: Display) -> tuple[object, ...]:
     """What a slice's real values are made of; the phases of an image differ in their voxels."""
     padding = None if display.padding is None else display.padding.value
-    return id(display.voxels), display.k, display.slope, display.intercept, padding
+    return id(display.voxels), display.arrived, display.k, display.slope, display.intercept, padding
 
 
 def _padded(display: Display, padding: Padding) -> NDArray[np.bool_]:

@@ -32,7 +32,7 @@ def screenshot(
         typer.Option("--layout", help="Three planes and 3D, or one big view; by default what suits the image."),
     ] = None,
     mask: Annotated[
-        Path | None, typer.Option("--mask", metavar="FILE", help="A mask to show on it: DICOM SEG or NIfTI.")
+        Path | None, typer.Option("--mask", metavar="FILE", help="A mask to show on it: DICOM SEG, RTSTRUCT or NIfTI.")
     ] = None,
     heatmap: Annotated[
         Path | None, typer.Option("--heatmap", metavar="FILE", help="A heat map to show on it, as explain writes it.")

@@ -76,7 +76,9 @@ def show(
 @app.command("add")
 def add(
     path: SOURCE,
-    mask: Annotated[Path, typer.Option("--mask", metavar="FILE", help="The mask that was judged: DICOM SEG or NIfTI.")],
+    mask: Annotated[
+        Path, typer.Option("--mask", metavar="FILE", help="The mask that was judged: DICOM SEG, RTSTRUCT or NIfTI.")
+    ],
     plugin: PLUGIN,
     verdict: Annotated[Verdict, typer.Option("--verdict", help="What you say of it.")] = Verdict.APPROVED,
     model_mask: Annotated[

@@ -77,6 +77,15 @@ def test_a_structure_set_of_no_listed_series_is_tried_on_the_open_one(listed: Se
     assert [segment.name for segment in listed.session.mask.segments] == ["Organ"]
 
 
+def test_what_was_done_to_a_mask_is_told(listed: Services, tmp_path: Path) -> None:
+    second = next(s for one in listed.session.studies for s in one.series if s.grid.shape == (5, 8, 9))
+    listed.runner.wait(study.show(listed, second), WAIT_S)
+    path = written(tmp_path / "two.dcm", [(n, (1, 2, 3), [loop(second.grid, 3, square(1.5, 4.5))]) for n in "AB"])
+    masks.import_mask(listed, path)
+    settle(listed)
+    assert listed.session.message.text == "two.dcm: 9 voxels lay in more than one region; the later region has them."
+
+
 def test_a_mask_of_a_series_that_is_not_listed_is_refused_on_an_image_without_a_place(listed: Services) -> None:
     mask = replace(attachment_in(listed, "seg"), of_series=("1.2.3",))
     with pytest.raises(InputError, match=r"seg\.dcm was drawn on is not listed"):

@@ -77,7 +77,7 @@ def file_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             "&Load mask…",
             "file",
             load_mask,
-            "Open a mask from DICOM SEG or NIfTI",
+            "Open a mask from DICOM SEG, RTSTRUCT or NIfTI",
             ("Ctrl+L",),
             "2",
             "image_open",

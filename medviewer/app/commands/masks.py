@@ -150,6 +150,8 @@ def import_mask(services: Services, path: Path) -> Job[Segmentation]:
     def loaded(mask: Segmentation) -> None:
         if session.image is image:
             replace_with(services, mask)
+            if mask.provenance.notes:
+                session.say(f"{path.name}: {'; '.join(mask.provenance.notes)}.")
         else:
             session.say(f"Another series was opened before {path.name} was read; open the mask again there.", "warning")
 

@@ -140,12 +140,20 @@ def _beside(path: Path, name: str) -> Path:
         )
     folder = path.parent.resolve()
     pure = PurePosixPath(name.replace("\\", "/"))
-    file = (folder / pure).resolve()
+    try:
+        file = (folder / pure).resolve()
+        there = file.is_file()
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # a name that is too long, goes round in circles or holds a zero byte
+        raise _broken(path, "it names its voxels' file by what is no name") from error
     if pure.is_absolute() or ":" in name or not file.is_relative_to(folder):
         raise UnreadableError(
             f"{path.name} has its voxels in a file outside its folder, which is not opened; save it again as one file."
         )
-    if not file.is_file():
+    if not there:
         raise UnreadableError(f"{path.name} has its voxels in {pure.name}, which is not beside it; copy both files.")
     return file
 

@@ -160,6 +160,8 @@ def secret(tmp_path):
         ("a.mhd", META + "ElementDataFile = link.raw\n", "outside its folder"),
         ("a.mhd", META + "ElementDataFile = ../secret%03d.raw 1 4 1\n", "by a pattern"),
         ("a.mhd", META + "ElementDataFile = gone.raw\n", "not beside it"),
+        ("a.mhd", META + "ElementDataFile = a\0b\n", "what is no name"),
+        ("a.mhd", META + f"ElementDataFile = {'a' * 5000}\n", "what is no name"),
         ("a.mhd", META, "where its voxels are"),
         ("a.nhdr", NRRD + "data file: ../secret.raw\n", "outside its folder"),
         ("a.nhdr", NRRD + "datafile: {root}/secret.raw\n", "outside its folder"),

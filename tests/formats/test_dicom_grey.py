@@ -358,6 +358,25 @@ def test_padding_and_its_limit(make: Callable[..., Path]) -> None:
     assert grey_of(Path(dataset.filename)).padding == (-2000, -2)
 
 
+@pytest.mark.parametrize("double", [False, True])
+def test_padding_of_float_pixels(make: Callable[..., Path], double: bool) -> None:
+    dataset = pydicom.dcmread(make())
+    del dataset.PixelData, dataset.HighBit, dataset.PixelRepresentation
+    prefix = "Double" if double else ""
+    for keyword in ("FloatPixelPaddingValue", "FloatPixelPaddingRangeLimit"):
+        setattr(dataset, prefix + keyword, -0.5 if keyword.endswith("Limit") else 0.25)
+    dataset.BitsAllocated = 64 if double else 32
+    setattr(dataset, f"{prefix}FloatPixelData", np.zeros(20, np.float64 if double else np.float32).tobytes())
+    dataset.save_as(dataset.filename)
+    assert grey_of(Path(dataset.filename)).padding == (-0.5, 0.25)
+
+
+def test_numbers_that_say_nothing_are_left_out(make: Callable[..., Path]) -> None:
+    path = make(BitsStored=65535, RescaleSlope="1e300", RescaleIntercept="-1e99", WindowCenter=1, WindowWidth="1e99")
+    grey = grey_of(path)
+    assert (grey.rescales, grey.windows) == ((Rescale(),), ())
+
+
 def test_colour_has_no_pipeline(samples: dict[str, Path]) -> None:
     grey = grey_of(samples["SC_rgb.dcm"])
     assert (grey.windows, grey.lut, grey.padding, grey.inverted, grey.rescales) == ((), None, None, False, (Rescale(),))

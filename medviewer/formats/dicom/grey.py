@@ -12,7 +12,7 @@ from medviewer.domain.image import GraphicOverlay, Lut, Rescale, Window
 from medviewer.domain.study import Series, Warning
 from medviewer.errors import UnreadableError
 from medviewer.formats.dicom import tags as t
-from medviewer.formats.dicom.grey_luts import lut_windows, read_dataset, read_lut, windows_of
+from medviewer.formats.dicom.grey_luts import HUGE, lut_windows, read_dataset, read_lut, windows_of
 from medviewer.formats.dicom.headers import Header
 from medviewer.formats.dicom.multiframe import FrameGroups, as_text, items_of, read_groups, value_of
 from medviewer.formats.dicom.overlays import read_overlays
@@ -206,7 +206,7 @@ def _unit(header: Header, groups: FrameGroups | None) -> str:
 
 
 def _first(values: tuple[float, ...], default: float) -> float:
-    return values[0] if values and np.isfinite(values[0]) else default
+    return values[0] if values and abs(values[0]) < HUGE else default
 
 
 # -- SUV ----------------------------------------------------------------------------------------------------------
@@ -305,7 +305,7 @@ def _frame_windows(groups: FrameGroups, signed: bool) -> tuple[tuple[Window, ...
 
 def _lowest(header: Header, rescales: tuple[Rescale, ...]) -> float:
     """The lowest real value that there can be: where it is negative, a VOI LUT's first input is a signed number."""
-    bits = header.integer(t.BITS_STORED) or header.integer(t.BITS_ALLOCATED) or 16
+    bits = min(header.integer(t.BITS_STORED) or header.integer(t.BITS_ALLOCATED) or 16, 64)
     signed = header.integer(t.PIXEL_REPRESENTATION) == 1
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
     slope, intercept = rescales[0].at(0)
@@ -337,9 +337,19 @@ def _inverted(header: Header, warnings: list[Warning]) -> bool:
 def _padding(header: Header) -> tuple[float, float] | None:
     """Pixel Padding Value and its range limit, in either order (C.7.5.1.1.2)."""
     signed = header.integer(t.PIXEL_REPRESENTATION) == 1
-    value = header.integer(t.PIXEL_PADDING_VALUE, signed)
-    if value is None:
-        return None
-    limit = header.integer(t.PIXEL_PADDING_RANGE_LIMIT, signed)
+    value: float | None = header.integer(t.PIXEL_PADDING_VALUE, signed)
+    limit: float | None = header.integer(t.PIXEL_PADDING_RANGE_LIMIT, signed)
+    if header.pixel_tag == t.FLOAT_PIXEL_DATA:
+        value, limit = (_single(header, tag) for tag in (t.FLOAT_PIXEL_PADDING, t.FLOAT_PIXEL_PADDING_LIMIT))
+    elif header.pixel_tag == t.DOUBLE_FLOAT_PIXEL_DATA:
+        value, limit = header.double(t.DOUBLE_PIXEL_PADDING), header.double(t.DOUBLE_PIXEL_PADDING_LIMIT)
+    if value is None or not np.isfinite(value) or (limit is not None and not np.isfinite(limit)):
+        return None  # what is not a number is no image anyway
     low, high = sorted((value, value if limit is None else limit))
     return float(low), float(high)
+
+
+def _single(header: Header, tag: int) -> float | None:
+    """The first value of an FL element; None if absent."""
+    value = header.raw.get(tag, b"")[:4]
+    return float(np.frombuffer(value, "<f4" if header.little_endian else ">f4")[0]) if len(value) == 4 else None

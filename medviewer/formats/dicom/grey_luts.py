@@ -16,6 +16,9 @@ from medviewer.errors import UnreadableError
 from medviewer.formats.dicom.multiframe import as_text, items_of, value_of
 from medviewer.formats.dicom.quiet import quiet
 
+HUGE = 1e30
+"""From here on a slope, an intercept or a window says nothing, and calculating with it in 32 bits overflows."""
+
 _DESCRIPTOR, _DATA = 0x00283002, 0x00283006
 
 
@@ -110,7 +113,7 @@ def lut_window(lut: Lut, name: str) -> Window:
 
 
 def windows_of(centers: Sequence[float], widths: Sequence[float], names: str, function: str) -> tuple[Window, ...]:
-    """Windows as four elements name them; those without a valid width are left out.
+    """Windows as four elements name them; those without a usable width are left out.
 
     A width below 1 is not allowed for LINEAR (C.11.2.1.2.1), whose formula would turn black and white around; files
     with small real values have it all the same and mean the plain formula, which is LINEAR_EXACT.
@@ -118,7 +121,7 @@ def windows_of(centers: Sequence[float], widths: Sequence[float], names: str, fu
     explanations = names.split("\\")
     found = []
     for k, (center, width) in enumerate(zip(centers, widths, strict=False)):
-        if width > 0 and np.isfinite(width) and np.isfinite(center):
+        if 1e-6 <= width < HUGE and abs(center) < HUGE:
             name = explanations[k].strip() if k < len(explanations) else ""
             kind = function if function in ("LINEAR_EXACT", "SIGMOID") else "LINEAR"
             found.append(Window(center, width, name, "LINEAR_EXACT" if kind == "LINEAR" and width < 1 else kind))

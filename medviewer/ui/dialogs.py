@@ -71,9 +71,9 @@ class QtDialogs:
         box.exec()
         return box.clickedButton() is yes
 
-    def ask_text(self, title: str, text: str) -> str | None:
-        """Ask for a line of text; None when the user thought better of it."""
-        answer, accepted = QInputDialog.getText(self._parent, title, text)
+    def ask_text(self, title: str, text: str, suggestion: str = "") -> str | None:
+        """Ask for a line of text, which begins as the suggestion; None when the user thought better of it."""
+        answer, accepted = QInputDialog.getText(self._parent, title, text, text=suggestion)
         return answer if accepted else None
 
 

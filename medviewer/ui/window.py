@@ -8,11 +8,12 @@ from typing import Any
 
 from app_model import Application
 from app_model.backends.qt import QModelMenu, QModelMenuBar
-from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer, QUrl
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
     QCloseEvent,
+    QDesktopServices,
     QDragEnterEvent,
     QDropEvent,
     QKeySequence,
@@ -38,7 +39,7 @@ from medviewer.app.services import Services
 from medviewer.domain.document import Document
 from medviewer.domain.image import Window
 from medviewer.errors import MedviewerError, StoreError
-from medviewer.ui import dialogs
+from medviewer.ui import dialogs, pacs
 from medviewer.ui.icons import icon
 from medviewer.ui.viewport_grid import RESEARCH_USE, EmptyState, ViewportGrid
 from medviewer.ui.widgets.ai_panel import AiPanel
@@ -161,6 +162,7 @@ class MainWindow(QMainWindow):
 
     def _make_docks(self) -> None:
         self.browser = StudyBrowser(self.services)
+        self.browser.commands = self.commands
         self.browser_dock = self._dock("Studies", self.browser, Qt.DockWidgetArea.LeftDockWidgetArea, BROWSER_WIDTH)
         segments = SegmentsPanel(self.services)
         segments.export_requested.connect(self.commands["file.save_mask"].trigger)
@@ -314,6 +316,11 @@ class MainWindow(QMainWindow):
             raise StoreError(f"The picture should be written to {path}, but could not be; choose another folder.")
         self.services.session.say(f"Saved the picture to {path.name}.", "ok")
 
+    def reveal(self, folder: Path) -> None:
+        """Show a folder in the system's file manager."""
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            raise StoreError(f"The file manager should show {folder}, but this system has none that answers; go there.")
+
     def show_document(self, document: Document) -> None:
         """Show a report or document of a study."""
         show_document(self.services, self.dialogs, document, self)
@@ -342,6 +349,18 @@ class MainWindow(QMainWindow):
     def show_about(self) -> None:
         """Tell version, licence and intended use."""
         dialogs.show_about(self)
+
+    def show_pacs_query(self) -> None:
+        """Search the hospital's archive."""
+        pacs.show_query(self.services, self)
+
+    def show_pacs_nodes(self) -> None:
+        """Set up archives on the network."""
+        pacs.show_nodes(self.services, self)
+
+    def show_pacs_send(self) -> None:
+        """Ask what to send to which archive."""
+        pacs.show_send(self.services, self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keep the message strip in the lower right of the viewports, over 3D, where it hides no name and no letter."""

@@ -27,7 +27,9 @@ def test_the_migrations_make_the_tables_of_the_program(tmp_path: Path) -> None:
     with Database(path):
         engine = create_engine(f"sqlite:///{path}")
         with engine.connect() as connection:
-            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            # The index of the search is a virtual table, and makes tables of its own.
+            opts = {"compare_type": True, "include_name": lambda name, *_: not str(name).startswith("catalog_search")}
+            context = MigrationContext.configure(connection, opts=opts)
             assert compare_metadata(context, Base.metadata) == []
         engine.dispose()
 
@@ -109,7 +111,7 @@ def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
 def test_an_older_database_is_copied_before_it_is_upgraded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Archive.open(tmp_path) as archive, archive.session() as session:
         session.add(SideRow(plugin_id="p", patient_key="k", side="train"))
-    monkeypatch.setattr(database, "REVISION", "0002")  # as if this program's tables were one step further
+    monkeypatch.setattr(database, "REVISION", "9999")  # as if this program's tables were one step further
     with Archive.open(tmp_path) as archive, archive.reading() as session:
         assert len(session.scalars(select(SideRow)).all()) == 1
     [copy] = (tmp_path / "backups").iterdir()

@@ -6,7 +6,9 @@ from typing import Any
 
 from app_model.types import Action, KeyBindingRule, MenuRule
 
+from medviewer.app.actions.catalog import study_specs
 from medviewer.app.actions.looking import image_specs, tools_specs, view_specs
+from medviewer.app.actions.pacs import pacs_specs
 from medviewer.app.actions.program import edit_specs, file_specs, help_specs, queue_specs
 from medviewer.app.actions.spec import Spec
 from medviewer.app.actions.working import ai_specs, segment_specs
@@ -15,18 +17,21 @@ from medviewer.app.services import Services
 
 MENUS = {
     "file": "&File",
+    "study": "St&udy",
     "edit": "&Edit",
     "view": "&View",
     "image": "&Image",
     "segment": "&Segment",
     "ai": "&AI",
     "queue": "&Queue",
+    "archive": "Ar&chive",
     "help": "&Help",
 }
 """Menu ids and titles, in the order of the menu bar."""
 
 _GROUPS = (
     file_specs,
+    study_specs,
     edit_specs,
     view_specs,
     image_specs,
@@ -34,6 +39,7 @@ _GROUPS = (
     segment_specs,
     ai_specs,
     queue_specs,
+    pacs_specs,
     help_specs,
 )
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medviewer import formats
+from medviewer.app.commands import catalog
+from medviewer.app.commands.arriving import check_complete
 from medviewer.app.commands.strokes import StrokeJournal, left_strokes, set_aside, stroke_journal
 from medviewer.app.commands.teaching import learner, taught
 from medviewer.app.mask_store import MaskStore, is_segments
@@ -56,6 +58,7 @@ def new(services: Services) -> MaskStore:
     session = services.session
     if session.image is None or session.series is None:
         raise InputError("A mask needs an open image; open a study first.")
+    check_complete(session)
     keep(services)
     store = adopt(services, empty(session.image.grid, series_uid=session.series.uid), "")
     assert store is not None  # there is an image
@@ -67,6 +70,7 @@ def replace_with(services: Services, segmentation: Segmentation) -> None:
     session = services.session
     if session.series is None or session.image is None:
         raise InputError("A mask needs an open image; open a study first.")
+    check_complete(session)
     if not segmentation.grid.matches(session.image.grid):
         raise GridMismatchError(
             f"The mask should lie on the image's grid ({session.image.grid.describe()}), but lies on "
@@ -344,6 +348,8 @@ def judge(
         plugin_id=manifest.id,
     )
     services.session.queue_revision += 1
+    if verdict == "approved" and study is not None:
+        catalog.approved(services, study.uid)
     return correction
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medviewer import formats
-from medviewer.app.commands import masks, recent, results
-from medviewer.app.presets import windows_for
+from medviewer.app.commands import catalog, masks, recent, results
+from medviewer.app.commands.arriving import Arriving, early_window, first_window, take_away
 from medviewer.app.resources import resource
-from medviewer.domain.image import Image, Window
+from medviewer.app.state import Arrival
+from medviewer.domain.image import Image
 from medviewer.domain.study import ScanResult, Series, Study, Warning
 from medviewer.errors import NotFoundError, UnreadableError
 from medviewer.jobs import Job
@@ -36,7 +37,12 @@ def open_paths(services: Services, paths: Sequence[Path], show_first: bool = Tru
     title = f"Opening {chosen[0].name}" if len(chosen) == 1 else f"Opening {len(chosen)} items"
     job = services.runner.submit(work, title=title)
     recent.follow(services, chosen, job)
-    return services.when_done(job, lambda found: _add(services, found, show_first))
+
+    def found_some(found: ScanResult) -> None:
+        _add(services, found, show_first)
+        catalog.register(services, found)
+
+    return services.when_done(job, found_some)
 
 
 def open_demo(services: Services) -> Job[ScanResult]:
@@ -45,24 +51,50 @@ def open_demo(services: Services) -> Job[ScanResult]:
 
 
 def show(services: Services, series: Series) -> Job[Image]:
-    """Load a series off the home thread and make it the open one; a newer request overtakes an older."""
+    """Load a series off the home thread and make it the open one; a newer request overtakes an older.
+
+    It is on the screen as soon as its middle slice is there, and may be scrolled through while the others arrive.
+    """
     generation = services.overtake()
+    if services.session.arrival is not None:
+        take_away(services.session)  # what is on the screen will never be whole
     notes: list[Warning] = []
-
-    def work(context: RunContext) -> Image:
-        return formats.load(series, context.report, context.cancelled, warn=notes.append)
-
-    def opened(image: Image) -> None:
-        _present(services, replace(series, warnings=_joined(series.warnings, notes)), image)
 
     def wanted() -> bool:
         return generation == services.generation
 
+    def told() -> Series:
+        return replace(series, warnings=_joined(series.warnings, notes))
+
+    def show_early(image: Image) -> None:
+        masks.keep(services)
+        present(services.session, series, image, Arrival(1, image.grid.shape[0]))
+
+    arriving = Arriving(services, show_early, wanted)
+
+    def work(context: RunContext) -> Image:
+        def early(image: Image) -> None:
+            arriving.came(image)
+            context.report(0.0, "Reading the other slices")
+
+        return formats.load(series, context.report, context.cancelled, warn=notes.append, early=early)
+
+    def opened(image: Image) -> None:
+        if arriving.shown:
+            services.session.series = told()
+            arriving.complete(image)
+            _restore(services, told())
+        else:
+            _present(services, told(), image)
+
     def over() -> None:
         if wanted():
             services.loading = None  # a finished job holds the image
+            if job.error is not None:
+                arriving.abandon()
 
     job = services.loading = services.runner.submit(work, title=f"Loading {series.description or series.modality}")
+    job.progressed.connect(arriving.progressed)
     return services.when_done(job, opened, over, wanted)
 
 
@@ -72,8 +104,7 @@ def close(services: Services) -> None:
     services.overtake()
     session = services.session
     session.view.playing = False
-    session.mask = session.heatmap = session.classification = None
-    session.series = session.study = session.image = None
+    take_away(session)
 
 
 def find_series(found: ScanResult, uid: str | None = None) -> Series:
@@ -102,6 +133,11 @@ def find_series(found: ScanResult, uid: str | None = None) -> Series:
     raise NotFoundError(f"There is no series {uid}; found are: {', '.join(s.uid for s in found.series)}.")
 
 
+def include(services: Services, found: ScanResult) -> None:
+    """Bring what a scan found into the session, and say what was wrong; nothing is shown, nothing is noted."""
+    _add(services, found, show_first=False)
+
+
 def _add(services: Services, found: ScanResult, show_first: bool) -> None:
     session = services.session
     new = {study.uid: study for study in found.studies}
@@ -123,19 +159,25 @@ def _merged(listed: Study, found: Study | None) -> Study:
     if found is None:
         return listed
     series = {known.uid: known for known in (*listed.series, *found.series)}
-    return replace(found, series=tuple(series.values()))
+    attachments = {known.uid: known for known in (*listed.attachments, *found.attachments)}
+    return replace(found, series=tuple(series.values()), attachments=tuple(attachments.values()))
 
 
 def _present(services: Services, series: Series, image: Image) -> None:
     masks.keep(services)
     present(services.session, series, image)
+    _restore(services, series)
+
+
+def _restore(services: Services, series: Series) -> None:
+    """Bring back what was kept of a series that is now open as a whole, and say what is wrong with it."""
     results.restore(services)
     masks.restore(services)
     if series.warnings:
         services.session.say(series.warnings[0].text, "warning", "\n".join(w.text for w in series.warnings))
 
 
-def present(session: Session, series: Series, image: Image) -> None:
+def present(session: Session, series: Series, image: Image, arrival: Arrival | None = None) -> None:
     """Make a loaded series the open one, as it is first looked at; what was open is gone."""
     view = session.view
     session.mask = session.heatmap = session.classification = None
@@ -144,18 +186,11 @@ def present(session: Session, series: Series, image: Image) -> None:
     view.phase, view.playing = 0, False
     view.cursor = image.grid.clamp([n // 2 for n in image.grid.shape])
     view.inverted = False
-    view.window = first_window(image)
+    view.window = first_window(image) if arrival is None else early_window(image)
     view.layout = "mpr" if image.is_volume else "single"
     view.active = 0
+    session.arrival = arrival
     session.image = image
-
-
-def first_window(image: Image) -> Window:
-    """The window that an image opens with: the file's own, the modality's first preset for CT, or an automatic one."""
-    if image.windows:
-        return image.windows[0]
-    presets = windows_for(image.modality)
-    return presets[0] if presets else image.auto_window()
 
 
 def _study_of(studies: Sequence[Study], series: Series) -> Study | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from medviewer.domain.study import Patient, Study
+from medviewer.domain.study import Patient, Series, Study
 
 
 class State(StrEnum):
@@ -70,7 +70,7 @@ class StudyEntry:
             description=study.description,
             accession=study.accession,
             modalities=modalities_of(study),
-            images=sum(images_of(len(s.index) or sum(s.frames) or len(s.files), s.slices) for s in study.series),
+            images=sum(images_of(series) for series in study.series),
         )
 
 
@@ -105,6 +105,26 @@ class SeriesEntry:
     columns: int = 0
     images: int = 1
     warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, series: Series, study_uid: str) -> SeriesEntry:
+        """The entry of a scanned series."""
+        slices, rows, columns = series.grid.shape
+        return cls(
+            series.uid,
+            study_uid,
+            series.modality,
+            series.description,
+            series.number,
+            series.body_part,
+            series.reader,
+            series.size_text,
+            slices,
+            rows,
+            columns,
+            images_of(series),
+            tuple(warning.text for warning in series.warnings),
+        )
 
 
 @dataclass(frozen=True)
@@ -143,9 +163,10 @@ class Added:
         )
 
 
-def images_of(frames: int, slices: int) -> int:
+def images_of(series: Series) -> int:
     """Number of images of a series: its frames, or its slices where one file is a whole volume."""
-    return max(frames, slices)
+    frames = sum(slot >= 0 for slot in series.index) or sum(series.frames) or len(series.files)
+    return max(frames, series.slices)
 
 
 def modalities_of(study: Study) -> tuple[str, ...]:

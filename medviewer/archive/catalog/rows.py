@@ -72,9 +72,7 @@ def series_row(session: Session, study: int, series: Series, files: Sequence[Kno
     if row is None:
         row = SeriesRow(study=study, uid=series.uid, images=0)
         session.add(row)
-    images = images_of(
-        sum(slot >= 0 for slot in series.index) or sum(series.frames) or len(series.files), series.slices
-    )
+    images = images_of(series)
     if images >= row.images:
         row.slices, row.rows, row.columns = series.grid.shape
         row.images, row.size_text = images, series.size_text

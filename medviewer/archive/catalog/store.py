@@ -115,6 +115,11 @@ class Catalog:
         with self._database.read() as session:
             return _count(session, Query(query) if isinstance(query, str) else query)
 
+    def listed(self, study_uids: Iterable[str]) -> frozenset[str]:
+        """Those of the studies that the catalogue has."""
+        with self._database.read() as session:
+            return frozenset(session.scalars(select(StudyRow.uid).where(StudyRow.uid.in_(list(study_uids)))))
+
     def get(self, study_uid: str) -> StudyEntry:
         """One study. Raises NotFoundError if the catalogue has none of that UID."""
         with self._database.read() as session:
@@ -168,19 +173,20 @@ class Catalog:
 
     def absent(self, study_uids: Iterable[str]) -> frozenset[str]:
         """Those of the studies of which a series has lost its first or its last file: a quick look, for a list."""
+        ends = (
+            select(FileRow.series, func.min(FileRow.position).label("first"), func.max(FileRow.position).label("last"))
+            .join(SeriesRow, SeriesRow.number == FileRow.series)
+            .join(StudyRow, StudyRow.number == SeriesRow.study)
+            .where(StudyRow.uid.in_(list(study_uids)))
+            .group_by(FileRow.series)
+            .subquery()
+        )
         query = (
             select(StudyRow.uid, FolderRow.path, FileRow.name)
             .join(SeriesRow, SeriesRow.study == StudyRow.number)
-            .join(FileRow, FileRow.series == SeriesRow.number)
+            .join(ends, ends.c.series == SeriesRow.number)
+            .join(FileRow, (FileRow.series == ends.c.series) & FileRow.position.in_([ends.c.first, ends.c.last]))
             .join(FolderRow, FolderRow.number == FileRow.folder)
-            .where(StudyRow.uid.in_(list(study_uids)))
-            .where(
-                (FileRow.position == 0)
-                | (
-                    FileRow.position
-                    == select(func.max(FileRow.position)).where(FileRow.series == SeriesRow.number).scalar_subquery()
-                )
-            )
         )
         with self._database.read() as session:
             places = session.execute(query).all()
@@ -245,12 +251,14 @@ class Catalog:
         with self._database.read() as session:
             return session.scalar(select(ThumbnailRow.png).where(ThumbnailRow.series_uid == series_uid))
 
-    def set_thumbnail(self, series_uid: str, png: bytes) -> None:
-        """Keep a small picture of a listed series as PNG; one of any other series is not kept."""
+    def set_thumbnail(self, series_uid: str, png: bytes) -> bool:
+        """Keep a small picture of a series as PNG; False, and nothing is kept, where the series is not listed."""
         with self._database.write() as session:
-            if session.scalar(select(SeriesRow.number).where(SeriesRow.uid == series_uid).limit(1)) is not None:
-                made = insert(ThumbnailRow).values(series_uid=series_uid, png=png)
-                session.execute(made.on_conflict_do_update(index_elements=["series_uid"], set_={"png": png}))
+            if session.scalar(select(SeriesRow.number).where(SeriesRow.uid == series_uid).limit(1)) is None:
+                return False
+            made = insert(ThumbnailRow).values(series_uid=series_uid, png=png)
+            session.execute(made.on_conflict_do_update(index_elements=["series_uid"], set_={"png": png}))
+            return True
 
 
 def _study(session: Session, study_uid: str) -> StudyRow:

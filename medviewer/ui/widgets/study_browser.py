@@ -2,60 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QLabel, QLineEdit, QStackedWidget, QTreeView, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QStackedWidget,
+    QTreeView,
+    QVBoxLayout,
+    QWidget,
+)
 
-from medviewer.app.commands import study
+from medviewer.app.commands import catalog, listed, study
 from medviewer.app.services import Services
-from medviewer.domain.image import Image
-from medviewer.domain.study import Series
+from medviewer.archive.catalog import Query, SeriesEntry, StudyEntry
+from medviewer.domain.study import Attachment, Patient
 from medviewer.jobs import Job
 from medviewer.ui.icons import icon
 from medviewer.ui.widgets.links import Links
-from medviewer.ui.widgets.parts import GAP, MARGIN, explain, label, push
+from medviewer.ui.widgets.parts import GAP, MARGIN, explain, label, push, set_text
 from medviewer.ui.widgets.study_delegate import StudyDelegate
-from medviewer.ui.widgets.study_model import Node, Role, StudyFilter, StudyModel
+from medviewer.ui.widgets.study_filter import StudyFilterPanel, filter_button
+from medviewer.ui.widgets.study_model import Item, Role, StudyModel
+from medviewer.ui.widgets.study_rows import Node
 from medviewer.ui.widgets.thumbnails import Thumbnails
 
 _INDENT = 10
+_FEW = 10
+"""Up to so many studies are shown with their series."""
+_AHEAD = 3
+"""The next page is loaded when so many screens are left below."""
+_MENU = (
+    ("study.mark_new", "study.mark_read", "study.mark_to_correct", "study.mark_approved"),
+    ("study.tag",),
+    ("file.deidentify", "pacs.send"),
+    ("study.reveal", "study.remove"),
+)
+"""Actions of the context menu in groups; those that the program does not have are left out."""
 
 
 class StudyBrowser(QWidget):
-    """Patients, their studies and series, with a search over all of them."""
+    """Patients, their studies and series, with a search over all of them.
+
+    Attributes
+    ----------
+    commands
+        The actions of the window by their id, for the context menu.
+    """
 
     left = Signal()
     """The search is over: the keyboard may go back to the viewports."""
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.commands: Mapping[str, QAction] = {}
         self._services = services
         self._links = Links(self)
         self._folded: set[str] = set()
-        self._asked: tuple[str, Job[Image]] | None = None
-        self.model = StudyModel(services.session)
-        self.filter = StudyFilter(self.model)
+        self._unfolded: set[str] = set()
+        self._asked: tuple[str, Job[Any]] | None = None
+        self._quiet = False
+        self.model = StudyModel(services, self)
         self.thumbnails = Thumbnails(services, self)
         self._delegate = StudyDelegate(self.model, self.thumbnails)
         self.search = self._make_search()
+        self.filters = StudyFilterPanel(services)
+        self.filter_button = filter_button(self.filters)
+        self.filter_text = label(role="quiet", wrap=True)
         self.tree = self._make_tree()
         self.demo_button = push("Open the demo", "Open the studies that come with medviewer", self._open_demo, "open")
         self.no_match = label(role="quiet", wrap=True)
+        self.number = label(role="quiet")
         self.pages = QStackedWidget()
-        for page in (self.tree, self._empty_page(), _centred(self.no_match)):
-            self.pages.addWidget(page)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
-        box.setSpacing(GAP)
-        box.addWidget(self.search)
-        box.addWidget(self.pages)
-        self._links.add(services.session.events.studies, self._rebuild)
-        self._links.add(services.session.events.series, self._mark)
-        self._links.add(services.session.events.image, self._mark)
-        self.thumbnails.ready.connect(self._mark)
-        self._rebuild()
+        self._lay_out()
+        self._listen()
+        self._look_up()
 
     def sizeHint(self) -> QSize:
         """Wide enough for a thumbnail and a description."""
@@ -67,16 +95,33 @@ class StudyBrowser(QWidget):
         self.search.selectAll()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """From the search field, Down goes to the list, and Escape clears and leaves."""
-        if watched is self.search and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            if event.key() == Qt.Key.Key_Down:
-                self.tree.setFocus(Qt.FocusReason.TabFocusReason)
-                return True
-            if event.key() == Qt.Key.Key_Escape:
-                self.search.clear()
-                self.left.emit()
-                return True
+        """From the search field, Down goes to the list, and Escape clears and leaves; Delete asks to remove a study."""
+        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
+            return super().eventFilter(watched, event)
+        if watched is self.search and event.key() == Qt.Key.Key_Down:
+            self.tree.setFocus(Qt.FocusReason.TabFocusReason)
+            return True
+        if watched is self.search and event.key() == Qt.Key.Key_Escape:
+            self.search.clear()
+            self.left.emit()
+            return True
+        if watched is self.tree and event.key() == Qt.Key.Key_Delete and "study.remove" in self.commands:
+            if self._services.session.chosen_study:
+                self.commands["study.remove"].trigger()
+            return True
         return super().eventFilter(watched, event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files and folders."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped."""
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self._services.attempt(lambda: study.open_paths(self._services, paths))
 
     # -- parts
 
@@ -84,109 +129,214 @@ class StudyBrowser(QWidget):
         made = QLineEdit()
         made.setPlaceholderText("Search studies")
         made.setClearButtonEnabled(True)
+        made.setAcceptDrops(False)  # a dropped folder is opened, not typed
         made.addAction(icon("search", "quiet"), QLineEdit.ActionPosition.LeadingPosition)
-        explain(made, "Find by name, ID, date, modality or description", "Search studies")
-        made.textChanged.connect(self._search)
+        explain(made, "Find by name, ID, date, modality, description, accession number or tag", "Search studies")
+        made.textChanged.connect(self._look_up)
         made.installEventFilter(self)
         return made
 
     def _make_tree(self) -> QTreeView:
         made = QTreeView()
-        made.setModel(self.filter)
+        made.setModel(self.model)
         made.setItemDelegate(self._delegate)
         made.setHeaderHidden(True)
         made.setIndentation(_INDENT)
-        made.setUniformRowHeights(False)
+        made.setUniformRowHeights(True)
         made.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         made.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         made.setExpandsOnDoubleClick(False)
         made.setAccessibleName("Studies")
-        made.clicked.connect(self._open)
-        made.activated.connect(self._open)
-        made.expanded.connect(lambda index: self._note_fold(index, folded=False))
-        made.collapsed.connect(lambda index: self._note_fold(index, folded=True))
+        made.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        made.installEventFilter(self)
         return made
+
+    def _lay_out(self) -> None:
+        for page in (self.tree, self._empty_page(), _centred(self.no_match)):
+            self.pages.addWidget(page)
+        top = QHBoxLayout()
+        top.setSpacing(2)
+        top.addWidget(self.search)
+        top.addWidget(self.filter_button)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        box.setSpacing(GAP)
+        box.addLayout(top)
+        box.addWidget(self.filter_text)
+        box.addWidget(self.pages)
+        box.addWidget(self.number)
+        self.setAcceptDrops(True)
+
+    def _listen(self) -> None:
+        events = self._services.session.events
+        self._links.add(events.studies, self._studies_changed)
+        self._links.add(events.catalog_revision, self._catalog_changed)
+        self._links.add(events.series, self._mark)
+        self._links.add(events.image, self._mark)
+        self.thumbnails.ready.connect(self._picture_came)
+        self.filters.changed.connect(self._look_up)
+        self.model.listed.connect(self._listed)
+        self.model.near_end = self._near_end
+        tree = self.tree
+        tree.clicked.connect(self._open)
+        tree.activated.connect(self._open)
+        tree.expanded.connect(lambda index: self._note_fold(index, folded=False))
+        tree.collapsed.connect(lambda index: self._note_fold(index, folded=True))
+        tree.customContextMenuRequested.connect(self._show_menu)
+        tree.selectionModel().currentChanged.connect(self._chosen)
+        tree.verticalScrollBar().valueChanged.connect(self._read_ahead)
+        tree.verticalScrollBar().rangeChanged.connect(self._read_ahead)
 
     def _empty_page(self) -> QWidget:
         text = label("Drop a folder here, or open the demo.", "quiet", wrap=True)
         return _centred(text, self.demo_button)
 
-    # -- from the session
+    # -- the list
 
-    def _rebuild(self, *_: object) -> None:
-        self.model.rebuild()
-        self._unfold()
+    def _look_up(self, *_: object) -> None:
+        set_text(self.filter_text, self.filters.text())
+        self.model.look_up(self.filters.applied_to(Query(self.search.text())))
+
+    def _studies_changed(self, *_: object) -> None:
+        """Something was opened: its studies come first, unfolded."""
+        self._unfolded |= {one.uid for one in self._services.session.studies} - self._folded
+        self._look_up()
+
+    def _catalog_changed(self, *_: object) -> None:
+        self.thumbnails.save()
+        self.filters.refresh()
+        self._look_up()
+
+    def _listed(self) -> None:
+        """A page came: unfold what belongs unfolded, and tell how many there are."""
+        self._quiet = True
+        few = self.model.count <= _FEW
+        for item in self.model.fresh:
+            is_study = isinstance(item.node.value, StudyEntry)
+            self._unfold(item, wanted=few or not is_study or item.node.key in self._unfolded)
+        self._quiet = False
         self._choose_page()
         self._mark()
 
-    def _mark(self, *_: object) -> None:
-        """Another series is shown, or a thumbnail came: paint the rows again."""
-        self.model.refresh()
-        shown = self._services.session.series
-        current = self.tree.currentIndex().data(Role.NODE)
-        if shown is None or (isinstance(current, Node) and current.key == shown.uid):
-            return
-        if not self.tree.hasFocus():
-            node = next((node for node in self.model.root.walk() if node.key == shown.uid), None)
-            if node is not None:
-                self.tree.setCurrentIndex(self.filter.mapFromSource(self.model.index_of(node)))
+    def _unfold(self, item: Item, *, wanted: bool) -> None:
+        if wanted and item.node.key not in self._folded:
+            self.model.fill(item)
+            self.tree.expand(item.index())
 
     def _choose_page(self) -> None:
-        if not self._services.session.studies:
-            self.pages.setCurrentIndex(1)
-        elif self.filter.rowCount() == 0:
-            self.no_match.setText(f"No series matches “{self.search.text().strip()}”.")
-            self.pages.setCurrentIndex(2)
-        else:
+        text = self.search.text().strip()
+        self.number.setVisible(self.model.rowCount() > 0)
+        loaded, count = self.model.loaded, self.model.count
+        self.number.setText(f"1–{loaded:,} of {count:,}" if loaded < count else f"{count:,} studies")
+        if self.model.rowCount() > 0:
             self.pages.setCurrentIndex(0)
+        elif self.model.empty:
+            self.pages.setCurrentIndex(1)
+        else:
+            filtered = " with this filter" if self.filters.text() else ""
+            what = f"matches “{text}”{filtered}" if text else "matches this filter"
+            self.no_match.setText(f"No study {what}.")
+            self.pages.setCurrentIndex(2)
+
+    def _near_end(self) -> bool:
+        bar = self.tree.verticalScrollBar()
+        return bar.maximum() > 0 and bar.value() > bar.maximum() - _AHEAD * bar.pageStep()
+
+    def _read_ahead(self, *_: object) -> None:
+        if self.model.canFetchMore(QModelIndex()):
+            self.model.fetchMore(QModelIndex())
+
+    def _mark(self, *_: object) -> None:
+        """Another series is shown: its row is marked, and is the current one unless somebody is using the list."""
+        self.tree.viewport().update()
+        shown, opened = self._services.session.series, self._services.session.study
+        if shown is None or opened is None or self.tree.hasFocus():
+            return
+        above = self.model.study_item(opened.uid)
+        if above is None:
+            return
+        self.model.fill(above)
+        row = self.model.series_item(shown.uid)
+        if row is not None and self.tree.currentIndex() != row.index():
+            self.tree.setCurrentIndex(row.index())
+
+    def _picture_came(self, uid: str) -> None:
+        row = self.model.series_item(uid)
+        if row is not None:
+            self.tree.update(row.index())
 
     # -- from the user
 
-    def _search(self, text: str) -> None:
-        self.filter.search(text)
-        self._unfold()
-        self._choose_page()
+    def _chosen(self, index: QModelIndex, _: QModelIndex) -> None:
+        node = index.data(Role.NODE)
+        uid = node.study if isinstance(node, Node) else ""
+        if isinstance(node, Node) and isinstance(node.value, Patient) and self.model.rowCount(index) == 1:
+            uid = self.model.index(0, 0, index).data(Role.NODE).study
+        if uid != self._services.session.chosen_study:
+            self._services.attempt(lambda: catalog.choose(self._services, uid))
 
     def _open(self, index: QModelIndex) -> None:
         node = index.data(Role.NODE)
-        series = node.value if isinstance(node, Node) else None
-        if isinstance(series, Series):
-            self._show(series)
-        elif index.isValid():
+        if not isinstance(node, Node):
+            return
+        if isinstance(node.value, SeriesEntry):
+            self._show(node.study, node.value.uid)
+        elif isinstance(node.value, Attachment):
+            attachment = node.value
+            self._services.attempt(lambda: listed.open_attachment(self._services, node.study, attachment))
+        else:
             self.tree.setExpanded(index, not self.tree.isExpanded(index))
 
-    def _show(self, series: Series) -> None:
+    def _show(self, study_uid: str, uid: str) -> None:
         """Open a series, once: a double click is two clicks, and a click on the open one changes nothing."""
         services = self._services
         on_its_way = self._asked is not None and not self._asked[1].done
         asked = self._asked[0] if self._asked is not None and on_its_way else ""
-        shown = services.session.image is not None and self.model.is_shown(series)
-        if asked == series.uid or (shown and not on_its_way):
+        shown = services.session.image is not None and self.model.is_shown(uid)
+        if asked == uid or (shown and not on_its_way):
             return
-        job = services.attempt(lambda: study.show(services, series))
-        self._asked = (series.uid, job) if job is not None else None
+        job = services.attempt(lambda: listed.open_series(services, study_uid, uid))
+        self._asked = (uid, job) if job is not None else None
 
     def _open_demo(self) -> Any:
         return self._services.attempt(lambda: study.open_demo(self._services))
 
-    # -- folding
+    def _show_menu(self, where: QPoint) -> None:
+        index = self.tree.indexAt(where)
+        if index.isValid():
+            menu = self.menu_of(index)
+            menu.exec(self.tree.viewport().mapToGlobal(where))
+            menu.deleteLater()
 
-    def _unfold(self) -> None:
-        """Rows are open unless the user folded them; a search opens everything that it found."""
-        searching = bool(self.search.text().strip())
-        self.tree.blockSignals(True)
-        self.tree.expandAll()
-        if not searching:
-            for node in self.model.root.walk():
-                if node.children and node.key in self._folded:
-                    self.tree.collapse(self.filter.mapFromSource(self.model.index_of(node)))
-        self.tree.blockSignals(False)
+    def menu_of(self, index: QModelIndex) -> QMenu:
+        """The context menu of a row."""
+        menu = QMenu(self)
+        node = index.data(Role.NODE)
+        if isinstance(node, Node) and isinstance(node.value, (SeriesEntry, Attachment)):
+            menu.addAction(icon("open"), "Open", lambda: self._open(index))
+        elif isinstance(node, Node) and isinstance(node.value, StudyEntry):
+            menu.addAction(icon("open"), "Open", lambda: self._open_study(node.study))
+        for group in _MENU:
+            there = [self.commands[name] for name in group if name in self.commands]
+            if there and not menu.isEmpty():
+                menu.addSeparator()
+            menu.addActions(there)
+        return menu
+
+    def _open_study(self, uid: str) -> None:
+        self._services.attempt(lambda: listed.open_series(self._services, uid))
+
+    # -- folding
 
     def _note_fold(self, index: QModelIndex, *, folded: bool) -> None:
         node = index.data(Role.NODE)
-        if isinstance(node, Node) and not self.search.text().strip():
-            (self._folded.add if folded else self._folded.discard)(node.key)
+        item = self.model.itemFromIndex(index)
+        if isinstance(item, Item) and not folded:
+            self.model.fill(item)
+        if isinstance(node, Node) and not self._quiet:
+            (self._folded if folded else self._unfolded).add(node.key)
+            (self._unfolded if folded else self._folded).discard(node.key)
 
 
 def _centred(*parts: QWidget) -> QWidget:

@@ -1,209 +1,240 @@
-"""The studies of the session as a tree: patient, study, series."""
+"""The catalogue as a tree, filled as it is looked at: patient, study, and series with attachments."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import IntEnum
 from typing import Any
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtGui import QStandardItem, QStandardItemModel
 
-from medviewer.app.state import Session
-from medviewer.domain.study import Patient, Series, Study, Warning
+from medviewer.app.services import Services
+from medviewer.archive.catalog import Query, SeriesEntry, StudyEntry
+from medviewer.archive.catalog.search import match_of
+from medviewer.domain.study import Attachment, Study
+from medviewer.ui.widgets.background import Latest
+from medviewer.ui.widgets.study_rows import Node, Value, tip, title
 
 Index = QModelIndex | QPersistentModelIndex
+
+PAGE = 200
+SMALL = 500
+"""A catalogue with no more studies answers well within 10 ms, so it is asked on the home thread, without a flicker."""
 
 
 class Role(IntEnum):
     """What the model gives beside its text."""
 
     NODE = Qt.ItemDataRole.UserRole + 1
-    SEARCH = Qt.ItemDataRole.UserRole + 2
 
 
-@dataclass(eq=False)
-class Node:
-    """One row.
+class Item(QStandardItem):
+    """One row. A `lazy` one has a blank row below it, which `StudyModel.fill` replaces."""
 
-    Parameters
-    ----------
-    value
-        What it stands for.
-    parent, row
-        Its place in the tree.
-    search
-        Lower-case text that a search looks through; a series has that of its study and patient too.
+    def __init__(self, node: Node, *, lazy: bool = False) -> None:
+        super().__init__(title(node.value))
+        self.node = node
+        self.lazy = lazy
+        self.setData(node, Role.NODE)
+        if lazy:
+            self.appendRow(QStandardItem())
+
+
+class StudyModel(QStandardItemModel):
+    """Pages of the studies that match a query. What was opened a moment ago, and is not listed yet, comes first.
+
+    Qt's own item model holds the rows, and a study that was not looked into has a blank row instead of a `hasChildren`
+    in Python: a view walks through all rows when one is added, which would be felt with ten thousand.
     """
 
-    value: Patient | Study | Series | None
-    parent: Node | None = None
-    row: int = 0
-    search: str = ""
-    children: list[Node] = field(default_factory=list)
+    listed = Signal()
+    """A page came: `loaded`, `count` and `fresh` are new."""
 
-    def add(self, value: Patient | Study | Series, *words: str) -> Node:
-        """Append a child that is found by those words and by its parents'."""
-        text = " ".join([self.search, *words]).lower()
-        child = Node(value, self, len(self.children), text)
-        self.children.append(child)
-        return child
+    def __init__(self, services: Services, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._services = services
+        self._asker = Latest(services, self)
+        self._checker = Latest(services, self)
+        self._patients: dict[tuple[str, ...], Item] = {}
+        self._studies: dict[str, Item] = {}
+        self._series: dict[str, Item] = {}
+        self._total = services.archive.catalog.count()
+        self.query = Query()
+        self.near_end: Callable[[], bool] = lambda: True
+        """Whether the last rows are about to be looked at."""
+        self.fresh: list[Item] = []
+        """Patients and studies that came with the last page."""
+        self.loaded = 0
+        """Studies that have a row, of those that the catalogue has."""
+        self.count = 0
+        """Studies of the catalogue that match."""
 
-    @property
-    def key(self) -> str:
-        """What stays the same when the tree is built anew."""
-        if isinstance(self.value, Patient):
-            return f"patient {self.value.id} {self.value.name}"
-        return self.value.uid if self.value is not None else ""
-
-    def walk(self) -> Iterator[Node]:
-        """Every row below this one."""
-        for child in self.children:
-            yield child
-            yield from child.walk()
-
-
-def person(name: str) -> str:
-    """A DICOM person name (PS3.5 6.2) as it is read: ``DOE^JANE^M`` becomes ``DOE, JANE M``."""
-    family, *given = (part.strip() for part in name.split("=")[0].split("^"))
-    rest = " ".join(part for part in given if part)
-    return ", ".join(part for part in (family, rest) if part)
-
-
-def title(value: Patient | Study | Series | None) -> str:
-    """What a row is called."""
-    if isinstance(value, Patient):
-        return person(value.name) or value.id or "No name"
-    if isinstance(value, Study):
-        return "  ".join(part for part in (value.date, value.description) if part) or "Study without a date"
-    if isinstance(value, Series):
-        return value.description or (f"Series {value.number}" if value.number is not None else value.modality)
-    return ""
-
-
-def extent(series: Series) -> str:
-    """Modality and number of slices, or the size of a single picture."""
-    slices, rows, columns = series.grid.shape
-    size = f"{slices} slices" if slices > 1 else f"{columns} × {rows}"
-    return f"{series.modality} · {size}"
-
-
-class StudyModel(QAbstractItemModel):
-    """A view of `session.studies`; it holds rows, and reads everything else from the session."""
-
-    def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
-        self._root = Node(None)
+    # -- what the browser asks
 
     @property
-    def root(self) -> Node:
-        """The invisible row above all patients."""
-        return self._root
+    def empty(self) -> bool:
+        """Whether there is nothing to search in at all."""
+        return self._total == 0 and not self._services.session.studies
 
-    def rebuild(self) -> None:
-        """Read the session's studies anew."""
-        self.beginResetModel()
-        self._root = _tree(self._session.studies)
-        self.endResetModel()
+    def look_up(self, query: Query) -> None:
+        """List what matches a query; `listed` tells when it is there."""
+        self.query = query
+        catalog = self._services.archive.catalog
+        opened = [study.uid for study in self._services.session.studies]
 
-    def warnings_of(self, series: Series) -> tuple[Warning, ...]:
-        """What is wrong with a series; loading may have found more than the scan did."""
-        shown = self._session.series
-        return shown.warnings if shown is not None and shown.uid == series.uid else series.warnings
+        def work() -> tuple[list[StudyEntry], int, int, frozenset[str]]:
+            page, count = catalog.page(query, PAGE)
+            return page, count, count if not query.narrowed else catalog.count(), catalog.listed(opened)
 
-    def is_shown(self, series: Series) -> bool:
+        self._ask(work, self._begin)
+
+    def study_item(self, uid: str) -> Item | None:
+        """The row of a study, if it is loaded."""
+        return self._studies.get(uid)
+
+    def series_item(self, uid: str) -> Item | None:
+        """The row of a series, if it is loaded."""
+        return self._series.get(uid)
+
+    def is_shown(self, uid: str) -> bool:
         """Whether the viewports show that series."""
-        return self._session.series is not None and self._session.series.uid == series.uid
+        shown = self._services.session.series
+        return shown is not None and shown.uid == uid
 
-    def index_of(self, node: Node) -> QModelIndex:
-        """Where a row is."""
-        return self.createIndex(node.row, 0, node) if node.parent is not None else QModelIndex()
+    def warnings_of(self, series: SeriesEntry) -> tuple[str, ...]:
+        """What is wrong with a series; loading may have found more than the scan did."""
+        shown = self._services.session.series
+        if shown is not None and shown.uid == series.uid:
+            return tuple(warning.text for warning in shown.warnings)
+        return series.warnings
 
-    def refresh(self) -> None:
-        """Paint every row again: another series is shown, or a thumbnail came."""
-        for node in self._root.walk():
-            if node.children:
-                first, last = node.children[0], node.children[-1]
-                self.dataChanged.emit(self.index_of(first), self.index_of(last))
+    def fill(self, item: Item) -> None:
+        """Load the series and attachments of a study."""
+        if not item.lazy:
+            return
+        item.lazy = False
+        item.removeRow(0)
+        uid = item.node.study
+        catalog = self._services.archive.catalog
+        series, attachments = catalog.series_of(uid), catalog.attachments_of(uid)
+        scanned = next((study for study in self._services.session.studies if study.uid == uid), None)
+        if not series and scanned is not None:
+            series = [SeriesEntry.of(one, uid) for one in scanned.series]
+            attachments = list(scanned.attachments)
+        self._add_rows(item, series, attachments)
 
-    # Qt's own names from here on.
+    # -- Qt
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  # Qt's signature; an index is a value
-        """Number of rows below one."""
-        return len(self._node(parent).children)
+    def canFetchMore(self, parent: Index) -> bool:
+        """Whether another page is there, and wanted: a view asks whenever it lays its rows out, and often."""
+        if parent.isValid():
+            return False
+        return self.loaded < self.count and not self._asker.busy and self.near_end()
 
-    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  # as above
-        """One column."""
-        return 1
-
-    def index(self, row: int, column: int, parent: Index = QModelIndex()) -> QModelIndex:  # noqa: B008  # as above
-        """The index of a row below another."""
-        children = self._node(parent).children
-        return self.createIndex(row, column, children[row]) if 0 <= row < len(children) else QModelIndex()
-
-    def parent(self, index: Index = QModelIndex()) -> QModelIndex:  # type: ignore[override]  # noqa: B008  # Qt overloads it
-        """The row above."""
-        above = self._node(index).parent
-        return self.index_of(above) if above is not None else QModelIndex()
+    def fetchMore(self, parent: Index) -> None:
+        """Ask for the next page; it comes a little later."""
+        if self.canFetchMore(parent):
+            query, offset = self.query, self.loaded
+            catalog = self._services.archive.catalog
+            self._ask(lambda: catalog.search(query, PAGE, offset), self._append)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Text, tool tip, and the roles above."""
-        node = self._node(index)
-        if role == Role.NODE:
-            return node
-        if role == Role.SEARCH:
-            return node.search
-        if role == Qt.ItemDataRole.DisplayRole:
-            return title(node.value)
+        """As Qt has it, and tool tips, which are made when they are wanted."""
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleDescriptionRole):
-            return "\n".join(self._tip(node.value))
-        return None
+            node = super().data(index, Role.NODE)
+            if isinstance(node, Node):
+                return tip(node, self.warnings_of(node.value) if isinstance(node.value, SeriesEntry) else ())
+        return super().data(index, role)
 
-    def _tip(self, value: Patient | Study | Series | None) -> list[str]:
-        if isinstance(value, Patient):
-            return [part for part in (title(value), value.id, value.birth_date, value.sex) if part]
-        if not isinstance(value, Series):
-            return [title(value)]
-        plain = [title(value), value.modality, value.size_text]
-        body = "  ".join(part for part in (value.body_part, value.view, value.laterality) if part)
-        return [*plain, *([body] if body else []), *(f"⚠ {warning.text}" for warning in self.warnings_of(value))]
+    # -- pages
 
-    def _node(self, index: Index) -> Node:
-        found = index.internalPointer() if index.isValid() else None
-        return found if isinstance(found, Node) else self._root
+    def _ask(self, work: Any, then: Any) -> None:
+        if self._total <= SMALL and not self._asker.busy:
+            answer = self._services.attempt(work)
+            if answer is not None:
+                then(answer)
+        else:
+            self._asker.ask(work, then)
+
+    def _begin(self, answer: tuple[list[StudyEntry], int, int, frozenset[str]]) -> None:
+        page, self.count, self._total, known = answer
+        self.removeRows(0, self.rowCount())  # Qt's `clear` takes minutes where thousands of rows are unfolded
+        self._patients, self._studies, self._series = {}, {}, {}
+        self.loaded, self.fresh = 0, []
+        for study in reversed(self._services.session.studies):
+            if study.uid not in known and _matches(study, self.query):
+                self._add_study(StudyEntry.of(study))
+        self._take(page)
+
+    def _append(self, page: list[StudyEntry]) -> None:
+        self.fresh = []
+        self._take(page)
+
+    def _take(self, page: list[StudyEntry]) -> None:
+        if not page:
+            self.count = self.loaded  # another program removed some
+        for entry in page:
+            self._add_study(entry)
+        self.loaded += len(page)
+        self.listed.emit()
+        uids = [entry.uid for entry in page]
+        if uids:
+            catalog = self._services.archive.catalog
+            self._checker.ask(lambda: catalog.absent(uids), self._mark_absent)
+
+    def _add_study(self, entry: StudyEntry) -> None:
+        if entry.uid in self._studies:
+            return
+        above = self._patients.get(entry.person)
+        item = Item(Node(entry, entry.uid), lazy=True)
+        if above is None:
+            above = self._patients[entry.person] = Item(Node(entry.patient))
+            above.appendRow(item)
+            self.appendRow(above)  # with its first study, so that views hear of both at once
+            self.fresh.append(above)
+        else:
+            above.appendRow(item)
+        self._studies[entry.uid] = item
+        self.fresh.append(item)
+
+    def _add_rows(self, item: Item, series: Sequence[SeriesEntry], attachments: Sequence[Attachment]) -> None:
+        values: list[Value] = [*series, *attachments]
+        rows = [Item(Node(value, item.node.study)) for value in values]
+        item.appendRows(rows)
+        for row in rows:
+            if isinstance(row.node.value, SeriesEntry):
+                self._series[row.node.value.uid] = row
+
+    def _mark_absent(self, uids: frozenset[str]) -> None:
+        for uid in uids:
+            item = self._studies.get(uid)
+            if item is not None:
+                item.node.absent = True
+                item.emitDataChanged()
+
+    def refresh_study(self, entry: StudyEntry) -> bool:
+        """Show what changed of a study, in its place; False if it has no row."""
+        item = self._studies.get(entry.uid)
+        if item is None:
+            return False
+        item.node.value = replace(entry)
+        item.setText(title(entry))
+        item.emitDataChanged()
+        return True
 
 
-class StudyFilter(QSortFilterProxyModel):
-    """Leaves the series that hold every word of the search, and the rows above them."""
-
-    def __init__(self, model: StudyModel) -> None:
-        super().__init__()
-        self._words: list[str] = []
-        self.setSourceModel(model)
-        self.setRecursiveFilteringEnabled(True)
-
-    def search(self, text: str) -> None:
-        """Filter by the words of a text; case does not matter."""
-        self._words = text.lower().replace("^", " ").split()
-        self.invalidate()
-
-    def filterAcceptsRow(self, source_row: int, source_parent: Index) -> bool:
-        """Whether a series stays; rows above a series stay because of it."""
-        node = self.sourceModel().index(source_row, 0, source_parent).data(Role.NODE)
-        return isinstance(node.value, Series) and all(word in node.search for word in self._words)
-
-
-def _tree(studies: tuple[Study, ...]) -> Node:
-    root = Node(None)
-    patients: dict[tuple[str, ...], Node] = {}
-    for study in sorted(studies, key=lambda s: s.date, reverse=True):
-        patient = study.patient
-        # Without a name or an ID nothing says that two studies are of one person.
-        key = (patient.id, patient.name) if patient.id or patient.name else (study.uid,)
-        if key not in patients:
-            patients[key] = root.add(patient, person(patient.name), patient.id)
-        above = patients[key].add(study, study.date, study.description)
-        for series in study.series:
-            above.add(series, series.modality, series.description, series.body_part)
-    return root
+def _matches(study: Study, query: Query) -> bool:
+    """Whether a study that is not in the catalogue yet is one that is looked for: by words and modality."""
+    if query.state not in ("", "new") or query.tag or query.date_from or query.date_to:
+        return False
+    entry = StudyEntry.of(study)
+    if query.modality and query.modality not in entry.modalities:
+        return False
+    series = " ".join(f"{one.description} {one.body_part}" for one in study.series)
+    patient = f"{study.patient.name} {study.patient.id}"
+    text = f"{patient} {study.date} {study.description} {study.accession} {' '.join(entry.modalities)} {series}"
+    words = text.replace("^", " ").lower().split()
+    wanted = query.text.replace("^", " ").lower().split() if match_of(query.text) else []
+    return all(any(word.startswith(begin) for word in words) for begin in wanted)

@@ -1,40 +1,49 @@
-"""Small pictures of series, made beside the home thread, for the rows that are on the screen."""
+"""Small pictures of series, made beside the home thread for the rows that are on the screen, and kept."""
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QBuffer, QIODevice, QObject, Qt, Signal
 from PySide6.QtGui import QImage, QPixmap
 
 from medviewer import formats
 from medviewer.app.commands.study import first_window
 from medviewer.app.services import Services
+from medviewer.archive.catalog import Catalog, SeriesEntry
 from medviewer.domain.image import Image
 from medviewer.domain.plane import planes_of
 from medviewer.domain.study import Series
-from medviewer.errors import JobCancelled
+from medviewer.errors import JobCancelled, JobError, UnreadableError
 from medviewer.jobs import Job
 from medviewer.plugin_api import RunContext
 
-EDGE = 48
+EDGE = 36
 """Edge of a thumbnail, in px."""
 
-_KEPT = 256
+_KEPT = 512
+"""Thumbnails that stay in memory; the others come back from the catalogue."""
+_LARGE = 64 * 1024**2
+"""A file of more bytes is not read for a thumbnail; opening it makes one."""
 _SHARP = 2
 """Made this much larger than shown, for screens with small pixels."""
 
 
 def middle_file(series: Series) -> Series:
-    """The slice in the middle of a series that has a file a slice, as a series of its own."""
+    """The slice in the middle of a series that has a file a slice, as a series of its own; any other as it is."""
+    if any(count != 1 for count in series.frames):
+        return series
     _, rows, columns = series.grid.shape
     k = len(series.files) // 2
     grid = series.grid.crop((series.slice_of(k), 0, 0), (1, rows, columns))
-    return replace(series, files=(series.files[k],), index=(), grid=grid)
+    return replace(series, files=(series.files[k],), index=(), frames=(), phases=None, source=None, grid=grid)
 
 
 def picture(image: Image) -> QImage:
@@ -54,16 +63,14 @@ def picture(image: Image) -> QImage:
 
 
 def _grey(image: Image, stored: NDArray[np.generic], k: int) -> NDArray[np.uint8]:
-    low, high = first_window(image).limits
-    values = (image.rescale.apply(stored, k if image.is_volume else 0) - low) / max(high - low, 1e-6)
-    part = np.clip(np.nan_to_num(values), 0, 1)
+    part = first_window(image).apply(image.real_of(stored, k if image.is_volume else 0))
     return np.asarray((1 - part if image.inverted else part) * 255, np.uint8)
 
 
 class Thumbnails(QObject):
-    """Makes thumbnails one at a time, the one that was asked for last first.
+    """Gets thumbnails one at a time, the one that was asked for last first: from the catalogue, or from the files.
 
-    A series whose picture would cost the reading of the whole file has none until it is opened.
+    A series whose picture would cost the reading of a whole large file has none until it is opened.
     """
 
     ready = Signal(str)
@@ -73,36 +80,58 @@ class Thumbnails(QObject):
         super().__init__(parent)
         self._services = services
         self._made: OrderedDict[str, QPixmap | None] = OrderedDict()
-        self._wanted: OrderedDict[str, Series] = OrderedDict()
-        self._job: Job[Any] | None = None
+        self._wanted: OrderedDict[str, SeriesEntry] = OrderedDict()
+        self._unsaved: dict[str, bytes] = {}
+        self._job: Job[_Picture | None] | None = None
         self._at_work = ""
 
-    def get(self, series: Series) -> QPixmap | None:
+    def get(self, series: SeriesEntry) -> QPixmap | None:
         """The thumbnail of a series, or None; it is made then, and `ready` tells when it is there."""
-        made = self._made.get(series.uid)
+        uid = series.uid
+        made = self._made.get(uid)
         if made is not None:
-            self._made.move_to_end(series.uid)
+            self._made.move_to_end(uid)
             return made
         # One that failed is tried again once the series is open: its voxels are in memory then.
-        if (series.uid not in self._made or self._open_image(series) is not None) and series.uid != self._at_work:
-            self._wanted[series.uid] = series
-            self._wanted.move_to_end(series.uid)
+        if (uid not in self._made or self._open_image(uid) is not None) and uid != self._at_work:
+            self._wanted[uid] = series
+            self._wanted.move_to_end(uid)
+            while len(self._wanted) > _KEPT:  # scrolled past long ago
+                self._wanted.popitem(last=False)
             self._next()
         return None
 
-    def _open_image(self, series: Series) -> Image | None:
+    def save(self) -> None:
+        """Keep what was made before its series was in the catalogue."""
+        waiting, self._unsaved = self._unsaved, {}
+        if not waiting:
+            return
+        catalog = self._services.archive.catalog
+
+        def work(_: RunContext) -> None:
+            for uid, png in waiting.items():
+                catalog.set_thumbnail(uid, png)
+
+        with contextlib.suppress(JobError):  # the program is closing: they are made again
+            self._services.runner.submit(work, title="")
+
+    def _open_image(self, uid: str) -> Image | None:
         session = self._services.session
-        return session.image if session.series is not None and session.series.uid == series.uid else None
+        return session.image if session.series is not None and session.series.uid == uid else None
+
+    def _scanned(self, uid: str) -> Series | None:
+        return next((one for study in self._services.session.studies for one in study.series if one.uid == uid), None)
 
     def _next(self) -> None:
-        while self._job is None and self._wanted:
-            uid, series = self._wanted.popitem()
-            image = self._open_image(series)
-            if image is None and series.reader != "dicom":
-                self._made.setdefault(uid, None)
-                continue
+        if self._job is None and self._wanted:
+            uid, _ = self._wanted.popitem()
+            work = _work(self._services.archive.catalog, uid, self._open_image(uid), self._scanned(uid))
+            try:
+                self._job = self._services.runner.submit(work, title="")
+            except JobError:  # the program is closing
+                self._wanted.clear()
+                return
             self._at_work = uid
-            self._job = self._services.runner.submit(_work(series, image), title="")
             self._job.finished.connect(self._finished)
 
     def _finished(self) -> None:
@@ -114,15 +143,69 @@ class Thumbnails(QObject):
             self._wanted.clear()
             return
         # A series that cannot be read has its icon; opening it says why.
-        self._made[uid] = QPixmap.fromImage(job.result()) if job.error is None else None
+        found = job.result() if job.error is None else None
+        self._made[uid] = QPixmap.fromImage(found.image) if found is not None else None
+        if found is not None and not found.kept:
+            self._unsaved[uid] = found.png
         while len(self._made) > _KEPT:
             self._made.popitem(last=False)
         self._next()
         self.ready.emit(uid)
 
 
-def _work(series: Series, image: Image | None) -> Any:
-    def make(context: RunContext) -> QImage:
-        return picture(image if image is not None else formats.load(middle_file(series), cancelled=context.cancelled))
+@dataclass(frozen=True)
+class _Picture:
+    """A thumbnail, as PNG, and whether the catalogue has it."""
+
+    image: QImage
+    png: bytes
+    kept: bool
+
+
+def _work(
+    catalog: Catalog, uid: str, image: Image | None, scanned: Series | None
+) -> Callable[[RunContext], _Picture | None]:
+    def make(context: RunContext) -> _Picture | None:
+        known = catalog.thumbnail(uid)
+        if known is not None:
+            return _Picture(QImage.fromData(known), known, True)
+        series = scanned
+        if image is None and series is None:
+            series = _one_file(catalog.files_of(uid), context)
+        if image is None and (series is None or not _is_cheap(series)):
+            return None
+        voxels = image or formats.load(middle_file(cast("Series", series)), cancelled=context.cancelled)
+        made = picture(voxels)
+        png = _png(made)
+        return _Picture(made, png, catalog.set_thumbnail(uid, png))
 
     return make
+
+
+def _one_file(files: Sequence[Path], context: RunContext) -> Series | None:
+    """The file in the middle of a series, scanned: the catalogue does not know how to load it."""
+    there = files[len(files) // 2] if files else None
+    if there is None or not there.is_file() or there.stat().st_size > _LARGE:
+        return None
+    try:
+        found = formats.scan([there], cancelled=context.cancelled)
+    except UnreadableError:
+        return None
+    return found.series[0] if found.series else None
+
+
+def _is_cheap(series: Series) -> bool:
+    """Whether a thumbnail costs the reading of one DICOM file that is not large."""
+    if series.reader != "dicom" or not series.files:
+        return False
+    try:
+        return middle_file(series).files[0].stat().st_size <= _LARGE
+    except OSError:
+        return False
+
+
+def _png(image: QImage) -> bytes:
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    image.save(buffer, "PNG")  # type: ignore[call-overload]  # Qt takes the name as str
+    return bytes(buffer.data().data())

@@ -1,0 +1,118 @@
+"""Actions about the studies of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from medviewer.app.actions.spec import Spec
+from medviewer.app.commands import catalog, listed, study
+from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.services import Services
+
+_MARKS = (
+    ("new", "&New", "Nobody has read it yet"),
+    ("read", "&Read", "It was read"),
+    ("to-correct", "To &correct", "A mask of it is to be corrected"),
+    ("approved", "&Approved", "A mask of it is approved; approving one does this too"),
+)
+
+
+def study_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
+    """Import, worklist state, tags, and what happens to a study of the list."""
+
+    def import_some(folder: bool) -> None:
+        paths = dialogs.open_paths(folder)
+        if paths:
+            listed.import_copy(services, paths)
+
+    def tag() -> None:
+        entry = catalog.entry_of_chosen(services)
+        answer = dialogs.ask_text("Tags", "Tags of this study, parted by commas", ", ".join(entry.tags))
+        if answer is not None:
+            catalog.set_tags(services, entry.uid, answer.split(","))
+
+    def reveal() -> None:
+        shell.reveal(catalog.folder_of(services, catalog.entry_of_chosen(services).uid))
+
+    def remove() -> None:
+        entry = catalog.entry_of_chosen(services)
+        text = "The study is forgotten; its files are left alone, and masks of it are kept."
+        if entry.copied:
+            text = (
+                "The study is forgotten, and the copies of its files in the archive are deleted. Masks of it are kept."
+            )
+        accept = "Delete the copies" if entry.copied else "Remove"
+        if dialogs.confirm("Remove the study from the list", text, accept):
+            if services.session.study is not None and services.session.study.uid == entry.uid:
+                study.close(services)
+            catalog.remove(services, entry.uid)
+
+    return [
+        Spec(
+            "study.import_folder",
+            "&Import a copy of a folder…",
+            "study",
+            lambda: import_some(True),
+            "Copy the studies of a folder into the archive, and list them",
+            ("Ctrl+I",),
+        ),
+        Spec(
+            "study.import_files",
+            "Import copies of &files…",
+            "study",
+            lambda: import_some(False),
+            "Copy files, or the content of a ZIP archive, into the archive, and list them",
+            ("Ctrl+Shift+I",),
+        ),
+        *_marks(services),
+        Spec(
+            "study.tag",
+            "&Tags…",
+            "study",
+            tag,
+            "Change the tags of the chosen study",
+            ("Ctrl+T",),
+            "3",
+            "study_chosen",
+        ),
+        Spec(
+            "study.reveal",
+            "&Show in folder",
+            "study",
+            reveal,
+            "Open the folder in which the files of the chosen study lie",
+            ("Ctrl+Shift+R",),
+            "4",
+            "study_chosen",
+        ),
+        Spec(
+            "study.remove",
+            "Remove from the &list…",
+            "study",
+            remove,
+            "Forget the chosen study; only copies that the archive made are deleted",
+            ("Ctrl+Delete",),
+            "4",
+            "study_chosen",
+        ),
+    ]
+
+
+def _marks(services: Services) -> list[Spec]:
+    def mark(state: str) -> Callable[[], None]:
+        return lambda: catalog.mark(services, catalog.entry_of_chosen(services).uid, state)
+
+    return [
+        Spec(
+            f"study.mark_{state.replace('-', '_')}",
+            f"Mark: {title}",
+            "study",
+            mark(state),
+            f"Mark the chosen study: {text[0].lower()}{text[1:]}",
+            (f"Alt+{number}",),
+            "2",
+            "study_chosen",
+            f"study_state == '{state}'",
+        )
+        for number, (state, title, text) in enumerate(_MARKS, 1)
+    ]

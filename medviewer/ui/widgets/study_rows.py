@@ -1,0 +1,95 @@
+"""What the rows of the list of studies say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from medviewer.archive.catalog import SeriesEntry, StudyEntry
+from medviewer.domain.study import Attachment, Patient
+
+Value = Patient | StudyEntry | SeriesEntry | Attachment
+
+
+@dataclass(eq=False)
+class Node:
+    """What a row stands for.
+
+    Parameters
+    ----------
+    value
+        The patient, study, series or attachment.
+    study
+        UID of the study that it belongs to; empty for a patient.
+    absent
+        Whether files of the study are known to be gone.
+    """
+
+    value: Value
+    study: str = ""
+    absent: bool = False
+
+    @property
+    def key(self) -> str:
+        """What stays the same when the list is made anew."""
+        if isinstance(self.value, Patient):
+            return f"patient {self.value.id} {self.value.name}"
+        return self.value.uid
+
+
+def person(name: str) -> str:
+    """A DICOM person name (PS3.5 6.2) as it is read: ``DOE^JANE^M`` becomes ``DOE, JANE M``."""
+    family, *given = (part.strip() for part in name.split("=")[0].split("^"))
+    rest = " ".join(part for part in given if part)
+    return ", ".join(part for part in (family, rest) if part)
+
+
+def title(value: Value) -> str:
+    """The upper line of a row."""
+    if isinstance(value, Patient):
+        return person(value.name) or value.id or "No name"
+    if isinstance(value, StudyEntry):
+        return "  ".join(part for part in (value.date, value.description) if part) or "Study without a date"
+    if isinstance(value, SeriesEntry):
+        return value.description or (f"Series {value.number}" if value.number is not None else value.modality)
+    return value.title or value.modality or value.kind
+
+
+def subtitle(value: Value) -> str:
+    """The lower line of a row; of a study, what follows its state."""
+    if isinstance(value, Patient):
+        return _dots(value.id if person(value.name) else "", value.birth_date, value.sex)
+    if isinstance(value, StudyEntry):
+        return _dots(" ".join(value.modalities), counted(value.images, "image"), *value.tags)
+    if isinstance(value, SeriesEntry):
+        return _dots(value.modality, extent(value))
+    return _dots(value.modality or value.kind.upper(), value.date)
+
+
+def extent(series: SeriesEntry) -> str:
+    """Number of slices, of images where it has a 4th axis, or the size of a single picture."""
+    if series.images > max(series.slices, 1):
+        return f"{series.images:,} images"
+    return f"{series.slices:,} slices" if series.slices > 1 else f"{series.columns} × {series.rows}"
+
+
+def counted(number: int, what: str) -> str:
+    """A number with its noun."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def tip(node: Node, warnings: tuple[str, ...] = ()) -> str:
+    """Everything about a row."""
+    value = node.value
+    lines = [title(value), subtitle(value)]
+    if isinstance(value, StudyEntry):
+        lines += [f"State: {value.state.label}", *([f"Accession number {value.accession}"] if value.accession else [])]
+        lines += ["Copied into the archive"] if value.copied else []
+        if node.absent:
+            lines.append("⚠ Files are missing where they were; open them from where they are now.")
+    if isinstance(value, SeriesEntry):
+        lines = [title(value), value.modality, value.size_text, value.body_part, *(f"⚠ {text}" for text in warnings)]
+    return "\n".join(line for line in lines if line)
+
+
+def _dots(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
@@ -144,6 +145,16 @@ def test_windows_of_every_real_file_are_pydicoms(samples: dict[str, Path]) -> No
         np.testing.assert_allclose(shown(grey, stored), part, atol=2e-4)
         compared += 1
     assert compared >= 10
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["CT_small.dcm", "MR_small.dcm", "693_UNCI.dcm", "RG1_UNCR.dcm", "RG3_J2KR.dcm", "emri_small.dcm", "JPEG-LL.dcm"],
+)
+def test_real_values_are_simpleitks(samples: dict[str, Path], name: str) -> None:
+    expected = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(samples[name])))
+    real = load(scan([samples[name]]).series[0]).real()
+    np.testing.assert_allclose(real, expected.reshape(real.shape), rtol=1e-6)
 
 
 # -- modality LUT -----------------------------------------------------------------------------------------------------

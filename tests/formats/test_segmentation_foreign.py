@@ -229,6 +229,44 @@ def test_a_mask_of_a_multi_frame_series_refers_to_its_frames(tmp_path, phases):
     np.testing.assert_array_equal(load_segmentation(tmp_path / "seg.dcm", series=series).labels, mask.labels)
 
 
+def test_a_mask_of_several_files_a_slice_refers_to_those_of_the_first_phase(tmp_path):
+    grid = grid_of((3, 8, 9))
+    for echo in (1, 2):
+        (tmp_path / str(echo)).mkdir()
+        image = image_of(grid)
+        for file in write_dicom_series(image, tmp_path / str(echo), study=STUDY, series=series_of(grid)):
+            dataset = pydicom.dcmread(file)
+            dataset.EchoTime, dataset.SOPInstanceUID = str(10 * echo), hd.UID()
+            dataset.save_as(file)
+    [series] = scan([tmp_path]).series
+    assert series.phases is not None
+    mask = Segmentation(blob(grid.shape), series.grid, (BRAIN,), series_uid=series.uid)
+    save_segmentation(mask, tmp_path / "seg.dcm", series)
+    assert dciodvfy(tmp_path / "seg.dcm") == []
+    np.testing.assert_array_equal(load_segmentation(tmp_path / "seg.dcm", series=series).labels, mask.labels)
+    referenced = {item.ReferencedSOPInstanceUID for item in pydicom.dcmread(tmp_path / "seg.dcm").SourceImageSequence}
+    assert referenced == {pydicom.dcmread(file).SOPInstanceUID for file in sorted((tmp_path / "1").iterdir())}
+
+
+def test_positions_that_a_header_rounds_are_those_of_the_slices(tmp_path):
+    series = series_in(tmp_path, grid_of((5, 8, 9), spacing=(5, 0.7, 0.7)))
+    dataset = pydicom.dcmread(series.files[2])
+    dataset.ImagePositionPatient = [
+        f"{float(v) + more:.3f}" for v, more in zip(dataset.ImagePositionPatient, (0.05, 0.05, 0.08), strict=True)
+    ]
+    dataset.save_as(series.files[2])
+    [series] = scan([tmp_path]).series
+    assert series.warnings == ()
+    drawn = blob((5, 8, 9))
+    path = foreign(tmp_path / "seg.dcm", series, drawn, "BINARY")
+    mask = load_segmentation(path, series=series)
+    np.testing.assert_array_equal(mask.labels, drawn)
+    assert mask.provenance.notes == ()
+    ours = Segmentation(drawn, series.grid, (BRAIN,), series_uid=series.uid)
+    save_segmentation(ours, tmp_path / "ours.dcm", series)
+    np.testing.assert_array_equal(load_segmentation(tmp_path / "ours.dcm", series=series).labels, drawn)
+
+
 def test_a_mask_of_a_film_lies_on_its_first_frame(tmp_path, samples):
     [series] = scan([samples["color3d_jpeg_baseline.dcm"]]).series
     assert series.phases is not None

@@ -23,7 +23,7 @@ SHEAR_MM = 0.1
 """Slices that are shifted sideways by no more than this, or by a quarter of a pixel, are shown as if they were not:
 headers round their positions, and resampling costs sharpness."""
 
-_SHEAR_PIXELS = 0.25
+SHEAR_PIXELS = 0.25
 
 _MOST_SLICES = (4, 256)
 """An even grid has at most so many slices a slice of the file, or so many in all where that is more."""
@@ -93,7 +93,7 @@ def place(
     steps = follow(offsets[:, 0].tolist()) if len(positions) > 1 else Steps(thickness_mm, (0,), 0.0)
     warnings = _gaps(names, steps)
     shear = float(np.max(np.linalg.norm(offsets[:, 1:], axis=1)))
-    sheared = shear > max(SHEAR_MM, _SHEAR_PIXELS * min(spacing))
+    sheared = shear > max(SHEAR_MM, SHEAR_PIXELS * min(spacing))
     low = np.minimum(offsets[:, 1:].min(axis=0), 0.0) if sheared else np.zeros(2)
     extra = np.ceil(np.ptp(offsets[:, 1:], axis=0) / spacing - 1e-6) if sheared else np.zeros(2)
     if sheared and np.any(extra > np.array(shape) * (_MOST_WIDENING - 1)):

@@ -16,12 +16,12 @@ from medviewer.errors import GridMismatchError
 from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.geometry import SAME_POSITION_MM, direction_of, follow
 from medviewer.formats.dicom.headers import read_header
-from medviewer.formats.dicom.placement import SHEAR_MM, place
+from medviewer.formats.dicom.placement import SHEAR_MM, SHEAR_PIXELS, place
 from medviewer.formats.dicom.segmentation_sources import slice_positions
 from medviewer.formats.lattice import vector
 
-_ON_SLICE_MM = 0.05
-"""A frame this near to a slice was drawn on it; programs round positions."""
+_ON_SLICE_MM, _ON_SLICE_PART = 0.05, 0.02
+"""A frame this near to a slice, or by this part of their spacing, was drawn on it; see `geometry.follow`."""
 
 _MOST_SLICES = 10_000
 """A lattice with more slices than this is none: then the spacing that the file gives is wrong."""
@@ -101,10 +101,11 @@ def on_slices(dataset: Dataset, frames: Sequence[Frame], series: Series) -> Lyin
         if axes is None or not np.allclose(axes, wanted, atol=1e-4):
             return None
         places = slice_positions(series)
-        away = [np.linalg.norm(places - np.asarray(frame.position), axis=1) for frame in frames]
-        if any(float(one.min()) > _ON_SLICE_MM for one in away):
+        away = [np.abs((places - np.asarray(frame.position)) @ series.grid.axes) for frame in frames]
+        index = [int(one[:, 0].argmin()) for one in away]
+        if any(np.any(one[z] > _reach_mm(series)) for one, z in zip(away, index, strict=True)):
             return None
-        return Lying(series.grid, [int(one.argmin()) for one in away], series.source)
+        return Lying(series.grid, index, series.source)
     if any(frame.image is None for frame in frames):
         return None
     slots = _slots(series)
@@ -115,6 +116,13 @@ def on_slices(dataset: Dataset, frames: Sequence[Frame], series: Series) -> Lyin
             "it was drawn on."
         )
     return Lying(series.grid, [slots[frame.image] for frame in frames if frame.image is not None], series.source)
+
+
+def _reach_mm(series: Series) -> NDArray[np.float64]:
+    """How far along z, y, x a frame may lie from the slice it was drawn on: as far as a file may from its slice."""
+    between, *pixel = series.grid.spacing
+    sideways = max(SHEAR_MM, SHEAR_PIXELS * min(pixel))
+    return np.array([max(_ON_SLICE_MM, _ON_SLICE_PART * between), sideways, sideways])
 
 
 def on_their_own(dataset: Dataset, frames: Sequence[Frame], near: Grid | None) -> Lying | None:

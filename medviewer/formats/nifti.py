@@ -286,6 +286,7 @@ def _header(file: Any, path: Path) -> _Header:
         file.seek(0)
         header = _NEW[size in _NIFTI2_SIZES].from_fileobj(file)
         shape, dtype = header.get_data_shape(), header.get_data_dtype()
+        header.get_data_offset()  # no number, in some
     except Exception as error:
         raise UnreadableError(
             f"{path.name} has a broken NIfTI header ({type(error).__name__}); export the file again.",

@@ -180,6 +180,7 @@ def broken(path: Path, at: int, value: bytes) -> None:
         (344, b"junk", "no image of a format that is read"),
         (70, b"\xff\x7f", "broken NIfTI header"),
         (40, b"\x03\x00\x00\x00", "broken NIfTI header"),
+        (108, b"\x00\x00\xc0\x7f", "broken NIfTI header"),
         (280, b"\x00\x00\xc0\x7f", "broken header: its affine gives no spacing"),
         (284, b"\x00\x00\x80\x3f", "sheared affine"),
         (70, b"\x20\x00", "complex64 voxels"),

@@ -147,10 +147,7 @@ def test_windows_of_every_real_file_are_pydicoms(samples: dict[str, Path]) -> No
     assert compared >= 10
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["CT_small.dcm", "MR_small.dcm", "693_UNCI.dcm", "RG1_UNCR.dcm", "RG3_J2KR.dcm", "emri_small.dcm", "JPEG-LL.dcm"],
-)
+@pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small.dcm", "693_UNCI.dcm", "MR2_J2KR.dcm", "emri_small.dcm"])
 def test_real_values_are_simpleitks(samples: dict[str, Path], name: str) -> None:
     expected = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(samples[name])))
     real = load(scan([samples[name]]).series[0]).real()

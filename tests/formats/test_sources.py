@@ -76,15 +76,11 @@ def test_a_header_that_ends_early_is_named(tmp_path, slices):
 
 
 def test_objects_that_are_no_images_are_named(samples):
-    names = ["liver_1frame", "rtstruct", "reportsi", "emri_small", "rtplan", "badVR", "waveform_ecg"]
-    result = scan([samples[f"{name}.dcm"] for name in names])
+    result = scan([samples[f"{name}.dcm"] for name in ("rtplan", "badVR", "waveform_ecg")])
     texts = {warning.text.split(".dcm")[0]: warning.text for warning in result.warnings}
-    assert "segmentation (SEG)" in texts["liver_1frame"]
-    assert "structure set (RTSTRUCT)" in texts["rtstruct"]
-    assert "structured report (SR)" in texts["reportsi"]
-    assert "multi-frame image (10 frames" in texts["emri_small"]
     assert "RT Plan without pixel data" in texts["rtplan"]
     assert "no whole number of frames" in texts["badVR"]
+    assert "ECG Waveform without pixel data" in texts["waveform_ecg"]
 
 
 def test_everything_in_both_packages_scans_without_an_error(samples):

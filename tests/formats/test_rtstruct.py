@@ -128,6 +128,26 @@ def test_a_disc_has_its_area_on_any_grid(tmp_path_factory, seed, radius, between
     assert area == pytest.approx(np.pi * radius**2, rel=0.04)
 
 
+def crossings(corners: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Pixels from which a ray along x crosses the polygon an odd number of times."""
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(float)
+    inside = np.zeros(shape, bool)
+    for (y1, x1), (y2, x2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        if y1 != y2:
+            inside ^= ((y1 > y) != (y2 > y)) & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
+    return inside
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds, st.integers(3, 40))
+def test_any_polygon_follows_the_even_odd_rule(tmp_path_factory, seed, count):
+    # Most cross themselves and reach out of the image.
+    corners = np.random.default_rng(seed).uniform(-5, 45, (count, 2))
+    grid = grid_of((2, 40, 38), (1, 1, 1), (0, 0, 0))
+    path = written(tmp_path_factory.mktemp("rs") / "rs.dcm", [("A", (1, 2, 3), [loop(grid, 1, corners.tolist())])])
+    np.testing.assert_array_equal(at(path, grid)[1], crossings(corners, (40, 38)))
+
+
 def test_a_contour_between_slices_is_drawn_on_the_nearer_one(tmp_path):
     grid = grid_of((4, 8, 8))
     regions = [("A", (1, 2, 3), [loop(grid, z, square(1.5, 4.5)) for z in (0.2, 2.7, 3.9, 4.8)])]

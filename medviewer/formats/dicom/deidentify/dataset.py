@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,8 @@ _ENCAPSULATED_DOCUMENT = 0x00420011
 _OLDEST = 90
 """Years; those who are older are few enough to be found (45 CFR 164.514(b)(2)(i)(C))."""
 _SHORTEST = 3
+PLAIN_UID = re.compile(r"(?=.{3,64}$)[0-9]+(\.[0-9]+)+")
+"""What a UID may look like (PS3.5 9.1); anything else in its place may be a name."""
 _NO_IDENTITY = ("ClassUID", "SchemeUID", "ContextUID", "ResourceUID", "SyntaxUID")
 """Ends of the keywords of UIDs that name a kind of thing and never a thing."""
 
@@ -162,6 +165,9 @@ class _Walk:
         vr, value = element.VR, element.value
         if vr == "SQ":
             return _with(element, Sequence(self.item(item) for item in value))
+        if vr == "UI":
+            uids = [text if PLAIN_UID.fullmatch(text) else self._key.uid(text) for text in _texts(value)]
+            return _with(element, uids if len(uids) > 1 else "".join(uids))
         if element.tag == _PATIENT_AGE:
             return _with(element, _capped_age(str(value)))
         if vr in TEXTS:
@@ -205,7 +211,8 @@ class _Walk:
         return _with(element, values if len(values) > 1 else "".join(values))
 
     def _uid(self, uid: str) -> str:
-        return uid if self._options.retain_uids or _is_registered(uid) or not uid else self._key.uid(uid)
+        kept = self._options.retain_uids and PLAIN_UID.fullmatch(uid)
+        return uid if kept or _is_registered(uid) or not uid else self._key.uid(uid)
 
     def _shifted(self, element: DataElement) -> DataElement | None:
         """Moved in time; what is no whole date is emptied, for a part of one could not be told from another's."""
@@ -244,7 +251,7 @@ def _is_registered(uid: str) -> bool:
 
 
 def _plain_uids(element: DataElement) -> bool:
-    return all(set(text) <= set("0123456789.") for text in _texts(element.value))
+    return all(PLAIN_UID.fullmatch(text) for text in _texts(element.value))
 
 
 def _capped_age(age: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +9,9 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from medviewer.domain.study import Warning
-from medviewer.errors import InputError, MedviewerError
+from medviewer.errors import InputError, MedviewerError, UnreadableError
 from medviewer.formats.atomic import replacing
-from medviewer.formats.dicom.deidentify.dataset import deidentify
+from medviewer.formats.dicom.deidentify.dataset import PLAIN_UID, deidentify
 from medviewer.formats.dicom.deidentify.nifti import deidentify_nifti
 from medviewer.formats.dicom.deidentify.options import Key, Options
 from medviewer.formats.dicom.quiet import quiet
@@ -57,8 +56,15 @@ def deidentify_file(source: Path, kind: Kind, folder: Path, options: Options, ke
     """
     if kind is Kind.NIFTI:
         return Written(_write(deidentify_nifti(source), folder / f"{key.name(source.read_bytes())}.nii.gz"))
-    with quiet():
-        return _deidentify_dicom(source, folder, options, key)
+    try:
+        with quiet():
+            return _deidentify_dicom(source, folder, options, key)
+    except MedviewerError:
+        raise
+    except Exception as error:  # pydicom converts values when they are asked for, and raises whatever they lead to
+        raise UnreadableError(
+            "A whole DICOM object was expected, but a value in it is damaged; it was left out.", type(error).__name__
+        ) from error
 
 
 def _deidentify_dicom(source: Path, folder: Path, options: Options, key: Key) -> Written:
@@ -74,8 +80,9 @@ def _deidentify_dicom(source: Path, folder: Path, options: Options, key: Key) ->
     made.file_meta.TransferSyntaxUID = _syntax(original)
     made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID
     made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
-    study, series = (str(made.get(name, "") or "") or "none" for name in ("StudyInstanceUID", "SeriesInstanceUID"))
-    return Written(_write(made, _below(folder, study, series, f"{made.SOPInstanceUID}.dcm")), cleaned.warnings)
+    names = (made.get("StudyInstanceUID"), made.get("SeriesInstanceUID"), made.SOPInstanceUID)
+    study, series, instance = (_name(str(name or ""), key) for name in names)
+    return Written(_write(made, folder / study / series / f"{instance}.dcm"), cleaned.warnings)
 
 
 def _syntax(original: FileDataset) -> UID:
@@ -88,9 +95,9 @@ def _syntax(original: FileDataset) -> UID:
     return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
 
-def _below(folder: Path, *parts: str) -> Path:
-    """A path of UIDs; one that is no UID (with UIDs retained, whatever stands in the file) leads nowhere else."""
-    return folder.joinpath(*(re.sub(r"[^A-Za-z0-9.-]", "_", part).strip(".") or "none" for part in parts))
+def _name(uid: str, key: Key) -> str:
+    """A UID as part of a path; whatever else stands in the file (UIDs may be retained) gives another one."""
+    return uid if PLAIN_UID.fullmatch(uid) else key.uid(uid)
 
 
 def _write(made: Dataset | bytes, path: Path) -> Path:

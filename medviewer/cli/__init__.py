@@ -18,6 +18,7 @@ COMMANDS = (
     "info",
     "convert",
     "deidentify",
+    "pacs",
     "document",
     "predict",
     "explain",
@@ -26,6 +27,7 @@ COMMANDS = (
     "queue",
     "finetune",
     "models",
+    "studies",
     "demo",
 )
 

@@ -14,12 +14,14 @@ from typer.main import get_command
 from medviewer import __version__
 from medviewer.cli import (
     FAILURE,
+    catalog,
     deidentify,
     demo,
     documents,
     files,
     finetune,
     models,
+    pacs,
     pictures,
     plugins,
     predictions,
@@ -58,6 +60,7 @@ app = typer.Typer(
 app.command("info")(files.info)
 app.command("convert")(files.convert)
 app.command("deidentify")(deidentify.deidentify)
+app.add_typer(pacs.app, name="pacs")
 app.command("document")(documents.document)
 app.command("predict")(predictions.predict)
 app.command("explain")(predictions.explain)
@@ -66,6 +69,7 @@ app.add_typer(plugins.app, name="plugin")
 app.add_typer(queue.app, name="queue")
 app.command("finetune")(finetune.finetune)
 app.add_typer(models.app, name="models")
+app.add_typer(catalog.app, name="studies")
 app.command("demo")(demo.demo)
 
 

@@ -43,7 +43,7 @@ def listed(archive: Archive, text: str = "", **more: str) -> list[str]:
 
 
 def study(uid: str, date: str = "", description: str = "", name: str = "", pid: str = "", **more: object) -> Study:
-    series = (Series(f"{uid}.1", "CT", "Bone", Grid((2, 3, 4)), (Path(f"/none/{uid}.dcm"),), "dicom"),)
+    series = (Series(f"{uid}.1", "CT", "Bone", Grid((2, 3, 4)), (Path(__file__),), "dicom"),)
     return replace(Study(uid, date, description, Patient(pid, name), series), **more)  # type: ignore[arg-type]
 
 

@@ -129,3 +129,11 @@ def test_a_study_without_files_is_refused_and_so_is_none(services: Services, tmp
     services.session.study = None
     with pytest.raises(InputError, match="choose one"):
         deidentify.files_of_chosen(services)
+
+
+def test_a_study_of_the_list_that_is_not_open_is_exported_from_its_files(services: Services, folder: Path) -> None:
+    found = formats.scan([folder])
+    services.archive.catalog.add(found)
+    services.session.studies, services.session.study = (), None
+    services.session.chosen_study = found.studies[0].uid
+    assert {file.name for file in deidentify.files_of_chosen(services)} == {f"000{k}.dcm" for k in range(1, 5)}

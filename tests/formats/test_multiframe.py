@@ -16,6 +16,7 @@ from pydicom.uid import (
     EnhancedMRImageStorage,
     EnhancedPETImageStorage,
     ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
     NuclearMedicineImageStorage,
     ParametricMapStorage,
     XRayAngiographicImageStorage,
@@ -24,7 +25,9 @@ from pydicom.uid import (
 
 from medviewer.errors import UnreadableError
 from medviewer.formats import scan
+from medviewer.formats.dicom.headers import read_header
 from medviewer.formats.dicom.multiframe import read_groups
+from medviewer.formats.dicom.raw_groups import raw_groups
 
 AXIAL = (1, 0, 0, 0, 1, 0)
 CORONAL = (1, 0, 0, 0, 0, -1)
@@ -467,6 +470,49 @@ def test_groups_are_asked_by_frame_and_macro(tmp_path):
     assert groups.text(0, "FrameContentSequence", "StackID") == ""
     assert groups.item(7, "PlanePositionSequence") is None
     assert groups.numbers(0, "PixelMeasuresSequence", "NoSuchKeyword") == ()
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+@pytest.mark.parametrize("undefined", [False, True])
+def test_groups_read_from_bytes_are_those_that_pydicom_reads(tmp_path, implicit, undefined):
+    frames = [frame((1, 2.5, z), StackID=f"S{z}", TemporalPositionIndex=z + 1) for z in range(3)]
+    for k, one in enumerate(frames):
+        one.MRDiffusionSequence = [item(DiffusionBValue=12.5 * k)] if k else []
+        block = one.private_block(0x0029, "VENDOR", create=True)
+        block.add_new(1, "SQ", [item(PatientComments="x", ReferencedImageSequence=[item(StackID="no")])])
+    ds = enhanced(EnhancedMRImageStorage, "MR", frames)
+    if implicit:
+        ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    for element in ds.iterall():
+        if element.VR == "SQ":
+            element.is_undefined_length = undefined
+            for one in element.value:
+                one.is_undefined_length_sequence_item = undefined
+    saved(tmp_path, ds)
+    _same_groups(tmp_path / "0.dcm", "MRDiffusionSequence", "DiffusionBValue")
+
+
+def test_groups_of_a_real_file_read_from_bytes(samples):
+    _same_groups(samples["eCT_Supplemental.dcm"], "FrameContentSequence", "TemporalPositionIndex")
+
+
+def _same_groups(path, macro, keyword) -> None:
+    asked = {
+        "PlanePositionSequence": {"ImagePositionPatient"},
+        "PixelMeasuresSequence": {"PixelSpacing", "SliceThickness"},
+        "FrameContentSequence": {"StackID"},
+    }
+    asked.setdefault(macro, set()).add(keyword)
+    fast, slow = raw_groups(read_header(path), asked), read_groups(path)
+    assert fast is not None
+    for k in range(slow.count + 1):
+        for name, keywords in asked.items():
+            for key in keywords:
+                if key == "StackID":
+                    assert fast.text(k, name, key) == slow.text(k, name, key)
+                else:
+                    assert fast.numbers(k, name, key) == slow.numbers(k, name, key)
+    assert fast.numbers(0, "PlanePositionSequence", "ImagePositionPatient")
 
 
 def test_a_file_without_groups_has_none(samples, tmp_path):

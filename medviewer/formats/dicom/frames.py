@@ -23,18 +23,20 @@ from medviewer.formats.dicom.kinds import stated_frames, usable_frames
 from medviewer.formats.dicom.multiframe import (
     FrameGroups,
     as_numbers,
-    as_text,
     groups_of,
     items_of,
     read_details,
     value_of,
 )
 from medviewer.formats.dicom.quiet import quiet
+from medviewer.formats.dicom.raw_groups import RawGroups, raw_groups
 from medviewer.formats.dicom.ultrasound import region_spacing
 
 Raw = dict[int, bytes]
 
 _DOUBLES = {True: Struct("<d").pack, False: Struct(">d").pack}
+
+_CONTENT = "FrameContentSequence"
 
 _VIEW = (
     (t.IMAGE_POSITION_PATIENT, "PlanePositionSequence", "ImagePositionPatient"),
@@ -42,8 +44,8 @@ _VIEW = (
     (t.PIXEL_SPACING, "PixelMeasuresSequence", "PixelSpacing"),
     (t.SLICE_THICKNESS, "PixelMeasuresSequence", "SliceThickness"),
     (t.SPACING_BETWEEN_SLICES, "PixelMeasuresSequence", "SpacingBetweenSlices"),
-    (t.ACQUISITION_NUMBER, "FrameContentSequence", "FrameAcquisitionNumber"),
-    (t.TEMPORAL_POSITION_IDENTIFIER, "FrameContentSequence", "TemporalPositionIndex"),
+    (t.ACQUISITION_NUMBER, _CONTENT, "FrameAcquisitionNumber"),
+    (t.TEMPORAL_POSITION_IDENTIFIER, _CONTENT, "TemporalPositionIndex"),
     (t.FRAME_REFERENCE_TIME, "TemporalPositionSequence", "TemporalPositionTimeOffset"),
     (t.ECHO_TIME, "MREchoSequence", "EffectiveEchoTime"),
     (t.DIFFUSION_B_VALUE, "MRDiffusionSequence", "DiffusionBValue"),
@@ -58,6 +60,11 @@ _FRAME_TYPES = (
     "PETFrameTypeSequence",
     "ParametricMapFrameTypeSequence",
 )
+_MACROS = {macro: {keyword for _, other, keyword in _VIEW if other == macro} for _, macro, _ in _VIEW}
+_MACROS |= {macro: {"FrameType"} for macro in _FRAME_TYPES}
+_MACROS[_CONTENT] |= {"StackID", "DimensionIndexValues"}
+"""What is asked of functional groups."""
+
 _PLACES = ("ImagePositionPatient", "ImagePositionVolume", "InStackPositionNumber", "StackID")
 """A dimension index that points at one of these says where a frame lies, not which volume it belongs to."""
 
@@ -127,12 +134,13 @@ def frames_of(header: Header) -> tuple[list[Plane], Film | None]:
     UnreadableError
         If what it says of its frames cannot be read.
     """
-    details = read_details(header.path)
+    raw = raw_groups(header, _MACROS)
+    details = read_details(header.path, groups=raw is None)
     count = usable_frames(header)
     with quiet():
-        groups = groups_of(details)
+        groups = raw or groups_of(details)
         if groups is not None:
-            planes = _enhanced(header, groups, count)
+            planes = _enhanced(header, details, groups, count)
         else:
             planes = _listed(_calibrated(header, details), header, details, count)
     placed = [plane for plane in planes if plane.position is not None]
@@ -163,61 +171,38 @@ def _decimal(values: Sequence[float]) -> bytes:
 # Enhanced objects
 
 
-def _enhanced(header: Header, groups: FrameGroups, count: int) -> list[Plane]:
+def _enhanced(header: Header, details: pydicom.Dataset, groups: RawGroups | FrameGroups, count: int) -> list[Plane]:
     """Planes of an object with functional groups."""
-    pointers = _pointers(groups.dataset)
-    known: dict[tuple[int, str], Raw] = {}
+    pointers = _pointers(details)
     oriented: dict[bytes | None, bool] = {}
     view = header
     planes = []
     for k in range(count):
         raw = dict(header.raw)
         for tag, macro, keyword in _VIEW:
-            raw.update(_element(header, groups, k, tag, macro, keyword, known))
-        raw.update(_frame_type(groups, k, known))
+            numbers = groups.numbers(k, macro, keyword)
+            if numbers:
+                raw[tag] = _stored(header, tag, numbers)
+        for macro in _FRAME_TYPES:
+            if text := groups.text(k, macro, "FrameType"):
+                raw[t.IMAGE_TYPE] = text.encode("ascii", "replace")
         if raw != view.raw:
             view = replace(header, raw=raw)
-        orientation = view.raw.get(t.IMAGE_ORIENTATION_PATIENT)
+        orientation = raw.get(t.IMAGE_ORIENTATION_PATIENT)
         if orientation not in oriented:
             oriented[orientation] = axes_of(view) is not None
         position = position_of(view) if oriented[orientation] else None
-        stack = groups.text(k, "FrameContentSequence", "StackID")
+        stack = groups.text(k, _CONTENT, "StackID")
         planes.append(Plane(view, header, k, count, position, stack, _indices(groups, k, pointers)))
     return planes
 
 
-def _element(
-    header: Header, groups: FrameGroups, k: int, tag: int, macro: str, keyword: str, known: dict[tuple[int, str], Raw]
-) -> Raw:
-    """One element of a frame's view; shared items are converted once."""
-    item = groups.item(k, macro)
-    if item is None:
-        return {}
-    key = (id(item), keyword)
-    if key not in known:
-        values = as_numbers(value_of(item, keyword))
-        if tag == t.FRAME_REFERENCE_TIME:  # seconds, where the single-frame element has milliseconds
-            values = tuple(1000 * value for value in values)
-        if not values:
-            known[key] = {}
-        elif tag == t.DIFFUSION_B_VALUE:
-            known[key] = {tag: _DOUBLES[header.little_endian](values[0])}
-        else:
-            known[key] = {tag: _decimal(values)}
-    return known[key]
-
-
-def _frame_type(groups: FrameGroups, k: int, known: dict[tuple[int, str], Raw]) -> Raw:
-    """Frame Type, in the place of Image Type, which is MIXED where the frames differ."""
-    for macro in _FRAME_TYPES:
-        item = groups.item(k, macro)
-        if item is not None:
-            key = (id(item), "FrameType")
-            if key not in known:
-                text = as_text(value_of(item, "FrameType"))
-                known[key] = {t.IMAGE_TYPE: text.encode("ascii", "replace")} if text else {}
-            return known[key]
-    return {}
+def _stored(header: Header, tag: int, numbers: tuple[float, ...]) -> bytes:
+    """Numbers as a single-frame header stores them in an element."""
+    if tag == t.DIFFUSION_B_VALUE:
+        return _DOUBLES[header.little_endian](numbers[0])
+    # Temporal Position Time Offset is in s, the single-frame element in ms.
+    return _decimal([1000 * value for value in numbers] if tag == t.FRAME_REFERENCE_TIME else numbers)
 
 
 def _pointers(dataset: pydicom.Dataset) -> list[bool]:
@@ -227,10 +212,10 @@ def _pointers(dataset: pydicom.Dataset) -> list[bool]:
     return [value_of(item, "DimensionIndexPointer") not in places for item in items]
 
 
-def _indices(groups: FrameGroups, k: int, pointers: Sequence[bool]) -> tuple[float, ...]:
+def _indices(groups: RawGroups | FrameGroups, k: int, pointers: Sequence[bool]) -> tuple[float, ...]:
     if not any(pointers):
         return ()
-    values = groups.numbers(k, "FrameContentSequence", "DimensionIndexValues")
+    values = groups.numbers(k, _CONTENT, "DimensionIndexValues")
     return tuple(value for value, counts in zip(values, pointers, strict=False) if counts)
 
 

@@ -39,14 +39,16 @@ def _both_orders(magic: int) -> tuple[bytes, bytes]:
     return magic.to_bytes(4, "big"), magic.to_bytes(4, "little")
 
 
-_LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
+LONG_FORM = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 """Value representations whose length takes 4 bytes, after 2 reserved ones (PS3.5 7.1.2)."""
-_SHORT = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
+SHORT_FORM = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
 _EXPLICIT = Struct("<HH2sH").unpack_from
 _IMPLICIT = Struct("<HHI").unpack_from
 _LENGTH = Struct("<I").unpack_from
 _DOUBLES = {True: Struct("<d"), False: Struct(">d")}
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+
+_GROUPS = frozenset((t.SHARED_GROUPS, t.FRAME_GROUPS))
 
 _DEEPEST = 32
 """Sequences inside sequences that are followed; the deepest that the standard has are about 10."""
@@ -79,6 +81,8 @@ class Header:
         or where they lie in a deflated stream.
     executable
         Whether the preamble, the 128 bytes in front of the object, is that of a program (PS3.10 7.5).
+    groups_offset
+        Where the first of the two functional groups sequences starts; -1 where there is none, or it is not known.
     """
 
     path: Path
@@ -89,6 +93,7 @@ class Header:
     pixel_length: int = 0
     pixel_tag: int = 0
     executable: bool = False
+    groups_offset: int = -1
 
     @property
     def little_endian(self) -> bool:
@@ -205,7 +210,7 @@ def _walk(file: io.FileIO, path: Path, size: int, block: bytes) -> Header:
     raw, offset, length, tag = source.elements(offset, implicit=syntax == ImplicitVRLittleEndian)
     if not raw:
         raise _OddError
-    return Header(path, size, syntax, raw, offset, length, tag, block.startswith(_EXECUTABLE))
+    return Header(path, size, syntax, raw, offset, length, tag, block.startswith(_EXECUTABLE), source.groups)
 
 
 class _Source:
@@ -213,6 +218,7 @@ class _Source:
 
     def __init__(self, file: io.FileIO, size: int, block: bytes) -> None:
         self.file, self.size, self.block, self.base = file, size, block, 0
+        self.groups = -1
 
     def take(self, offset: int, count: int) -> bytes:
         """`count` bytes from `offset`, fewer at the end of the file."""
@@ -229,7 +235,7 @@ class _Source:
         """
         raw: dict[int, bytes] = {}
         wanted, pixels, first_pixels = t.WANTED, t.PIXELS, min(t.PIXELS)
-        short, explicit = _SHORT, _EXPLICIT
+        short, explicit = SHORT_FORM, _EXPLICIT
         before, vr = 0, b""
         block, base = self.block, self.base
         last = len(block) - 12
@@ -248,7 +254,7 @@ class _Source:
             if group > last_group:  # before its VR is looked at: the encoding may be another
                 return raw, offset, 0, 0
             if vr not in short and not implicit:
-                if vr not in _LONG:
+                if vr not in LONG_FORM:
                     raise _OddError
                 length, start = _LENGTH(block, at + 8)[0], offset + 12
             tag = group << 16 | number
@@ -257,6 +263,8 @@ class _Source:
             if tag <= before:
                 raise _OddError
             before = tag
+            if tag in _GROUPS and self.groups < 0:
+                self.groups = offset
             if length == UNDEFINED:
                 # An explicit UN of undefined length holds implicit items (PS3.5 6.2.2).
                 offset = self._skip_items(start, implicit or vr == b"UN")
@@ -305,9 +313,9 @@ def _element(head: bytes, offset: int, implicit: bool) -> tuple[int, bytes, int,
         group, number, length = _IMPLICIT(head)
         return group << 16 | number, b"", length, offset + 8
     group, number, vr, length = _EXPLICIT(head)
-    if vr in _SHORT:
+    if vr in SHORT_FORM:
         return group << 16 | number, vr, length, offset + 8
-    if vr in _LONG:
+    if vr in LONG_FORM:
         return group << 16 | number, vr, _LENGTH(head, 8)[0], offset + 12
     raise _OddError
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pydicom
+from pydicom.filereader import read_partial
 from pydicom.sequence import Sequence
 
 from medviewer.errors import UnreadableError
+from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.quiet import quiet
 
 SHARED, PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
@@ -108,8 +110,8 @@ def groups_of(details: pydicom.Dataset) -> FrameGroups | None:
     return FrameGroups(details) if items_of(details, SHARED) or items_of(details, PER_FRAME) else None
 
 
-def read_details(path: Path) -> pydicom.Dataset:
-    """What a file says about its frames, of whatever kind it is.
+def read_details(path: Path, *, groups: bool = True) -> pydicom.Dataset:
+    """What a file says about its frames, of whatever kind it is, with or without its functional groups.
 
     Raises
     ------
@@ -117,14 +119,22 @@ def read_details(path: Path) -> pydicom.Dataset:
         If the file cannot be read.
     """
     try:
-        with quiet():
-            return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_DETAILS), force=True)
+        with quiet(), path.open("rb") as file:
+            if groups:
+                return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_DETAILS), force=True)
+            tags: list[pydicom.tag.BaseTag | int] = [pydicom.tag.Tag(keyword) for keyword in _DETAILS]
+            return read_partial(file, _at_groups, specific_tags=tags, force=True)
     except Exception as error:
         raise UnreadableError(
             f"{path.name} is broken: what it says of its frames could not be read ({type(error).__name__}); fetch it "
             "again.",
             details=str(error),
         ) from error
+
+
+def _at_groups(tag: int, vr: str | None, length: int) -> bool:
+    """Whether reading may stop: all that is asked for lies before the functional groups."""
+    return tag >= t.SHARED_GROUPS
 
 
 def value_of(dataset: pydicom.Dataset, keyword: str) -> Any:

@@ -25,7 +25,9 @@ from medviewer.errors import JobCancelled, NotFoundError, StoreError
 
 GRID = Grid((4, 6, 8), (3.0, 2.0, 1.0))
 SERIES = Series("1.2.826.0.1.77", "MR", "T1 axial", GRID, (), "dicom", number=2, body_part="HEAD")
-STUDY = Study("1.2.826.0.1.70", "2020-03-14", "Brain MR", Patient("ID-17", "Söderholm^Zoë", "1960-03-02", "F"), (), "A1")
+STUDY = Study(
+    "1.2.826.0.1.70", "2020-03-14", "Brain MR", Patient("ID-17", "Söderholm^Zoë", "1960-03-02", "F"), (), "A1"
+)
 
 
 @pytest.fixture

@@ -90,7 +90,9 @@ def fill(archive: Archive, studies: tuple[Study, ...], seed: int = 8) -> None:
             for series in study.series:
                 rows.series_row(session, row.number, series, [Known(file, 1000, 0) for file in series.files])
             row.state = draw.choices(list(State), (6, 3, 1, 2))[0].value
-            session.add_all([TagRow(study=row.number, tag=tag) for tag in draw.sample(_TAGS, draw.choice((0, 0, 1, 2)))])
+            session.add_all(
+                [TagRow(study=row.number, tag=tag) for tag in draw.sample(_TAGS, draw.choice((0, 0, 1, 2)))]
+            )
             session.flush()
             rows.sum_up(session, row)
 
@@ -136,7 +138,9 @@ def measured(archive: Archive, studies: tuple[Study, ...], names: int) -> list[d
         row("the first letter alone", keystrokes(archive, letters)),
         row("IDs", keystrokes(archive, [study.patient.id for study in chosen[:10]])),
         row("dates", keystrokes(archive, [study.date for study in chosen[:10]])),
-        row("names, MR of 2015 on, new", keystrokes(archive, people[:20], modality="MR", state="new", date_from="2015")),
+        row(
+            "names, MR of 2015 on, new", keystrokes(archive, people[:20], modality="MR", state="new", date_from="2015")
+        ),
         row("nothing typed, every page", pages),
     ]
 

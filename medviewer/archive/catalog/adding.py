@@ -47,7 +47,7 @@ def add(
     total = sum(len(series.files) for series in found.series) or 1
     done = 0
     summary = Added()
-    for study in reversed(found.studies):  # the newest is written last, and so listed first
+    for study in found.studies:  # the newest comes last, and is listed first
         for part, lost in _batches(copies, study, study in copying, cancelled):
             if cancelled is not None and cancelled.is_set():
                 raise JobCancelled("The import was cancelled; what was listed by then is kept.")

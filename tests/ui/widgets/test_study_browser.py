@@ -3,20 +3,27 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QModelIndex, QPoint, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QAction, QColor, QDropEvent
 from pytestqt.qtbot import QtBot
 
+from medviewer import formats
+from medviewer.app.commands import catalog
 from medviewer.app.commands import study as commands
+from medviewer.app.resources import resource
 from medviewer.app.services import Services
+from medviewer.archive.catalog import SeriesEntry, StudyEntry
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Window
-from medviewer.domain.study import Patient, Series, Study, Warning
+from medviewer.domain.study import Attachment, Patient, ScanResult, Series, Study, Warning
+from medviewer.ui.widgets import study_model
 from medviewer.ui.widgets.study_browser import StudyBrowser
-from medviewer.ui.widgets.study_model import Node, Role, person
+from medviewer.ui.widgets.study_model import Role
+from medviewer.ui.widgets.study_rows import Node, extent, person, subtitle
 from medviewer.ui.widgets.thumbnails import EDGE, middle_file, picture
 
 Wait = Callable[[Callable[[], bool]], None]
@@ -31,9 +38,18 @@ def two_patients() -> tuple[Study, ...]:
     jane, john = Patient("P1", "DOE^JANE"), Patient("P2", "ROE^JOHN")
     return (
         Study("s1", "2019-05-06", "Head MR", jane, (series("a"), series("b", description="T2"))),
-        Study("s2", "2021-02-03", "Chest CT", john, (series("c", "CT", "Lung"),)),
         Study("s3", "2020-01-02", "Head CT", jane, (series("d", "CT", "Bone"),)),
+        Study("s2", "2021-02-03", "Chest CT", john, (series("c", "CT", "Lung"),)),
     )
+
+
+def fill(services: Services, studies: tuple[Study, ...]) -> None:
+    """Put studies into the catalogue, each with a file that is there."""
+    there = tuple(
+        replace(one, series=tuple(replace(own, files=(Path(__file__),)) for own in one.series)) for one in studies
+    )
+    services.archive.catalog.add(ScanResult(there))
+    catalog.noted(services)
 
 
 @pytest.fixture
@@ -45,15 +61,18 @@ def browser(qtbot: QtBot, services: Services) -> StudyBrowser:
 
 
 def shown(browser: StudyBrowser, above: QModelIndex | None = None) -> list[str]:
+    """The texts of the rows that are unfolded."""
     above = above or QModelIndex()
-    model = browser.filter
+    model = browser.model
     rows = [model.index(k, 0, above) for k in range(model.rowCount(above))]
-    return [text for row in rows for text in (row.data(), *shown(browser, row))]
+    below = {row: shown(browser, row) if browser.tree.isExpanded(row) else [] for row in rows}
+    return [text for row in rows for text in (row.data(), *below[row])]
 
 
 def index_of(browser: StudyBrowser, uid: str) -> QModelIndex:
-    node = next(node for node in browser.model.root.walk() if node.key == uid)
-    return browser.filter.mapFromSource(browser.model.index_of(node))
+    item = browser.model.study_item(uid) or browser.model.series_item(uid)
+    assert item is not None
+    return item.index()
 
 
 @pytest.mark.parametrize(
@@ -70,39 +89,60 @@ def test_names_have_the_family_first(name: str, text: str) -> None:
     assert person(name) == text
 
 
+def test_the_lower_line_says_what_there_is() -> None:
+    assert extent(SeriesEntry("1", "2", "CT", slices=1200, images=1200)) == "1,200 slices"
+    assert extent(SeriesEntry("1", "2", "MR", slices=10, images=50)) == "50 images"
+    assert extent(SeriesEntry("1", "2", "CR", rows=3, columns=4)) == "4 × 3"
+    entry = StudyEntry("1", modalities=("CT", "PT"), images=1, tags=("a", "b"))
+    assert subtitle(entry) == "CT PT · 1 image · a · b"
+    assert subtitle(Patient("ID", "A^B", "1960-01-02", "F")) == "ID · 1960-01-02 · F"
+
+
+# -- the tree
+
+
 def test_patients_hold_their_studies_newest_first(browser: StudyBrowser, services: Services) -> None:
+    fill(services, two_patients())
+    assert shown(browser)[3:] == ["DOE, JANE", "2020-01-02  Head CT", "Bone", "2019-05-06  Head MR", "T1", "T2"]
+    assert shown(browser)[:3] == ["ROE, JOHN", "2021-02-03  Chest CT", "Lung"]
+    assert browser.number.text() == "3 studies"
+
+
+def test_the_catalogue_is_listed_at_the_start(qtbot: QtBot, services: Services) -> None:
+    fill(services, two_patients())
+    made = StudyBrowser(services)
+    qtbot.addWidget(made)
+    assert "Lung" in shown(made)
+
+
+def test_what_was_just_opened_is_there_before_the_catalogue_has_it(browser: StudyBrowser, services: Services) -> None:
     services.session.studies = two_patients()
-    assert shown(browser) == [
-        "ROE, JOHN", "2021-02-03  Chest CT", "Lung",
-        "DOE, JANE", "2020-01-02  Head CT", "Bone", "2019-05-06  Head MR", "T1", "T2",
-    ]  # fmt: skip
+    assert {"Lung", "Bone", "T1", "T2"} <= set(shown(browser))
+    browser.search.setText("jane t2")
+    assert "Head MR" in " ".join(shown(browser))
+    assert "Lung" not in shown(browser)
+    browser.search.clear()
+    fill(services, two_patients())
+    assert sorted(shown(browser)).count("Lung") == 1
 
 
 def test_studies_without_name_or_id_are_not_taken_for_one_person(browser: StudyBrowser, services: Services) -> None:
-    services.session.studies = (Study("x", series=(series("a"),)), Study("y", series=(series("b"),)))
-    assert browser.filter.rowCount() == 2
+    fill(services, (Study("x", series=(series("a"),)), Study("y", series=(series("b"),))))
+    assert browser.model.rowCount() == 2
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [
-        ("jane t2", ["T2"]),
-        ("P2", ["Lung"]),
-        ("2019-05", ["T1", "T2"]),
-        ("ct", ["Lung", "Bone"]),
-        ("doe^jane bone", ["Bone"]),
-    ],
+    [("jane", {"s1", "s3"}), ("P2", {"s2"}), ("2019-05", {"s1"}), ("ct", {"s2", "s3"}), ("doe^jane bone", {"s3"})],
 )
-def test_search_looks_at_name_id_date_modality_and_description(
-    browser: StudyBrowser, services: Services, text: str, found: list[str]
-) -> None:
-    services.session.studies = two_patients()
+def test_search_finds_studies(browser: StudyBrowser, services: Services, text: str, found: set[str]) -> None:
+    fill(services, two_patients())
     browser.search.setText(text)
-    assert [row for row in shown(browser) if row in ("T1", "T2", "Lung", "Bone")] == found
+    assert {uid for uid in ("s1", "s2", "s3") if browser.model.study_item(uid) is not None} == found
 
 
 def test_search_without_a_match_says_so_and_comes_back(browser: StudyBrowser, services: Services) -> None:
-    services.session.studies = two_patients()
+    fill(services, two_patients())
     browser.search.setText("zebra")
     assert browser.pages.currentIndex() == 2
     assert "zebra" in browser.no_match.text()
@@ -110,12 +150,83 @@ def test_search_without_a_match_says_so_and_comes_back(browser: StudyBrowser, se
     assert browser.pages.currentIndex() == 0
 
 
+def test_filters_narrow_the_list_and_say_so(browser: StudyBrowser, services: Services) -> None:
+    fill(services, two_patients())
+    catalog.mark(services, "s1", "read")
+    browser.filters.state.setCurrentIndex(browser.filters.state.findData("read"))
+    assert (browser.model.count, browser.filter_text.text()) == (1, "read")
+    browser.filters.first.setText("2020-")
+    assert browser.model.count == 1, "a date that is half typed"
+    browser.filters.first.setText("2020-01")
+    assert browser.model.count == 0
+    assert "filter" in browser.no_match.text()
+    browser.filters.clear()
+    assert browser.model.count == 3
+    assert browser.filter_text.isHidden()
+
+
+def test_pages_come_as_they_are_needed(
+    browser: StudyBrowser, services: Services, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study_model, "PAGE", 5)
+    many = tuple(Study(f"n{k}", patient=Patient(f"P{k}"), series=(series(f"n{k}.1"),)) for k in range(23))
+    fill(services, many)
+    browser.resize(260, 300)
+    browser.show()
+    wait(lambda: browser.model.loaded >= 5)
+    assert browser.number.text().endswith("of 23")
+    while browser.model.loaded < 23:
+        before = browser.model.loaded
+        bar = browser.tree.verticalScrollBar()
+        bar.setValue(bar.maximum())
+        browser.model.near_end = lambda: True
+        browser.model.fetchMore(QModelIndex())
+        wait(lambda before=before: browser.model.loaded > before)
+    assert browser.number.text() == "23 studies"
+    assert len({browser.model.item(k).text() for k in range(browser.model.rowCount())}) == 23
+
+
+def test_a_large_catalogue_is_asked_off_the_home_thread_and_only_the_last_word_counts(
+    browser: StudyBrowser, services: Services, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(services, two_patients())
+    monkeypatch.setattr(study_model, "SMALL", 0)
+    for text in ("j", "ja", "jan", "roe"):
+        browser.search.setText(text)
+    assert browser.model.study_item("s1") is not None, "nothing has come yet"
+    wait(lambda: browser.model.study_item("s1") is None)
+    assert browser.model.study_item("s2") is not None
+    assert browser.model.query.text == "roe"
+
+
 def test_what_the_user_folded_stays_folded(browser: StudyBrowser, services: Services) -> None:
-    services.session.studies = two_patients()
+    fill(services, two_patients())
     browser.tree.collapse(index_of(browser, "s1"))
-    services.session.studies = (*two_patients(), Study("s4", "2022-01-01", series=(series("e"),)))
+    fill(services, (*two_patients(), Study("s4", "2022-01-01", series=(series("e"),))))
     assert not browser.tree.isExpanded(index_of(browser, "s1"))
     assert browser.tree.isExpanded(index_of(browser, "s2"))
+
+
+def test_of_many_studies_series_are_loaded_when_they_are_unfolded(browser: StudyBrowser, services: Services) -> None:
+    fill(services, tuple(Study(f"n{k}", patient=Patient("P"), series=(series(f"m{k}"),)) for k in range(12)))
+    assert browser.model.series_item("m3") is None
+    browser.tree.expand(index_of(browser, "n3"))
+    assert browser.model.series_item("m3") is not None
+    assert browser.model.rowCount(index_of(browser, "n3")) == 1
+
+
+def test_missing_files_are_marked(browser: StudyBrowser, services: Services, tmp_path: Path, wait: Wait) -> None:
+    file = tmp_path / "a.dcm"
+    file.write_bytes(b"gone soon")
+    one = Study("s", patient=Patient("P"), series=(series("a", files=(file,)),))
+    services.archive.catalog.add(ScanResult((one,)))
+    file.unlink()
+    catalog.noted(services)
+    wait(lambda: index_of(browser, "s").data(Role.NODE).absent)
+    assert "missing" in index_of(browser, "s").data(Qt.ItemDataRole.ToolTipRole)
+
+
+# -- opening
 
 
 def test_empty_state_opens_the_demo(browser: StudyBrowser, services: Services, qtbot: QtBot, wait: Wait) -> None:
@@ -124,9 +235,36 @@ def test_empty_state_opens_the_demo(browser: StudyBrowser, services: Services, q
     browser.demo_button.click()
     wait(lambda: services.session.image is not None)
     assert browser.pages.currentIndex() == 0
-    series = [node.value for node in browser.model.root.walk() if isinstance(node.value, Series)]
-    assert len(series) == 2
-    wait(lambda: all(browser.thumbnails.get(one) is not None for one in series))
+    wait(lambda: services.archive.catalog.count() == 2)
+    uids = [one.uid for study in services.session.studies for one in study.series]
+    wait(lambda: all(services.archive.catalog.thumbnail(uid) is not None for uid in uids))
+
+
+def test_a_listed_study_opens_after_a_restart(qtbot: QtBot, services: Services, wait: Wait) -> None:
+    found = formats.scan([resource("demo/chest")])
+    services.archive.catalog.add(found)
+    browser = StudyBrowser(services)
+    qtbot.addWidget(browser)
+    assert services.session.studies == ()
+    browser._open(index_of(browser, found.series[0].uid))
+    wait(lambda: services.session.image is not None)
+    assert services.session.series is not None
+    assert services.session.series.uid == found.series[0].uid
+    assert services.session.study is not None
+
+
+def test_a_study_whose_files_are_gone_says_so(
+    browser: StudyBrowser, services: Services, wait: Wait, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.dcm"
+    file.write_bytes(b"gone soon")
+    services.archive.catalog.add(ScanResult((Study("s", series=(series("a", files=(file,)),)),)))
+    file.unlink()
+    catalog.noted(services)
+    browser._open(index_of(browser, "a"))
+    wait(lambda: services.session.message is not None)
+    assert services.session.message is not None
+    assert "where they are now" in services.session.message.text
 
 
 def test_a_double_click_opens_once(
@@ -159,6 +297,64 @@ def test_enter_opens_the_row_of_the_keyboard(
     assert asked == ["d"]
 
 
+def test_what_is_dropped_is_opened(browser: StudyBrowser, services: Services, wait: Wait) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(resource("demo/chest")))])
+    none = (Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    browser.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, data, *none))
+    wait(lambda: services.session.image is not None)
+
+
+# -- what is chosen
+
+
+@pytest.fixture
+def actions(browser: StudyBrowser) -> dict[str, QAction]:
+    made = {name: QAction(name) for name in ("study.mark_read", "study.remove", "file.deidentify")}
+    browser.commands = made
+    return made
+
+
+def test_the_chosen_row_is_what_actions_are_about(
+    browser: StudyBrowser, services: Services, qtbot: QtBot, actions: dict[str, QAction]
+) -> None:
+    fill(services, two_patients())
+    browser.tree.setCurrentIndex(index_of(browser, "d"))
+    assert (services.session.chosen_study, services.session.chosen_state) == ("s3", "new")
+    removed = MagicMock()
+    actions["study.remove"].triggered.connect(removed)
+    qtbot.keyClick(browser.tree, Qt.Key.Key_Delete)
+    removed.assert_called_once()
+    catalog.mark(services, "s3", "to-correct")
+    assert services.session.chosen_state == "to-correct"
+    assert index_of(browser, "s3").data(Role.NODE).value.state == "to-correct"
+
+
+def test_the_context_menu_has_what_the_program_has(
+    browser: StudyBrowser, services: Services, actions: dict[str, QAction]
+) -> None:
+    fill(services, two_patients())
+    menu = browser.menu_of(index_of(browser, "s1"))
+    assert [one.text() for one in menu.actions() if not one.isSeparator()] == [
+        "Open",
+        "study.mark_read",
+        "file.deidentify",
+        "study.remove",
+    ]
+    menu.deleteLater()
+
+
+def test_removing_takes_the_row_away(browser: StudyBrowser, services: Services) -> None:
+    fill(services, two_patients())
+    services.session.studies = two_patients()
+    catalog.remove(services, "s2")
+    assert browser.model.study_item("s2") is None
+    assert browser.model.study_item("s1") is not None
+
+
+# -- what rows say
+
+
 def test_warnings_are_in_the_tool_tip_those_of_loading_too(browser: StudyBrowser, services: Services) -> None:
     (study, *_) = two_patients()
     bad = replace(study.series[0], warnings=(Warning("missing-slice", "Slice 3 is missing."),))
@@ -171,7 +367,8 @@ def test_warnings_are_in_the_tool_tip_those_of_loading_too(browser: StudyBrowser
 
 def test_the_shown_series_is_the_current_row(browser: StudyBrowser, services: Services) -> None:
     services.session.studies = two_patients()
-    services.session.series = services.session.studies[1].series[0]
+    services.session.study = services.session.studies[2]
+    services.session.series = services.session.studies[2].series[0]
     node = browser.tree.currentIndex().data(Role.NODE)
     assert isinstance(node, Node)
     assert node.key == "c"
@@ -179,12 +376,15 @@ def test_the_shown_series_is_the_current_row(browser: StudyBrowser, services: Se
 
 def test_painting_rows_of_every_kind_works(browser: StudyBrowser, services: Services, qtbot: QtBot, wait: Wait) -> None:
     warned = replace(series("w"), warnings=(Warning("duplicate", "Twice."),))
-    services.session.studies = (Study("s", patient=Patient("P", "A^B"), series=(warned, series("n", reader="nifti"))),)
+    attached = tuple(Attachment(kind, kind, kind, Path("x"), kind.upper()) for kind in ("seg", "report", "pdf"))
+    one = Study("s", "", "", Patient("P", "A^B"), (warned, series("n", reader="nifti")), attachments=attached)
+    services.session.studies = (one,)
     services.session.series = warned
     browser.show()
+    assert shown(browser)[-3:] == ["seg", "report", "pdf"]
     assert not browser.grab().isNull()
     wait(lambda: not [job for job in services.runner.jobs if not job.done])
-    assert browser.thumbnails.get(warned) is None
+    assert browser.thumbnails.get(SeriesEntry.of(warned, "s")) is None
     assert services.session.message is None
 
 

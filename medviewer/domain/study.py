@@ -190,7 +190,8 @@ class Attachment:
     uid
         SOP Instance UID.
     kind
-        ``seg`` (SEG), ``rtstruct`` (RTSTRUCT), ``report`` (SR) or ``pdf`` (encapsulated PDF).
+        ``seg`` (SEG), ``rtstruct`` (RTSTRUCT), ``report`` (SR), ``pdf`` (encapsulated PDF) or ``cda``
+        (encapsulated CDA).
     title
         What it is called, for a list.
     file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -75,6 +76,17 @@ class Query:
             if "\\" in value or not value.isprintable() or len(value) > 128:
                 raise InputError("A search text has up to 128 characters and no backslash; type another one.")
         return keys
+
+    def matches(self, study: StudyFound) -> bool:
+        """Whether a study is what was asked for by its texts; case and accents do not count."""
+        keys = self.keys()
+        pairs = (
+            (keys["PatientName"], study.patient_name),
+            (keys["PatientID"], study.patient_id),
+            (keys["AccessionNumber"], study.accession),
+            (keys["StudyDescription"], study.description),
+        )
+        return all(not asked or _is_like(asked, text) for asked, text in pairs)
 
 
 @dataclass(frozen=True)
@@ -261,6 +273,15 @@ def _iso_date(answer: Dataset, keyword: str) -> str:
 def _iso_time(text: str) -> str:
     digits = text.replace(":", "")
     return f"{digits[:2]}:{digits[2:4]}" if digits[:4].isdecimal() and len(digits) >= 4 else ""
+
+
+def _is_like(asked: str, text: str) -> bool:
+    pattern = re.escape(_folded(asked)).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(pattern, _folded(text)) is not None
+
+
+def _folded(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
 
 
 def _is_wild(text: str) -> bool:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
@@ -21,6 +22,7 @@ from medviewer.archive.remote.dimse.limits import ANSWER_S, CONNECT_S, MAX_PDU, 
 from medviewer.archive.remote.nodes import Node
 from medviewer.archive.remote.peer import Stop
 from medviewer.errors import RemoteError
+from medviewer.formats.dicom.quiet import quiet
 
 # What pynetdicom would log holds names of patients: identifiers, and whole messages.
 _config.LOG_HANDLER_LEVEL = "none"
@@ -77,16 +79,17 @@ def associated(
     ae.connection_timeout = ae.acse_timeout = CONNECT_S
     ae.dimse_timeout = ae.network_timeout = answer_s
     try:
-        association = ae.associate(
-            node.host,
-            node.port,
-            contexts,
-            node.ae_title,
-            MAX_PDU,
-            ext_neg=list(roles),
-            tls_args=(tls.client_context(node), node.host) if node.tls else None,
-            evt_handlers=[(evt.EVT_CONN_OPEN, meter.attach), *handlers],
-        )
+        with quiet():  # pynetdicom leaves a socket that did not connect to the collector, which warns
+            association = ae.associate(
+                node.host,
+                node.port,
+                contexts,
+                node.ae_title,
+                MAX_PDU,
+                ext_neg=list(roles),
+                tls_args=(tls.client_context(node), node.host) if node.tls else None,
+                evt_handlers=[(evt.EVT_CONN_OPEN, meter.attach), *handlers],
+            )
     except (OSError, ValueError, RuntimeError) as error:  # a host that has no address, for example
         raise RemoteError(_unreachable(node), type(error).__name__) from None
     done = threading.Event()
@@ -103,16 +106,33 @@ def associated(
             association.release()
         if association.is_alive():
             association.abort()
+        _close(association)
     stop.check()
 
 
+def _close(association: Association) -> None:
+    """Close the socket, which pynetdicom leaves to the collector where a connection failed."""
+    channel = association.dul.socket
+    if channel is not None and channel.socket is not None:
+        channel.socket.close()
+
+
 def _watch(association: Association, stop: Stop, done: threading.Event) -> None:
-    """Abort as soon as the user wants to stop: the peer may be silent for long."""
-    while not done.is_set():
-        if stop.cancelled.wait(0.1):
-            if not done.is_set():
-                association.abort(block=False)
-            return
+    """Wake who waits for an answer as soon as the user wants to stop: the peer may be silent for long.
+
+    pynetdicom takes the empty answer for the end of its patience, and aborts. An abort from this thread would let its
+    reactor take the answer, and nobody would wake.
+    """
+    while not done.wait(0.1):
+        if stop.cancelled.is_set():
+            association.dimse.msg_queue.put((None, None))
+
+
+def _close(association: Association) -> None:
+    """Close the socket, which pynetdicom leaves to the collector where a connection failed."""
+    channel = association.dul.socket
+    if channel is not None and channel.socket is not None:
+        channel.socket.close()
 
 
 def check_status(node: Node, status: Dataset, what: str, stop: Stop) -> None:
@@ -157,7 +177,20 @@ def _refused(node: Node, association: Association) -> str:
         reason = _REJECTED.get(key, "it gives no reason; check both AE titles")
         told = reason.format(own=node.own_ae_title, title=node.ae_title)
         return f"{node.name} answered at {node.host}:{node.port}, but refused the connection: {told}."
+    if association.rejected_contexts:
+        what = UID(str(association.rejected_contexts[0].abstract_syntax)).name
+        return f"{node.name} takes connections, but does not take {what} in this form; ask who runs it."
     return _unreachable(node)
+
+
+def _speaks_tls(node: Node, plain: socket.socket) -> bool:
+    try:
+        with tls.client_context(node).wrap_socket(plain, server_hostname=node.host):
+            return True
+    except ssl.SSLCertVerificationError:
+        raise
+    except OSError:  # ssl.SSLError is one, and so is a connection that is closed at once
+        return False
 
 
 def _unreachable(node: Node) -> str:
@@ -165,14 +198,11 @@ def _unreachable(node: Node) -> str:
     where = f"{node.host}:{node.port}"
     try:
         with socket.create_connection((node.host, node.port), CONNECT_S / 2) as plain:
-            if node.tls:
-                with tls.client_context(node).wrap_socket(plain, server_hostname=node.host):
-                    pass
+            if node.tls and not _speaks_tls(node, plain):
+                return f"{node.name} at {where} does not speak TLS as we do; check the port and both certificates."
     except ssl.SSLCertVerificationError as error:
         reason = error.verify_message or "it is not valid"
         return f"The certificate of {node.name} at {where} cannot be trusted ({reason}); check the authority's file."
-    except ssl.SSLError:
-        return f"{node.name} at {where} does not speak TLS as we do; check the port and both certificates."
     except socket.gaierror:
         return f"No machine called {node.host} is known here; correct the host of {node.name}."
     except TimeoutError:

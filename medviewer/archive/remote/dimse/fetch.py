@@ -49,7 +49,7 @@ def _get_group(
 ) -> None:
     model = StudyRootQueryRetrieveInformationModelGet
     meter = Meter(stop, landing.max_object)
-    taker = Taker(landing, meter)
+    taker = Taker(landing, meter, stop)
     # The peer stores to us over our own connection: we offer the provider's role (PS3.7 D.3.3.4).
     roles = [build_role(name, scp_role=True) for name in dict.fromkeys(str(c.abstract_syntax) for c in contexts)]
     handlers = [(evt.EVT_C_STORE, taker.store)]
@@ -92,7 +92,7 @@ def receiving(node: Node, landing: Landing, classes: Sequence[str], stop: Stop) 
         If its address or port cannot be listened on.
     """
     meter = Meter(stop, landing.max_object)
-    taker = Taker(landing, meter)
+    taker = Taker(landing, meter, stop)
     ae = AE(ae_title=node.own_ae_title)
     ae.require_called_aet = True
     ae.require_calling_aet = [node.ae_title]

@@ -53,10 +53,10 @@ class Meter:
         channel.recv = recv  # type: ignore[method-assign,assignment]  # the one place where a limit fits
 
     def _receive(self, channel: AssociationSocket, count: int) -> bytearray:
-        self._left -= count
-        if count > _LARGEST_PDU or self._left < 0:
+        if count > min(_LARGEST_PDU, self._left):
             self.exceeded = True
             raise OSError("the peer sends more than is taken")  # pynetdicom closes the connection then
+        self._left -= count
         raw = channel.socket
         if raw is None:
             raise OSError("the connection is closed")

@@ -63,4 +63,4 @@ def _store(node: Node, association: Association, one: Parcel, stop: Stop) -> Dat
 
 
 def _not_taken(node: Node, one: Parcel) -> str:
-    return f"{node.name} does not take objects of the kind {one.sop_class.name} in {one.syntax.name}; ask who runs it."
+    return f"{node.name} does not take {one.sop_class.name} in {one.syntax.name}; ask who runs it."

@@ -14,6 +14,7 @@ from pynetdicom.presentation import PresentationContext
 
 from medviewer.archive.remote.dimse.limits import Meter
 from medviewer.archive.remote.landing import Landing
+from medviewer.archive.remote.peer import Stop
 from medviewer.errors import MedviewerError, RemoteError
 
 SYNTAXES: tuple[str, ...] = (
@@ -82,8 +83,9 @@ def distinct(classes: Iterable[str]) -> list[str]:
 class Taker:
     """Handles ``EVT_C_STORE``: takes what was asked for, byte for byte, and remembers why something was not taken."""
 
-    def __init__(self, landing: Landing, meter: Meter) -> None:
+    def __init__(self, landing: Landing, meter: Meter, stop: Stop) -> None:
         self._landing = landing
+        self._stop = stop
         self._meter = meter
         self.error: MedviewerError | None = None
 
@@ -93,6 +95,8 @@ class Taker:
         if not self._landing.admits(str(request.AffectedSOPInstanceUID)):
             self._meter.restart()
             return _REFUSED_NOT_ASKED
+        if self._stop.cancelled.is_set():
+            return _REFUSED_NO_ROOM
         try:
             self._landing.take(lambda stream: _write(event, request, stream))
         except RemoteError as error:

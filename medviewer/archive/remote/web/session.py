@@ -77,6 +77,12 @@ class NodeSession(requests.Session):
             cert = _file(node, node.cert_file)
             self.cert = (cert, _file(node, node.key_file)) if node.key_file else cert
 
+    def prepare_request(self, request: requests.Request) -> PreparedRequest:
+        """Leave the wildcard as it is, which is as right (RFC 3986 3.4): some archives do not decode a search."""
+        prepared = super().prepare_request(request)
+        prepared.url = prepared.url.replace("%2A", "*") if prepared.url else prepared.url
+        return prepared
+
     def get_redirect_target(self, resp: Response) -> str | None:
         """Where a redirect leads; another scheme, host or port would see our log-in or what we ask for."""
         target = super().get_redirect_target(resp)

@@ -110,7 +110,7 @@ def _check(session: NodeSession, response: Response) -> None:
     """Raise unless the object was stored; an archive may refuse it with a success of the request."""
     if response.status_code >= 400:
         raise refusal(session.node, response)
-    if response.status_code == 200 or "json" not in response.headers.get("Content-Type", ""):
+    if "json" not in response.headers.get("Content-Type", "") or not response.content:
         return
     answer = response.json()
     told = Dataset.from_json(answer[0] if isinstance(answer, list) else answer)
@@ -123,7 +123,7 @@ class _Body:
     """A request's body around a file, of known length, read as it is sent."""
 
     def __init__(self, one: Parcel, boundary: str, stop: Stop) -> None:
-        head = f"--{boundary}\r\nContent-Type: application/dicom; transfer-syntax={one.syntax}\r\n\r\n".encode()
+        head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
         tail = f"\r\n--{boundary}--\r\n".encode()
         middle: BinaryIO = BytesIO(with_header(one)) if one.bare else one.file.open("rb")
         self._left: list[BinaryIO] = [BytesIO(head), middle, BytesIO(tail)]

@@ -80,7 +80,7 @@ def file_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             "Open a mask from DICOM SEG, RTSTRUCT or NIfTI",
             ("Ctrl+L",),
             "2",
-            "image_open",
+            "image_complete",
         ),
         Spec(
             "file.save_mask",

@@ -15,6 +15,8 @@ from medviewer.errors import InputError
 if TYPE_CHECKING:
     from medviewer.app.services import Services
 
+_WAIT = "The series is still being read, and this needs all of its slices; wait until it is complete."
+
 _EVERY_S = 0.25
 """Time between two looks at what has arrived: often enough to be seen, seldom enough to cost nothing."""
 
@@ -70,6 +72,8 @@ class Arriving:
         if session.image is not image:
             session.image = image
         session.arrival = None
+        if session.message is not None and session.message.text == _WAIT:
+            session.message = None
         if session.view.window is self._window:
             session.view.window = first_window(image)
 
@@ -95,7 +99,7 @@ def check_complete(session: Session) -> None:
         If they do.
     """
     if session.arrival is not None:
-        raise InputError("The series is still being read, and this needs all of its slices; wait until it is complete.")
+        raise InputError(_WAIT)
 
 
 def first_window(image: Image) -> Window:

@@ -15,7 +15,7 @@ from PySide6.QtCore import QBuffer, QIODevice, QObject, Qt, Signal
 from PySide6.QtGui import QImage, QPixmap
 
 from medviewer import formats
-from medviewer.app.commands.study import first_window
+from medviewer.app.commands.arriving import first_window
 from medviewer.app.services import Services
 from medviewer.archive.catalog import Catalog, SeriesEntry
 from medviewer.domain.image import Image

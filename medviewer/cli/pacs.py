@@ -18,7 +18,7 @@ from medviewer.errors import InputError, RemoteError
 if TYPE_CHECKING:
     from medviewer.archive.remote import Node, Outcome
 
-app = typer.Typer(help="Search the hospital's archive, retrieve from it and send to it.", no_args_is_help=True)
+app = typer.Typer(help="The hospital's archive: search, retrieve, send.", no_args_is_help=True)
 
 _NODE = Annotated[str, typer.Argument(metavar="NAME", help="The archive; `medviewer pacs list` shows them.")]
 _FLAGS = {

@@ -160,7 +160,7 @@ class NodeForm(QWidget):
         if name.endswith("port"):
             spin = QSpinBox()
             spin.setRange(1, 65535)
-            spin.setGroupSeparatorShown(False)
+            spin.setMinimumHeight(24)
             spin.valueChanged.connect(self._on_change)
             return spin
         line = QLineEdit()

@@ -12,9 +12,9 @@ _FIELDS = (
     ("name", "Patient", "Family name first; a begin is enough, * and ? are wildcards", "Muster, Eva"),
     ("patient_id", "ID", "The whole patient ID, or one with * and ?", "4711"),
     ("accession", "Accession", "The whole accession number, or one with * and ?", "A2020-17"),
+    ("description", "Description", "A part of the study's description", "head"),
     ("date_from", "From", "First day, like 2020-01-31", "2020-01-31"),
     ("date_to", "To", "Last day, like 2020-01-31", "2020-12-31"),
-    ("description", "Description", "A part of the study's description", "head"),
 )
 _MODALITIES = ("", "CT", "MR", "CR", "DX", "MG", "US", "XA", "RF", "NM", "PT", "OT", "SC", "SEG", "SR")
 _PER_ROW = 4
@@ -44,7 +44,7 @@ class QueryForm(QWidget):
             explain(line, tip, title)
             self.fields[name] = line
             widgets.append((title, line))
-        widgets.insert(5, ("Modality", self.modality))
+        widgets.append(("Modality", self.modality))
         for k, (title, widget) in enumerate(widgets):
             row, column = 2 * (k // _PER_ROW), k % _PER_ROW
             caption = label(title, "quiet")

@@ -204,6 +204,7 @@ class QueryWindow(QDialog):
         explain(self.tree, "Studies that the archive has; unfold one for its series", "Studies found")
         self.tree.setModel(self.model)
         self.tree.setUniformRowHeights(True)
+        self.tree.setStyleSheet("QTreeView::item { padding: 3px 0; }")
         self.tree.setAllColumnsShowFocus(True)
         self.tree.setExpandsOnDoubleClick(False)
         self.tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)

@@ -134,8 +134,13 @@ def test_a_message_part_of_any_length_is_not_read(local: Node, tmp_path: Path) -
         association.release()
 
 
+# pynetdicom leaves the socket that it could not bind to the collector
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_port_that_is_taken_is_told(local: Node, tmp_path: Path) -> None:
     landing = Landing(tmp_path, STUDY, SERIES, ["1.2.3"])
-    with socket.create_server(("127.0.0.1", local.receiver_port)):
-        with pytest.raises(RemoteError, match=r"should listen on 127\.0\.0\.1"), receiving(local, landing, [], Stop()):
-            pass
+    with (
+        socket.create_server(("127.0.0.1", local.receiver_port)),
+        pytest.raises(RemoteError, match=r"should listen on 127\.0\.0\.1"),
+        receiving(local, landing, [], Stop()),
+    ):
+        pass

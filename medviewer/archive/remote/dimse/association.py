@@ -128,13 +128,6 @@ def _watch(association: Association, stop: Stop, done: threading.Event) -> None:
             association.dimse.msg_queue.put((None, None))
 
 
-def _close(association: Association) -> None:
-    """Close the socket, which pynetdicom leaves to the collector where a connection failed."""
-    channel = association.dul.socket
-    if channel is not None and channel.socket is not None:
-        channel.socket.close()
-
-
 def check_status(node: Node, status: Dataset, what: str, stop: Stop) -> None:
     """Raise unless the final status of a response is success or a warning.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,8 @@ class WebPeer:
     def ping(self, stop: Stop) -> None:
         """A question with at most one answer."""
         stop.check()
-        with mapped(self.node, "answer the test"):
-            _client(self.node).search_for_studies(limit=1)
+        with mapped(self.node, "answer the test"), _client(self.node) as client:
+            client.search_for_studies(limit=1)
 
     def studies(self, query: Query, stop: Stop) -> list[StudyFound]:
         """QIDO-RS for studies."""
@@ -60,19 +61,16 @@ class WebPeer:
 
     def _studies(self, filters: dict[str, str], stop: Stop) -> list[StudyFound]:
         stop.check()
-        with mapped(self.node, _WHAT):
-            rows = _client(self.node).search_for_studies(
-                limit=MOST_STUDIES, fields=list(STUDY_KEYS), search_filters=filters
-            )
+        with mapped(self.node, _WHAT), _client(self.node) as client:
+            rows = client.search_for_studies(limit=MOST_STUDIES, fields=list(STUDY_KEYS), search_filters=filters)
             found = [study for row in rows if (study := study_of(_dataset(row))) is not None]
         stop.check()
         return found
 
     def series(self, study_uid: str, stop: Stop) -> list[SeriesFound]:
         """QIDO-RS for the series of a study."""
-        client = _client(self.node)
         rows = self._all(
-            lambda **page: client.search_for_series(study_uid, fields=list(SERIES_KEYS), **page),
+            lambda client, **page: client.search_for_series(study_uid, fields=list(SERIES_KEYS), **page),
             "0020000E",
             stop,
         )
@@ -81,9 +79,10 @@ class WebPeer:
 
     def instances(self, study_uid: str, series_uid: str, stop: Stop) -> list[InstanceFound]:
         """QIDO-RS for the objects of a series."""
-        client = _client(self.node)
         rows = self._all(
-            lambda **page: client.search_for_instances(study_uid, series_uid, fields=list(INSTANCE_KEYS), **page),
+            lambda client, **page: client.search_for_instances(
+                study_uid, series_uid, fields=list(INSTANCE_KEYS), **page
+            ),
             "00080018",
             stop,
         )
@@ -107,10 +106,10 @@ class WebPeer:
     def _all(self, search: Callable[..., list[dict[str, dict[Any, Any]]]], key: str, stop: Stop) -> list[Dataset]:
         """Every answer, page by page: archives limit an answer as they like, and some know no pages."""
         found: dict[str, dict[str, dict[Any, Any]]] = {}
-        with mapped(self.node, _WHAT):
+        with mapped(self.node, _WHAT), _client(self.node) as client:
             for _ in range(_MOST_PAGES):
                 stop.check()
-                rows = search(offset=len(found), limit=_PAGE)
+                rows = search(client, offset=len(found), limit=_PAGE)
                 new = {str(row.get(key, {}).get("Value", [""])[0]): row for row in rows}
                 if not new.keys() - found.keys():
                     break
@@ -118,10 +117,12 @@ class WebPeer:
             return [_dataset(row) for row in found.values()]
 
 
-def _client(node: Node) -> DICOMwebClient:
-    client = DICOMwebClient(node.url, session=NodeSession(node), permissive_uid=True, timeout=TIMEOUT_S)
-    client.set_http_retry_params(retry=False)  # ours are at the level of the series
-    return client
+@contextmanager
+def _client(node: Node) -> Iterator[DICOMwebClient]:
+    with NodeSession(node) as session:
+        client = DICOMwebClient(node.url, session=session, permissive_uid=True, timeout=TIMEOUT_S)
+        client.set_http_retry_params(retry=False)  # ours are at the level of the series
+        yield client
 
 
 def _dataset(row: dict[str, dict[Any, Any]]) -> Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from medviewer.errors import InputError, JobCancelled, UnreadableError
 from medviewer.formats.apart import stop_if
 from medviewer.formats.dicom.headers import BLOCK, Header, read_header, read_open
 from medviewer.formats.dicom.load import load_dicom
+from medviewer.formats.dicom.recent import remember
 from medviewer.formats.dicom.scan import made_up_uid, studies_of
 from medviewer.formats.itk import load_itk, scan_itk
 from medviewer.formats.nifti import load_nifti, scan_nifti
@@ -164,7 +166,9 @@ def _look(file: Path) -> tuple[Kind, Header | None]:
             if kind is Kind.DICOM and is_directory(block):
                 return kind, None  # it lists files that are found anyway
             if kind is Kind.DICOM:
-                return kind, read_open(opened, file, block)
+                header = read_open(opened, file, block)
+                remember(header, os.fstat(opened.fileno()))
+                return kind, header
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UnreadableError(f"{file.name} could not be opened ({reason}); check that it may be read.") from error

@@ -87,13 +87,26 @@ class PixelFormat:
     @property
     def kept_bytes(self) -> int:
         """Bytes that a frame takes as it is kept."""
-        return int(np.prod(self.shape)) * self.dtype.itemsize
+        return self.rows * self.columns * (3 if self.colour else self.sample.itemsize)
 
     @property
     def as_kept(self) -> bool:
         """Whether a frame lies uncompressed in the file as it will lie in memory."""
         return not self.colour and not self.big_endian and self.allocated >= 8
 
+
+FORMAT = (
+    t.SAMPLES_PER_PIXEL,
+    t.PHOTOMETRIC_INTERPRETATION,
+    t.PLANAR_CONFIGURATION,
+    t.ROWS,
+    t.COLUMNS,
+    t.BITS_ALLOCATED,
+    t.BITS_STORED,
+    t.HIGH_BIT,
+    t.PIXEL_REPRESENTATION,
+)
+"""The elements that `format_of` reads."""
 
 _COMPRESSED = ("1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.")
 """RLE, and what begins with the rest: JPEG in all its kinds (PS3.5 A.4)."""

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,9 @@ from medviewer.formats.dicom.fragments import Piece, frame_pieces
 from medviewer.formats.dicom.headers import BLOCK, Header, read_header, read_open
 from medviewer.formats.dicom.kinds import truncated
 from medviewer.formats.dicom.native import BytesSource, FileSource, Source, inflate, palette_of, read_frames
-from medviewer.formats.dicom.pixels import PixelFormat, format_of, is_encapsulated
+from medviewer.formats.dicom.pixels import FORMAT, PixelFormat, format_of, is_encapsulated
 from medviewer.formats.dicom.plan import Run
+from medviewer.formats.dicom.recent import recall
 
 MAX_BYTES = 2 * 10**9
 """What the pixels of one file may take in memory, unless the file itself holds that much: more is a bomb."""
@@ -84,7 +86,8 @@ class SliceReader:
 
     def __post_init__(self) -> None:
         first = _first_header(self.series)
-        form = format_of(first)
+        self._like, self._form = first, format_of(first)
+        form = self._form
         source = self.series.source
         plane = source.shape if source is not None else self.series.grid.shape[1:]
         self._shape, self._dtype = (*plane, *form.shape[2:]), form.dtype
@@ -176,11 +179,11 @@ class SliceReader:
 
     def _open(self, file: io.FileIO, number: int) -> _File:
         path, frames = self.series.files[number], self._frames(number)
-        header = read_open(file, path, file.read(BLOCK))
+        header = recall(path, os.fstat(file.fileno())) or read_open(file, path, file.read(BLOCK))
         source = None
         if header.deflated:
             source, header = inflate(file, header, MAX_BYTES)
-        form = format_of(header)
+        form = self._form if _same_format(header, self._like) else format_of(header)
         self._check(header, form, frames)
         if form.colour and form.samples == 1:
             form = format_of(header, palette_of(header, form))
@@ -302,16 +305,23 @@ class SliceReader:
         if self.series.slices == 1:
             return True
         along = self._along(header)
-        low, high, step = self._extent()
+        low, high, step = self._extent
         return along is None or low - step / 2 <= along < high + step / 2
 
     def _along(self, header: Header) -> float | None:
         position = header.numbers(t.IMAGE_POSITION_PATIENT)
         if len(position) != 3:
             return None
-        x, y, z = self.series.grid.axes[:, 0].tolist()
+        x, y, z = self._normal
         return float(x * position[0] + y * position[1] + z * position[2])
 
+    @cached_property
+    def _normal(self) -> tuple[float, float, float]:
+        """The direction in which the slices follow each other."""
+        x, y, z = self.series.grid.axes[:, 0].tolist()
+        return x, y, z
+
+    @cached_property
     def _extent(self) -> tuple[float, float, float]:
         """Where the first and the last slice lie along the normal, and the distance between slices, in mm."""
         grid, source = self.series.grid, self.series.source
@@ -360,6 +370,12 @@ def _first_header(series: Series) -> Header:
             problem = problem or error
     count = len(series.files)
     raise UnreadableError(f"None of the {count} files of the series could be read: {problem or 'it has no files'}")
+
+
+def _same_format(header: Header, like: Header) -> bool:
+    mine, other = header.raw, like.raw
+    same = header.transfer_syntax == like.transfer_syntax and header.pixel_tag == like.pixel_tag
+    return same and all(mine.get(tag) == other.get(tag) for tag in FORMAT)
 
 
 def _same_rescale(header: Header, like: Header) -> bool:

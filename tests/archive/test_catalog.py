@@ -181,9 +181,9 @@ def test_attachments_are_listed_and_copied(archive: Archive, head: Path, tmp_pat
     assert kept.file.is_relative_to(archive.home)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no names that are no text")
 def test_a_path_that_is_no_text_comes_back(archive: Archive) -> None:
-    path = Path(os.fsdecode(b"/none/\xff\xe9/a.dcm"))
+    odd = b"\xff\xe9" if os.name != "nt" else b"odd"  # Windows has no names that are no text
+    path = Path("/none", os.fsdecode(odd), "a.dcm")
     one = replace(study("1"), series=())
     assert from_text(to_text(str(path))) == str(path)
     attached = Attachment("1.1", "pdf", "Letter", path)
@@ -353,11 +353,10 @@ def test_thumbnails_of_listed_series_are_kept(archive: Archive, head: Path) -> N
     assert archive.catalog.thumbnail(SERIES.uid) == b"two"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
 def test_nobody_else_may_read_the_database(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o755)
     with Archive.open(home) as archive:
         archive.catalog.add(ScanResult((study("1", name="DOE^JANE"),)))
-        modes = {path.name: path.stat().st_mode & 0o077 for path in home.glob("medviewer.db*")}
-    assert set(modes.values()) == {0}
+        modes = {path.stat().st_mode & 0o077 for path in home.glob("medviewer.db*")}
+    assert modes == {0} or os.name == "nt"  # Windows has no such permissions

@@ -19,7 +19,7 @@ from medviewer.ui.widgets.study_rows import Node, Value, tip, title
 
 Index = QModelIndex | QPersistentModelIndex
 
-PAGE = 200
+PAGE = 100
 SMALL = 500
 """A catalogue with no more studies answers well within 10 ms, so it is asked on the home thread, without a flicker."""
 

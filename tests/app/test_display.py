@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from unittest.mock import create_autospec
 
 import numpy as np
@@ -13,7 +14,7 @@ from medviewer.app.commands import study
 from medviewer.app.controllers.display import DisplayController, heat_look, mask_look, resolve, resolve_scene
 from medviewer.app.mask_store import MaskStore
 from medviewer.app.ports import Corners, Display, Scene, ViewPort, VolumePort
-from medviewer.app.state import Session
+from medviewer.app.state import Arrival, Session
 from medviewer.domain.geometry import Grid
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Dynamic, GraphicOverlay, Image, Rescale, Window
@@ -326,3 +327,27 @@ def test_a_mask_on_the_image_keeps_its_own_labels(session: Session) -> None:
     session.mask = MaskStore(Segmentation(labels, session.image.grid, ()))
     assert axial(session).mask.colours == ()
     assert axial(session).revision == session.mask.revision
+
+
+def test_a_slice_is_drawn_again_when_it_arrives_and_not_before_or_after(session: Session) -> None:
+    slices = 401
+    seen = [[Arrival(count, slices).seen(0, k) for count in range(0, slices + 1, 16)] for k in (200, 150, 0)]
+    changes = [sum(a != b for a, b in pairwise(one)) for one in seen]
+    assert all(0 < count < 6 for count in changes)  # of 25
+    assert seen[0][0] != seen[0][1]  # the middle one comes at once
+    assert seen[2][0] == seen[2][15]  # the first one late
+    across = [Arrival(count, slices).seen(1, 5) for count in range(0, slices + 1, 16)]
+    assert len(set(across)) == len(across)
+    second = [Arrival(count, slices).seen(0, 200, phase=1) for count in (0, 200, 401, 420)]
+    assert second[0] == second[1] != second[2] != second[3]
+
+
+def test_while_slices_arrive_viewports_follow_and_3d_waits(session: Session) -> None:
+    assert axial(session).arrived == -1
+    session.arrival = Arrival(1, session.image.grid.shape[0])
+    first = axial(session).arrived
+    session.arrival = Arrival(3, session.image.grid.shape[0])
+    assert axial(session).arrived != first
+    assert resolve_scene(session) is None
+    session.arrival = None
+    assert resolve_scene(session) is not None

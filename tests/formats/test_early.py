@@ -14,8 +14,9 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Rescale
 from medviewer.domain.study import PhaseAxis, Series
-from medviewer.errors import JobCancelled
+from medviewer.errors import JobCancelled, UnreadableError
 from medviewer.formats import load, scan, write_dicom_series
+from medviewer.formats.dicom import slices
 from medviewer.formats.dicom.plan import plan_of
 from tests.formats.conftest import STUDY, grid_of, image_of, series_of
 
@@ -128,3 +129,33 @@ def test_frames_that_have_no_place_are_named(tmp_path):
     assert [warning.code for warning in told] == ["duplicate", "duplicate"]
     assert "0002.dcm belongs to slice 1, which is not free" in told[0].text
     assert "0003.dcm belongs to slice" in told[1].text
+
+
+def test_a_file_that_shrinks_while_it_is_read_costs_its_slice(tmp_path, monkeypatch):
+    image = image_of(grid_of((3, 4, 5)))
+    files = write_dicom_series(image, tmp_path, study=STUDY, series=series_of(image.grid))
+    series = scan([tmp_path]).series[0]
+    read = slices.read_open
+
+    def shrink(file, path, block):
+        header = read(file, path, block)
+        if path == files[2]:
+            path.write_bytes(path.read_bytes()[:-8])
+        return header
+
+    monkeypatch.setattr(slices, "read_open", shrink)
+    told = []
+    loaded = load(series, warn=told.append)
+    assert "0003.dcm ended while its pixels were read" in told[0].text
+    np.testing.assert_array_equal(loaded.voxels[:2], image.voxels[:2])
+
+
+def test_a_series_that_memory_cannot_hold_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    image = image_of(grid_of((3, 4, 5)), np.uint16)
+    for syntax in (ExplicitVRLittleEndian, JPEGLSLossless):
+        folder = tmp_path / syntax
+        folder.mkdir()
+        write_dicom_series(image, folder, study=STUDY, series=series_of(image.grid), transfer_syntax=syntax)
+        vast = replace(scan([folder]).series[0], grid=grid_of((3, 2_000_000, 1_000_000)))
+        with pytest.raises(UnreadableError, match=r"needs 12000\.0 GB of memory"):
+            load(vast)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,7 @@ class SliceReader:
         shape, dtype = (self.slots, *self._shape), self._dtype
         size = self.slots * self._frame_bytes
         try:
+            _check_free(size)
             if self._encapsulated:
                 self._block = isolation.SharedBlock(size)
                 return self._block.array(shape, dtype)
@@ -370,6 +372,17 @@ def _first_header(series: Series) -> Header:
             problem = problem or error
     count = len(series.files)
     raise UnreadableError(f"None of the {count} files of the series could be read: {problem or 'it has no files'}")
+
+
+def _check_free(size: float) -> None:
+    """Refuse what the machine cannot hold: Linux hands out any amount, and ends the program that then uses it."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:  # not Linux
+        return
+    free = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
+    if free is not None and size > free:
+        raise MemoryError
 
 
 def _same_format(header: Header, like: Header) -> bool:

@@ -69,6 +69,7 @@ class StudyBrowser(QWidget):
         self._unfolded: set[str] = set()
         self._asked: tuple[str, Job[Any]] | None = None
         self._quiet = False
+        self._query = Query()
         self.model = StudyModel(services, self)
         self.thumbnails = Thumbnails(services, self)
         self._delegate = StudyDelegate(self.model, self.thumbnails)
@@ -217,6 +218,9 @@ class StudyBrowser(QWidget):
             self._unfold(item, wanted=few or not is_study or item.node.key in self._unfolded)
         self._quiet = False
         self._choose_page()
+        if self.model.query != self._query:  # other studies are listed, not the same ones anew
+            self._query = self.model.query
+            self.tree.scrollToTop()
         self._mark()
 
     def _unfold(self, item: Item, *, wanted: bool) -> None:

@@ -114,8 +114,8 @@ class SliceReader:
 
     @property
     def threads(self) -> int:
-        """How many threads are worth having: one a decoder, or two that copy."""
-        return isolation.size() if self._encapsulated else 2
+        """How many threads are worth having: one a decoder, or as many as copy at once."""
+        return isolation.size() if self._encapsulated else max(isolation.size(), 2)
 
     def read(self, run: Run, like: Header | None) -> bool:
         """Read a run of frames; False if nothing was done because the file's rescale is not that of `like`."""

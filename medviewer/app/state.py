@@ -60,11 +60,14 @@ class Message:
         ``info``, ``ok``, ``warning`` or ``error``.
     details
         Shown folded.
+    series_uid
+        The series that it is about, if it is: another one that is opened takes it away.
     """
 
     text: str
     level: str = "info"
     details: str = ""
+    series_uid: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,6 @@ class Session:
             return image
         return image.at_phase(min(self.view.phase, len(image.dynamic.axis) - 1))
 
-    def say(self, text: str, level: str = "info", details: str = "") -> None:
+    def say(self, text: str, level: str = "info", details: str = "", series_uid: str = "") -> None:
         """Tell the user something, in one sentence."""
-        self.message = Message(text, level, details)
+        self.message = Message(text, level, details, series_uid)

@@ -30,7 +30,6 @@ from medviewer import __version__
 from medviewer.app.actions import MENUS
 from medviewer.app.resources import resource
 
-
 OPEN_FILES = (
     "All files (*)",
     "DICOM (*.dcm *.dicom *.ima DICOMDIR)",

@@ -239,3 +239,19 @@ def test_find_series() -> None:
         study.find_series(radiographs, "2")
     with pytest.raises(UnreadableError, match="No image was found"):
         study.find_series(ScanResult())
+
+
+def test_what_was_said_of_a_series_goes_with_it(services: Services, disk: Disk) -> None:
+    disk.finish("odd", "next")
+    odd = replace(series("odd"), warnings=(Warning("missing-slice", "Slice 2 is missing."),))
+    services.runner.wait(study.show(services, odd), WAIT_S)
+    assert services.session.message.series_uid == "odd"
+    services.runner.wait(study.show(services, series("next")), WAIT_S)
+    assert services.session.message is None
+
+
+def test_what_was_said_of_a_scan_stays_when_a_series_opens(services: Services, disk: Disk) -> None:
+    disk.finish("next")
+    services.session.say("One file could not be read.", "warning")
+    services.runner.wait(study.show(services, series("next")), WAIT_S)
+    assert services.session.message.text == "One file could not be read."

@@ -19,7 +19,7 @@ from pathlib import Path
 from medviewer.archive import Archive
 from medviewer.archive.catalog import Query, State
 from medviewer.domain.geometry import Grid
-from medviewer.domain.study import Patient, ScanResult, Series, Study
+from medviewer.domain.study import Patient, Series, Study
 
 TARGET_MS = 50.0
 _FAMILY = [

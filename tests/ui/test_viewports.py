@@ -11,15 +11,16 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from medviewer.app.commands import masks, view
+from medviewer.app.commands import masks, study, view
 from medviewer.app.ports import Corners
+from medviewer.domain.geometry import Grid
 from medviewer.domain.heatmap import Heatmap
-from medviewer.domain.image import Window
+from medviewer.domain.image import Image, Window
 from medviewer.ui.main import Program
 from medviewer.ui.viewport.overlay import OverlayState, scale_bar
 from medviewer.ui.viewport.solid import surface_of
 
-from .conftest import GRID
+from .conftest import GRID, SERIES
 
 
 def settle(program: Program) -> None:
@@ -217,3 +218,41 @@ def test_the_surface_encloses_the_mask() -> None:
     assert faces.max() < len(vertices)
     np.testing.assert_allclose(vertices.mean(axis=0), (5.5, 5.5, 5.5), atol=0.2)
     assert surface_of(np.zeros((4, 4, 4), bool)) is None
+
+
+def test_layers_are_filled_anew_and_never_removed(opened: Program) -> None:
+    session, slice_view = opened.services.session, opened.window.grid.slices[0]
+    masks.new(opened.services).paint(np.array([0]), 1)
+    settle(opened)
+    masks.keep(opened.services)
+    grey, mask, layers = slice_view._image, slice_view._mask, slice_view.canvas.model.layers
+    other = Grid((1, 12, 14))
+    colours = np.full((1, 12, 14, 3), (200, 100, 0), np.uint8)
+    for voxels in (colours, np.full((1, 12, 14), 7, np.int16), colours):
+        series = replace(SERIES, uid=f"1.2.826.0.1.10.{voxels.ndim}", grid=other)
+        study.present(session, series, Image(voxels, other, "OT", windows=(Window(7, 4),)))
+        settle(opened)
+        slice_view.canvas.native.grabFramebuffer()  # drawing over what was removed ended the program
+    assert list(layers)[1:] == [grey, mask]
+    assert layers[0] is slice_view._image  # colours came later, and lie below the mask
+    assert [layer.visible for layer in layers] == [True, False, False]
+    picture = slice_view.canvas.native.grabFramebuffer()
+    ratio = picture.width() / slice_view.canvas.native.width()
+    drawn = picture.pixelColor((slice_view.to_pixel(6, 7) * ratio).toPoint())
+    assert (drawn.red(), drawn.green(), drawn.blue()) == (200, 100, 0)
+
+
+def test_a_smaller_picture_is_drawn_where_a_larger_one_was(opened: Program) -> None:
+    session, slice_view = opened.services.session, opened.window.grid.slices[0]
+    other = Grid((1, 5, 6), (1.0, 2.0, 3.0))
+    voxels = np.arange(30, dtype=np.int16).reshape(1, 5, 6)
+    study.present(
+        session, replace(SERIES, uid="1.2.826.0.1.11", grid=other), Image(voxels, other, windows=(Window(15, 30),))
+    )
+    settle(opened)
+    np.testing.assert_array_equal(slice_view._image.data, voxels[0])
+    picture = slice_view.canvas.native.grabFramebuffer()
+    ratio = picture.width() / slice_view.canvas.native.width()
+    for row, column in ((0, 0), (4, 5), (2, 3)):
+        drawn = picture.pixelColor((slice_view.to_pixel(row, column) * ratio).toPoint())
+        assert drawn.red() == pytest.approx(255 * int(voxels[0, row, column]) / 30, abs=4)

@@ -174,7 +174,8 @@ def _restore(services: Services, series: Series) -> None:
     results.restore(services)
     masks.restore(services)
     if series.warnings:
-        services.session.say(series.warnings[0].text, "warning", "\n".join(w.text for w in series.warnings))
+        details = "\n".join(warning.text for warning in series.warnings)
+        services.session.say(series.warnings[0].text, "warning", details, series.uid)
 
 
 def present(session: Session, series: Series, image: Image, arrival: Arrival | None = None) -> None:
@@ -182,6 +183,8 @@ def present(session: Session, series: Series, image: Image, arrival: Arrival | N
     view = session.view
     session.mask = session.heatmap = session.classification = None
     session.image = None
+    if session.message is not None and session.message.series_uid not in ("", series.uid):
+        session.message = None
     session.series, session.study = series, _study_of(session.studies, series)
     view.phase, view.playing = 0, False
     view.cursor = image.grid.clamp([n // 2 for n in image.grid.shape])

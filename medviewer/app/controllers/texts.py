@@ -45,6 +45,11 @@ def window_text(view: View, unit: str) -> str:
     return f"W {width}  L {center}{suffix}{name}{shape}{'  inverted' if view.inverted else ''}"
 
 
+def _window(view: View, image: Image) -> list[str]:
+    """The window of grey values; colours are shown as they are."""
+    return [] if image.is_colour else [window_text(view, image.rescale.unit)]
+
+
 _SYMBOLS = {"time": "t", "b-value": "b", "echo": "TE"}
 """What readers call the values of a 4th axis that have a unit."""
 
@@ -94,7 +99,7 @@ def corners(session: Session, image: Image, series: Series, plane: Plane, number
     if first and image.dynamic is not None:
         where = f"{where}\n{phase_text(image.dynamic.axis, image.phase)}".lstrip("\n")
     uncalibrated = "" if image.calibrated else "uncalibrated: no lengths in mm"
-    bottom = [*_results(session), uncalibrated, window_text(view, image.rescale.unit)] if first else []
+    bottom = [*_results(session), uncalibrated, *_window(view, image)] if first else []
     return Corners(
         top_left=patient_lines(session.study) if first else "",
         top_right=f"{where}\n{series.description or series.modality}" if first else where,

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QFrame, QWidget
 from medviewer.app.ports import Display, HeatLook, MaskLook, Padding
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport.canvas import NapariCanvas
+from medviewer.ui.viewport.layers import SliceLayers
 from medviewer.ui.viewport.looks import (
     PlainImage,
     PlainLabels,
@@ -56,6 +57,7 @@ class SliceView(QFrame):
         self.setProperty("active", False)
         self.setMinimumSize(120, 100)
         self.canvas = NapariCanvas(self)
+        self._layers = SliceLayers(self.canvas)
         self.overlay = Overlay(self.canvas.native, COLOURS["accent"], COLOURS["text"])
         self.pointer = Pointer(self.canvas.native)
         self.shown: Display | None = None
@@ -63,7 +65,7 @@ class SliceView(QFrame):
         self._mask: Any = None
         self._heat: Any = None
         self._graphics: Any = None
-        self._shade: tuple[NDArray[np.float32] | None, bool] = (None, False)
+        self._shade: tuple[NDArray[np.float32] | None, bool] | None = None
         self._brush_at: QPointF | None = None
         self._fitted = True
         self.canvas.native.installEventFilter(self)
@@ -107,21 +109,27 @@ class SliceView(QFrame):
     # -- layers ---------------------------------------------------------------------------------------------------
 
     def _clear(self) -> None:
-        self.canvas.clear()
+        self._layers.hide()
         self._image = self._mask = self._heat = self._graphics = None
         self._mark_active(False)
         self.overlay.show_state(OverlayState())
 
     def _make_image(self, display: Display) -> None:
-        self.canvas.clear()
-        self._mask = self._heat = self._graphics = None
-        self._shade = (None, False)
+        self._layers.hide()
+        self._mask = self._heat = self._graphics = self._shade = None
         colour = display.voxels.ndim == 4
         shape = (*display.plane.shape, 3) if colour else display.plane.shape
-        buffer = np.zeros(shape, np.uint8 if colour else np.float32)
         extra: dict[str, Any] = {} if colour else {"contrast_limits": ordered(display.limits), "colormap": "gray"}
-        self._image = self.canvas.add(
-            PlainImage, buffer, rgb=colour, scale=display.plane.spacing, interpolation2d="linear", name="image", **extra
+        self._image = self._layers.get(
+            "colour" if colour else "grey",
+            PlainImage,
+            shape,
+            np.uint8 if colour else np.float32,
+            display.plane.spacing,
+            below=True,
+            rgb=colour,
+            interpolation2d="linear",
+            **extra,
         )
 
     def _feed_image(self, display: Display) -> None:
@@ -144,7 +152,7 @@ class SliceView(QFrame):
         node.clim = (low, high)
         node.update()
         curve, inverted = display.curve, display.limits[0] > display.limits[1]
-        if self._shade[0] is not curve or self._shade[1] != inverted:
+        if self._shade is None or self._shade[0] is not curve or self._shade[1] != inverted:
             self._shade = (curve, inverted)
             self._image.colormap = grey_colours(curve, inverted)
 
@@ -164,15 +172,16 @@ class SliceView(QFrame):
             self._upload(self._graphics, self._graphics.data)
 
     def _make_graphics(self, display: Display) -> None:
-        self._graphics = self.canvas.add(
+        self._graphics = self._layers.get(
+            "graphics",
             PlainImage,
-            np.zeros(display.plane.shape, np.float32),
-            scale=display.plane.spacing,
+            display.plane.shape,
+            np.float32,
+            display.plane.spacing,
             contrast_limits=(0, 1),
             colormap=line_colours(COLOURS["graphics"]),
             blending="translucent",
             interpolation2d="linear",
-            name="graphics",
         )
 
     def _apply_mask(self, display: Display, old: Display | None) -> None:
@@ -194,15 +203,10 @@ class SliceView(QFrame):
             self._upload(self._mask, self._mask.data)
 
     def _make_mask(self, display: Display, look: MaskLook) -> None:
-        if self._mask is not None:
-            self.canvas.model.layers.remove(self._mask)
-        self._mask = self.canvas.add(
-            PlainLabels,
-            np.zeros(display.plane.shape, look.labels.dtype),
-            scale=display.plane.spacing,
-            opacity=look.opacity,
-            colormap=label_colours(look),
-            name="mask",
+        set_visible(self._mask, False)
+        # one layer for each type of label, since a texture keeps the type that it was made with
+        self._mask = self._layers.get(
+            f"mask {look.labels.dtype}", PlainLabels, display.plane.shape, look.labels.dtype, display.plane.spacing
         )
 
     def _apply_heat(self, display: Display, old: Display | None) -> None:
@@ -224,16 +228,16 @@ class SliceView(QFrame):
             self._upload(self._heat, self._heat.data)
 
     def _make_heat(self, display: Display, look: HeatLook) -> None:
-        self._heat = self.canvas.add(
+        self._heat = self._layers.get(
+            "heat",
             PlainImage,
-            np.zeros(display.plane.shape, np.float32),
-            scale=display.plane.spacing,
+            display.plane.shape,
+            np.float32,
+            display.plane.spacing,
             contrast_limits=(0, 1),
             colormap=heat_colours(look.colormap),
             blending="translucent",
             interpolation2d="linear",
-            opacity=look.opacity,
-            name="heat",
         )
 
     def _upload(self, layer: Any, data: NDArray[np.generic]) -> None:

@@ -232,7 +232,7 @@ class StudyBrowser(QWidget):
         text = self.search.text().strip()
         self.number.setVisible(self.model.rowCount() > 0)
         loaded, count = self.model.loaded, self.model.count
-        self.number.setText(f"1–{loaded:,} of {count:,}" if loaded < count else f"{count:,} studies")
+        self.number.setText(f"1–{loaded:,} of {count:,}" if loaded < count else _studies(count))
         if self.model.rowCount() > 0:
             self.pages.setCurrentIndex(0)
         elif self.model.empty:
@@ -341,6 +341,10 @@ class StudyBrowser(QWidget):
         if isinstance(node, Node) and not self._quiet:
             (self._folded if folded else self._unfolded).add(node.key)
             (self._unfolded if folded else self._folded).discard(node.key)
+
+
+def _studies(count: int) -> str:
+    return "1 study" if count == 1 else f"{count:,} studies"
 
 
 def _centred(*parts: QWidget) -> QWidget:

@@ -17,7 +17,9 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
-SOURCE = Annotated[Path, typer.Argument(metavar="PATH", help="A folder, a file, a DICOMDIR or a ZIP archive with images.")]
+SOURCE = Annotated[
+    Path, typer.Argument(metavar="PATH", help="A folder, file, DICOMDIR or ZIP archive with images.")
+]
 OUTPUT = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
 SERIES = Annotated[
     str | None,

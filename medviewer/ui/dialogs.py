@@ -37,7 +37,7 @@ OPEN_FILES = (
     "Pictures: PNG, JPEG, TIFF (*.png *.jpg *.jpeg *.tif *.tiff)",
     "ZIP archives (*.zip)",
 )
-"""Filters of the dialog that opens files. All files come first: DICOM files often have no ending, and content decides."""
+"""Filters of the dialog that opens files; all files come first, for DICOM files often have no ending."""
 
 
 class QtDialogs:

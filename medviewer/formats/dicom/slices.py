@@ -8,7 +8,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.fragments import Piece, frame_pieces
 from medviewer.formats.dicom.headers import BLOCK, Header, read_header, read_open
 from medviewer.formats.dicom.kinds import truncated
+from medviewer.formats.dicom.memory import check_free, fresh_zeros
 from medviewer.formats.dicom.native import BytesSource, FileSource, Source, inflate, palette_of, read_frames
 from medviewer.formats.dicom.pixels import FORMAT, PixelFormat, format_of, is_encapsulated
 from medviewer.formats.dicom.plan import Run
@@ -159,11 +159,11 @@ class SliceReader:
         shape, dtype = (self.slots, *self._shape), self._dtype
         size = self.slots * self._frame_bytes
         try:
-            _check_free(size)
+            check_free(size)
             if self._encapsulated:
                 self._block = isolation.SharedBlock(size)
                 return self._block.array(shape, dtype)
-            return np.zeros(shape, dtype)
+            return fresh_zeros(shape, dtype)
         except (MemoryError, ValueError, UnreadableError) as error:
             text = f"The series needs {size / 1e9:.1f} GB of memory, which is more than there is; close other programs"
             raise UnreadableError(f"{text} or studies.") from error
@@ -372,17 +372,6 @@ def _first_header(series: Series) -> Header:
             problem = problem or error
     count = len(series.files)
     raise UnreadableError(f"None of the {count} files of the series could be read: {problem or 'it has no files'}")
-
-
-def _check_free(size: float) -> None:
-    """Refuse what the machine cannot hold: Linux hands out any amount, and ends the program that then uses it."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:  # not Linux
-        return
-    free = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
-    if free is not None and size > free:
-        raise MemoryError
 
 
 def _same_format(header: Header, like: Header) -> bool:

@@ -383,6 +383,23 @@ def test_dates_move_together_and_intervals_stay(samples: dict[str, Path], tmp_pa
     assert moved["20040119"].LongitudinalTemporalInformationModified == "MODIFIED"
 
 
+def test_a_date_that_everyone_knows_does_not_tell_by_how_many_days_the_others_moved(
+    samples: dict[str, Path], tmp_path: Path
+) -> None:
+    dataset = read(samples["CT_small.dcm"])
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "T-A0100", "SRT", "Brain"
+    code.ContextIdentifier, code.MappingResource = "4031", "DCMR"
+    code.ContextGroupVersion = code.ContextGroupLocalVersion = "20020904"
+    dataset.AnatomicRegionSequence = Sequence([code])
+    source = tmp_path / "source.dcm"
+    dataset.save_as(source)
+    copy, _ = run(source, tmp_path / "out", Options(shift_dates=True))
+    assert copy.StudyDate not in ("", dataset.StudyDate)
+    [kept] = copy.AnatomicRegionSequence
+    assert {kept.ContextGroupVersion, kept.ContextGroupLocalVersion} == {"19000101000000"}
+
+
 @pytest.mark.parametrize(
     ("text", "vr", "result"),
     [

@@ -122,6 +122,15 @@ def test_an_object_of_each_kind_joins_its_study(tmp_path, sop_class, kind, title
     assert attachment.of_series == (() if kind in ("pdf", "cda") else ("1.2.77",))
 
 
+def test_a_study_is_described_by_its_images_and_not_by_what_was_added(tmp_path):
+    slices(tmp_path)
+    [before] = scan([tmp_path]).studies
+    written(tmp_path / "extra.dcm", SegmentationStorage, SeriesInstanceUID="1.1", PatientName="Other^Name")
+    [study] = scan([tmp_path]).studies
+    assert len(study.attachments) == 1
+    assert (study.patient, study.date, study.description) == (before.patient, before.date, before.description)
+
+
 def test_a_study_of_documents_only_is_a_study(tmp_path):
     written(tmp_path / "a.dcm", EncapsulatedPDFStorage)
     result = scan([tmp_path])

@@ -12,6 +12,7 @@ from highdicom.volume import Volume
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
     BreastTomosynthesisImageStorage,
+    DeflatedExplicitVRLittleEndian,
     EnhancedCTImageStorage,
     EnhancedMRImageStorage,
     EnhancedPETImageStorage,
@@ -417,6 +418,20 @@ def test_a_wrong_number_of_frames_costs_nothing_but_a_warning(tmp_path, stated):
     assert series.frames == (5,)
     [text] = [warning.text for warning in series.warnings if warning.code == "truncated"]
     assert f"0.dcm holds 5 of the {stated} frames that it states" in text
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+def test_millions_of_tiny_frames_are_no_recording(tmp_path, syntax):
+    # A deflated file of some kilobytes has room for them.
+    ds = base(XRayAngiographicImageStorage, "XA", 1, FrameTime="40")
+    ds.file_meta.TransferSyntaxUID = syntax
+    ds.Rows = ds.Columns = 1
+    ds.BitsAllocated = ds.BitsStored = 8
+    ds.HighBit, ds.NumberOfFrames, ds.PixelData = 7, 1_000_000, bytes(1_000_000)
+    saved(tmp_path, ds)
+    result = scan([tmp_path])
+    assert result.series == ()
+    assert "0.dcm has 1000000 frames, more than any recording has" in result.warnings[0].text
 
 
 def test_fragments_bound_the_frames_of_a_compressed_film(tmp_path, samples):

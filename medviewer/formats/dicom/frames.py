@@ -15,6 +15,7 @@ import pydicom
 from numpy.typing import NDArray
 
 from medviewer.domain.study import PhaseAxis
+from medviewer.errors import UnreadableError
 from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.cine import cine_axis, is_timed, vector
 from medviewer.formats.dicom.geometry import axes_of, pixel_spacing, position_of
@@ -67,6 +68,9 @@ _MACROS[_CONTENT] |= {"StackID", "DimensionIndexValues"}
 
 _PLACES = ("ImagePositionPatient", "ImagePositionVolume", "InStackPositionNumber", "StackID")
 """A dimension index that points at one of these says where a frame lies, not which volume it belongs to."""
+
+_MOST_FRAMES = 200_000
+"""Frames of one file; far more than any recording has, and few enough to be listed: a small file can hold millions."""
 
 _VOLUMES = ("CT", "MR", "NM", "PT")
 """Modalities whose multi-frame images hold slices when Spacing Between Slices is all that they say."""
@@ -132,11 +136,15 @@ def frames_of(header: Header) -> tuple[list[Plane], Film | None]:
     Raises
     ------
     UnreadableError
-        If what it says of its frames cannot be read.
+        If what it says of its frames cannot be read, or they are more than any recording has.
     """
+    count = usable_frames(header)
+    if count > _MOST_FRAMES:
+        raise UnreadableError(
+            f"{header.path.name} has {count} frames, more than any recording has; it was left out, export it again."
+        )
     raw = raw_groups(header, _MACROS)
     details = read_details(header.path, groups=raw is None)
-    count = usable_frames(header)
     with quiet():
         groups = raw or groups_of(details)
         if groups is not None:

@@ -79,12 +79,26 @@ def pixel_spacing(header: Header) -> tuple[float, float, bool]:
     estimates how much larger the patient appears there (Estimated Radiographic Magnification Factor, PS3.3 C.8.11.7),
     it is divided by that. `spacing_warnings` says so.
     """
+    rows, columns, tag = _stated_spacing(header)
+    factor = _magnification(header) if tag == t.IMAGER_PIXEL_SPACING else 1.0
+    return rows / factor, columns / factor, tag != 0
+
+
+def stated_spacing(header: Header) -> tuple[float, float]:
+    """The numbers between rows and columns as the header writes them, 1.0 where it does not.
+
+    `Series.uid` is made from these: how a length is worked out may get better, and a series keeps its name.
+    """
+    return _stated_spacing(header)[:2]
+
+
+def _stated_spacing(header: Header) -> tuple[float, float, int]:
+    """Distance in mm between rows and between columns, and the element that gives it; 0 where none does."""
     for tag in (t.PIXEL_SPACING, t.IMAGER_PIXEL_SPACING, t.NOMINAL_SCANNED_PIXEL_SPACING):
         values = header.numbers(tag)
         if len(values) == 2 and np.all(np.isfinite(values)) and min(values) > 0:
-            factor = _magnification(header) if tag == t.IMAGER_PIXEL_SPACING else 1.0
-            return values[0] / factor, values[1] / factor, True
-    return 1.0, 1.0, False
+            return values[0], values[1], tag
+    return 1.0, 1.0, 0
 
 
 def spacing_warnings(header: Header) -> list[Warning]:

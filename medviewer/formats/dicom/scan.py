@@ -19,9 +19,10 @@ from medviewer.formats.dicom.series import Identity, series_of
 
 @dataclass
 class _Found:
-    """What one study has: the first header of every series, its images and attachments."""
+    """What one study has: the first header of every series of images, those of its attachments, and both."""
 
     firsts: list[Header] = field(default_factory=list)
+    others: list[Header] = field(default_factory=list)
     series: list[Series] = field(default_factory=list)
     attachments: dict[str, Attachment] = field(default_factory=dict)
 
@@ -94,7 +95,7 @@ def _attach(found: dict[str, _Found], study_uid: str, kind: str, header: Header,
     except UnreadableError as error:
         return [Warning("unreadable", str(error)), *_armed(header)]
     found[study_uid].attachments[uid] = attachment
-    found[study_uid].firsts.append(header)
+    found[study_uid].others.append(header)
     return _armed(header)
 
 
@@ -104,7 +105,8 @@ def _armed(header: Header) -> list[Warning]:
 
 
 def _study(uid: str, found: _Found) -> Study:
-    header = min(found.firsts, key=lambda h: h.plain(t.SERIES_INSTANCE_UID))
+    # What other programs add to a study often says less of it than the images do.
+    header = min(found.firsts or found.others, key=lambda h: h.plain(t.SERIES_INSTANCE_UID))
     patient = Patient(
         id=header.text(t.PATIENT_ID),
         name=header.person(t.PATIENT_NAME),

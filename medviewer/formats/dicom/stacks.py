@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from medviewer.domain.study import Warning
 from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.frames import Plane
-from medviewer.formats.dicom.geometry import axes_of, pixel_spacing
+from medviewer.formats.dicom.geometry import axes_of, pixel_spacing, stated_spacing
 from medviewer.formats.dicom.headers import Header
 from medviewer.formats.dicom.volumes import instance
 
@@ -65,9 +65,15 @@ class Stack:
 
     @property
     def content(self) -> tuple[str, ...]:
-        """What its planes have in common, as texts that are the same on every scan."""
+        """What its planes have in common, as texts that are the same on every scan.
+
+        The spacing in it is as it is written: masks are kept by names made from this, so it may not follow what is
+        made of magnifications and ultrasound regions.
+        """
         axes = [] if self.axes is None else self.axes.ravel().tolist()
-        rounded = [f"{round(value, 3) + 0.0:.3f}" for value in (*axes, *self.spacing[:2])]
+        first = self.planes[0]
+        spacing = stated_spacing(first.file if self.axes is None else first.header)
+        rounded = [f"{round(value, 3) + 0.0:.3f}" for value in (*axes, *spacing)]
         own = (self.stack,) if self.stack else ()
         return (*map(str, self.size), *(part.decode("latin-1") for part in self.format), *rounded, *own)
 

@@ -1,9 +1,9 @@
 """PS3.15 Table E.1-1 as data: what the profile and its options do to each attribute.
 
 ``profile.csv`` holds the rows of the 2026c table: tag or pattern, name, basic action, and the options by which it may
-be kept. It was checked against the copies in dicom-anonymizer 2.1.0 (BSD-3-Clause, Kitware Europe) and in innolitics'
-dicom-standard. One row differs: UID (0040,A124) is kept with Retain UIDs, since reports and segmentations name the same
-tracked thing by it.
+be kept. Every basic action is that of the copy in dicom-anonymizer 2.1.0 (BSD-3-Clause, Kitware Europe); that copy has
+no options, which follow innolitics' dicom-standard, an older edition. UID (0040,A124) is kept with Retain UIDs, since
+reports and segmentations name the same tracked thing by it.
 
 Actions: X remove, Z empty, D dummy, U another UID, K keep, C clean. Where the table leaves a choice to the type of the
 attribute in its IOD (Z/D, X/Z, X/D ...), the last of them is taken: a dummy is legal in every IOD, an empty or missing
@@ -32,6 +32,10 @@ _RETAINED = {
 
 _RESOLVED = {"Z/D": "D", "X/Z": "Z", "X/D": "D", "X/Z/D": "D", "X/Z/U*": "U"}
 
+_PUBLISHED = ("00080106", "00080107", "00686226", "00686270")
+"""Dates of code lists (Context Group Version, Local Version) and of implant templates (Effective and Information Issue
+DateTime) are printed where all can read them: moved with the patient's, each would tell by how many days all moved."""
+
 _ABSENT = ("00081110",)
 """Referenced Study Sequence is optional and may not be empty (PS3.3 C.7.2.1), so of X/Z it takes X."""
 
@@ -49,6 +53,8 @@ class Rule:
         """X, Z, D, U, K, C or S (shift)."""
         for option in self.options:
             field, action = _RETAINED.get(option, ("", ""))
+            if option == "dates" and self.tag in _PUBLISHED:
+                continue
             if field and getattr(options, field):
                 return action
         return "X" if self.tag in _ABSENT else _RESOLVED.get(self.action, self.action)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,14 @@ _IO = {Kind.NRRD: "NrrdImageIO", Kind.META_IMAGE: "MetaImageIO"}
 """ITK's reader, named, because ITK itself would choose by the file's ending."""
 _LOOK, _READ = "medviewer.formats.itk:read_layout", "medviewer.formats.itk:read_voxels_into"
 _LARGE = 1024**3
+_SPACES = {
+    **dict.fromkeys(("left-posterior-superior", "lps", "right-anterior-superior", "ras"), (1, 1)),
+    **dict.fromkeys(("left-anterior-superior", "las", "left-posterior-superior-time", "lpst"), (1, 1)),
+    **dict.fromkeys(("right-anterior-superior-time", "rast"), (-1, -1)),
+    **dict.fromkeys(("left-anterior-superior-time", "last"), (1, -1)),
+}
+"""The spaces of NRRD that lie in the patient, and by what x and y are still to be multiplied: ITK turns to LPS what has
+three axes, and leaves what has time as it is. Other spaces (``scanner-xyz``, ``3D-left-handed``) do not say."""
 _MODALITIES = {"MET_MOD_CT": "CT", "MET_MOD_MR": "MR", "MET_MOD_NM": "NM", "MET_MOD_US": "US"}
 
 
@@ -120,7 +128,8 @@ def scan_itk(path: Path, uid: str) -> Series:
     kind, header, layout = _looked(path)
     said = header.fields
     if kind is Kind.NRRD:
-        oriented, calibrated = "space" in said, "spacedirections" in said or "spacings" in said
+        oriented = said.get("space", "").lower() in _SPACES
+        calibrated = "spacedirections" in said or "spacings" in said
     else:
         oriented = bool({"transformmatrix", "rotation", "orientation"} & set(said))
         calibrated = "elementspacing" in said or "elementsize" in said
@@ -264,7 +273,18 @@ def _looked(path: Path) -> tuple[Kind, TextHeader, Layout]:
             "split it."
         )
     check_phases(path.name, layout.phases)
-    return kind, header, layout
+    return kind, header, _in_lps(layout, header.fields.get("space", "").lower()) if kind is Kind.NRRD else layout
+
+
+def _in_lps(layout: Layout, space: str) -> Layout:
+    """What ITK left in another space; see `_SPACES`."""
+    signs = np.ones(len(layout.size))
+    signs[:2] = _SPACES.get(space, (1, 1))
+    if signs.min() > 0:
+        return layout
+    axes = np.reshape(layout.direction, (len(signs), len(signs))) * signs[:, None]
+    origin = (np.array(layout.origin) * signs).tolist()
+    return replace(layout, origin=tuple(origin), direction=tuple(axes.ravel().tolist()))
 
 
 def _grid(path: Path, layout: Layout) -> Grid:

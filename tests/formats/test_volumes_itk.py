@@ -61,6 +61,37 @@ def test_every_type_is_kept(tmp_path, dtype):
     np.testing.assert_array_equal(voxels, values)
 
 
+@pytest.mark.parametrize(
+    ("space", "x", "y"),
+    [
+        ("left-posterior-superior-time", 1, 1),
+        ("right-anterior-superior-time", -1, -1),
+        ("Left-Anterior-Superior-Time", 1, -1),
+    ],
+)
+def test_the_space_of_a_nrrd_with_time_is_turned_to_lps(tmp_path, space, x, y):
+    text = (
+        f"NRRD0004\ntype: uint8\ndimension: 4\nspace: {space}\nsizes: 2 3 4 2\n"
+        "space directions: (2,0,0,0) (0,3,0,0) (0,0,4,0) (0,0,0,1)\nspace origin: (10,20,30,0)\nencoding: raw\n\n"
+    )
+    (tmp_path / "a").write_bytes(text.encode() + bytes(range(48)))
+    series = only(tmp_path / "a")
+    assert series.warnings == ()
+    np.testing.assert_allclose(series.grid.index_to_world((0, 0, 0)), (10 * x, 20 * y, 30))
+    np.testing.assert_allclose(series.grid.index_to_world((1, 1, 1)), (12 * x, 23 * y, 34))
+    assert load(series).grid == series.grid
+
+
+@pytest.mark.parametrize("space", ["scanner-xyz", "3D-right-handed", "3D-left-handed"])
+def test_a_space_that_says_nothing_of_the_patient_has_no_letters(tmp_path, space):
+    text = (
+        f"NRRD0004\ntype: uint8\ndimension: 3\nspace: {space}\nsizes: 2 3 4\n"
+        "space directions: (2,0,0) (0,3,0) (0,0,4)\nspace origin: (10,20,30)\nencoding: raw\n\n"
+    )
+    (tmp_path / "a").write_bytes(text.encode() + bytes(range(24)))
+    assert [warning.code for warning in only(tmp_path / "a").warnings] == ["no-orientation"]
+
+
 def test_the_space_of_a_nrrd_is_turned_to_lps(tmp_path):
     text = (
         "NRRD0004\ntype: uint8\ndimension: 3\nspace: right-anterior-superior\nsizes: 2 3 4\n"

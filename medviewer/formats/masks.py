@@ -78,7 +78,8 @@ def load_segmentation(path: Path, grid: Grid | None = None, series: Series | Non
     UnreadableError
         If it is none of these, holds no label map, or the note in its header is damaged.
     GridMismatchError
-        If its voxels are not voxels of `grid` and may not be resampled onto it.
+        If its voxels are not voxels of `grid` and may not be resampled onto it, or a SEG or RTSTRUCT lies in another
+        frame of reference than `series`.
     """
     if grid is None and series is not None:
         grid = series.grid

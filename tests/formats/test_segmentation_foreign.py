@@ -10,11 +10,13 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from medviewer.domain.mask import Segment, Segmentation
 from medviewer.domain.study import Series
-from medviewer.errors import GridMismatchError
+from medviewer.errors import GridMismatchError, UnreadableError
 from medviewer.formats import load_segmentation, save_segmentation, scan, write_dicom_series
+from medviewer.formats.dicom import whole
 from medviewer.formats.dicom.resample import from_slices
 from tests.formats.conftest import STUDY, dicom_axes, grid_of, image_of, series_of
 from tests.formats.test_masks import BRAIN, dciodvfy
@@ -94,6 +96,33 @@ def test_overlapping_segments_go_to_the_later_one(tmp_path):
     assert mask.provenance.notes == (f"{shared} voxels lay in more than one segment; the later segment has them",)
 
 
+def test_a_mask_of_another_frame_of_reference_is_refused_though_its_slices_lie_at_the_same_numbers(tmp_path):
+    series = series_in(tmp_path)
+    drawn = blob(series.grid.shape)
+    path = foreign(tmp_path / "seg.dcm", series, drawn, "BINARY")
+    dataset = pydicom.dcmread(path)
+    dataset.FrameOfReferenceUID = "1.2.3.4"
+    dataset.save_as(path)
+    # its program made the frame of reference up, but it was drawn on this series
+    np.testing.assert_array_equal(load_segmentation(path, series=series).labels, drawn)
+    dataset.ReferencedSeriesSequence[0].SeriesInstanceUID = "1.2.3.5"
+    dataset.save_as(path)
+    with pytest.raises(GridMismatchError, match=r"another frame of reference than this series and was not drawn on it"):
+        load_segmentation(path, series=series)
+
+
+def test_a_deflated_mask_is_bounded_before_it_is_unpacked(tmp_path, monkeypatch):
+    series = series_in(tmp_path)
+    path = foreign(tmp_path / "seg.dcm", series, blob(series.grid.shape), "BINARY")
+    dataset = pydicom.dcmread(path)
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    dataset.save_as(path)
+    assert load_segmentation(path, series=series).labels.any()
+    monkeypatch.setattr(whole, "MAX_BYTES", 1000)
+    with pytest.raises(UnreadableError, match="would unpack to more than"):
+        load_segmentation(path, series=series)
+
+
 def without_places(path: Path) -> None:
     """Leave nothing but the references to the images that frames were drawn on."""
     dataset = pydicom.dcmread(path)
@@ -162,7 +191,7 @@ def test_a_seg_on_another_grid_of_the_same_frame_comes_to_the_nearest_voxel(tmp_
     np.testing.assert_array_equal(mask.labels, drawn.repeat(2, 0).repeat(2, 1).repeat(2, 2))
     assert "drawn on another grid (5 x 8 x 9 at 2.00 x 2.00 x 2.00 mm)" in mask.provenance.notes[0]
     for refused in (replace(other, frame_of_reference="1.2.3"), replace(other, frame_of_reference="")):
-        with pytest.raises(GridMismatchError, match="open the image that it was drawn on"):
+        with pytest.raises(GridMismatchError, match=r"open the (image|series) that it was drawn on"):
             load_segmentation(path, series=refused)
     far = series_of(grid_of((4, 4, 4), (1, 1, 1), (500, 0, 0)))
     with pytest.raises(GridMismatchError, match="open the image that it was drawn on"):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
 from pydicom import Dataset
 
@@ -22,6 +21,7 @@ from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.headers import read_header
 from medviewer.formats.dicom.quiet import quiet
 from medviewer.formats.dicom.resample import from_slices
+from medviewer.formats.dicom.whole import read_whole
 
 _CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
 
@@ -98,7 +98,7 @@ def read_rtstruct(path: Path, grid: Grid | None, series: Series | None = None) -
         )
     try:
         with quiet():
-            return _segmentation(pydicom.dcmread(path, force=True), path.name, grid, series)
+            return _segmentation(read_whole(path), path.name, grid, series)
     except (UnreadableError, GridMismatchError):
         raise
     except Exception as error:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
 from pydicom import Dataset
 
@@ -23,6 +22,7 @@ from medviewer.formats.dicom.quiet import quiet
 from medviewer.formats.dicom.resample import from_slices
 from medviewer.formats.dicom.segmentation import LABEL_PREFIX
 from medviewer.formats.dicom.segmentation_frames import Frame, Lying, frames_in, on_slices, on_their_own
+from medviewer.formats.dicom.whole import read_whole
 from medviewer.formats.lattice import onto_or_nearest
 
 _SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
@@ -32,7 +32,7 @@ def read_seg(path: Path, grid: Grid | None, series: Series | None = None) -> Seg
     """Read a SEG; see `medviewer.formats.load_segmentation`."""
     try:
         with quiet():
-            dataset = pydicom.dcmread(path, force=True)
+            dataset = read_whole(path)
             if dataset.get("SOPClassUID") not in _SEG_CLASSES:
                 raise UnreadableError(
                     f"{path.name} is a DICOM object but no segmentation (SEG or RTSTRUCT); open it as an image."
@@ -48,6 +48,10 @@ def read_seg(path: Path, grid: Grid | None, series: Series | None = None) -> Seg
 
 
 def _segmentation(dataset: Dataset, path: Path, grid: Grid | None, series: Series | None) -> Segmentation:
+    own_frame = str(dataset.get("FrameOfReferenceUID", ""))
+    same_frame = series is not None and bool(own_frame) and own_frame == series.frame_of_reference
+    if series is not None and not same_frame:
+        _check_frame(dataset, own_frame, path, series)
     described = {int(item.SegmentNumber): item for item in dataset.SegmentSequence}
     described.pop(0, None)  # the background of a label map
     labels = {number: _label(item) for number, item in described.items()}
@@ -64,9 +68,7 @@ def _segmentation(dataset: Dataset, path: Path, grid: Grid | None, series: Serie
     if overlaps:
         notes.append(f"{overlaps} voxels lay in more than one segment; the later segment has them")
     target = lying.grid if grid is None else grid
-    own_frame = str(dataset.get("FrameOfReferenceUID", ""))
-    may_resample = series is not None and bool(own_frame) and own_frame == series.frame_of_reference
-    values, note = onto_or_nearest(values, lying.grid, target, path.name, may_resample=may_resample)
+    values, note = onto_or_nearest(values, lying.grid, target, path.name, may_resample=same_frame)
     provenance = _provenance(dataset)
     provenance = replace(provenance, notes=(*provenance.notes, *notes, *([note] if note else [])))
     segments = tuple(_segment(labels[number], item) for number, item in sorted(described.items()))
@@ -77,6 +79,19 @@ def _segmentation(dataset: Dataset, path: Path, grid: Grid | None, series: Serie
         provenance,
         _source_series(dataset),
     )
+
+
+def _check_frame(dataset: Dataset, own_frame: str, path: Path, series: Series) -> None:
+    """Refuse a mask of another patient or examination whose slices happen to lie at the same numbers.
+
+    One that names the series as its source is taken, whatever frame of reference its program gave it.
+    """
+    named = {str(item.get("SeriesInstanceUID", "")) for item in dataset.get("ReferencedSeriesSequence", ())}
+    if own_frame and series.frame_of_reference and series.instance_uid not in named:
+        raise GridMismatchError(
+            f"{path.name} lies in another frame of reference than this series and was not drawn on it; open the series "
+            "that it was drawn on."
+        )
 
 
 def _lying(dataset: Dataset, frames: Sequence[Frame], grid: Grid | None, series: Series | None, path: Path) -> Lying:

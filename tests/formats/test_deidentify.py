@@ -488,6 +488,31 @@ def test_burned_in_words_are_warned_of_by_modality_and_attribute(samples: dict[s
     assert told["PT", "NO"] == {"no-suv"}
 
 
+def test_an_overlay_in_spare_bits_of_the_pixels_is_warned_of(samples: dict[str, Path], tmp_path: Path) -> None:
+    dataset = read(samples["CT_small.dcm"])
+    for position, told in ((0, False), (12, True)):
+        dataset.add_new(0x60000102, "US", position)
+        source = tmp_path / f"{position}.dcm"
+        dataset.SOPInstanceUID = f"1.2.{position + 1}"
+        dataset.save_as(source)
+        _, written = run(source, tmp_path / "out")
+        assert any("spare bits" in warning.text for warning in written.warnings) == told
+
+
+def test_addresses_on_the_network_are_dropped_and_codes_stay(samples: dict[str, Path], tmp_path: Path) -> None:
+    dataset = read(samples["CT_small.dcm"])
+    code = Dataset()
+    code.URNCodeValue, code.CodeMeaning = "urn:lex:us:federal:codified.regulation:2013-04-25;45CFR164", "A rule"
+    dataset.AnatomicRegionSequence = Sequence([code])
+    dataset.RetrieveURL = "https://pacs.hospital.example/wado?patient=4711"
+    source = tmp_path / "source.dcm"
+    dataset.save_as(source)
+    copy, written = run(source, tmp_path / "out")
+    assert written.path is not None
+    assert b"hospital" not in written.path.read_bytes()
+    assert copy.AnatomicRegionSequence[0].URNCodeValue == code.URNCodeValue
+
+
 def test_the_validator_finds_no_new_error(samples: dict[str, Path], tmp_path: Path) -> None:
     def complaints(path: Path) -> set[str]:
         ran = subprocess.run(["dciodvfy", str(path)], capture_output=True, check=False)

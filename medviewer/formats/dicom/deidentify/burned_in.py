@@ -13,6 +13,8 @@ _OFTEN = frozenset(
 """Modalities whose pictures often bear words: film is marked, consoles draw the patient's name, cameras see labels."""
 _SCREENS = ("1.2.840.10008.5.1.4.1.1.7",)
 """Start of the SOP classes of secondary capture, whatever modality they name."""
+_OVERLAY_BIT = 0x0102
+"""Overlay Bit Position (retired, PS3.3 C.9.2): not 0 where the overlay lies in the pixels."""
 _VOLUMES = ("CT", "MR", "PT")
 _FACES = ("HEAD", "BRAIN", "FACE", "SKULL", "SINUS", "ORBIT", "NECK")
 
@@ -36,6 +38,9 @@ def picture_warnings(dataset: Dataset, options: Options) -> tuple[Warning, ...]:
     elif told != "NO" and (modality in _OFTEN or captured):
         kind = "screen captures" if captured and modality not in _OFTEN else f"{modality} pictures"
         found.append(("burned-in", f"Words may be burned into {kind}; pixels are not changed, look at them."))
+    if any(_in_spare_bits(dataset, group) for group in range(0x6000, 0x6020, 2)):
+        text = "The file draws an overlay in spare bits of its pixels, which are not changed and may hold words."
+        found.append(("burned-in", text))
     part = str(dataset.get("BodyPartExamined", "") or "").upper()
     if modality in _VOLUMES and part.startswith(_FACES):
         found.append(("face", "A scan of a head may show a face; pixels are not changed."))
@@ -44,3 +49,10 @@ def picture_warnings(dataset: Dataset, options: Options) -> tuple[Warning, ...]:
     if modality == "PT" and not options.shift_dates:
         found.append(("no-suv", "Without injection and scan times PET has no SUV; shift dates to keep the intervals."))
     return tuple(Warning(code, text) for code, text in found)
+
+
+def _in_spare_bits(dataset: Dataset, group: int) -> bool:
+    """Whether an overlay lies in the pixels; a damaged position counts as one."""
+    if (group, _OVERLAY_BIT) not in dataset:
+        return False
+    return dataset.get_item((group, _OVERLAY_BIT)).value not in (None, 0, b"", b"\0\0")

@@ -60,8 +60,9 @@ def deidentify(dataset: Dataset, options: Options, key: Key) -> Cleaned:
     """Apply the Basic Application Level Confidentiality Profile with the chosen options.
 
     Beyond the table: private attributes, attributes that PS3.6 does not know, overlays, curves and group lengths are
-    dropped; dates and names of persons that the table does not list are emptied; texts that are kept lose every value
-    that an identifying attribute of the same object has. Pixel data are kept byte for byte.
+    dropped; names of persons that the table does not list are emptied, and addresses on the network and dates that it
+    does not list are dropped (dates are moved with `Options.shift_dates`); texts that are kept lose every value that an
+    identifying attribute of the same object has. Pixel data are kept byte for byte.
 
     Parameters
     ----------
@@ -153,6 +154,8 @@ class _Walk:
             return None
         if vr == "PN":
             return _emptied(element)
+        if vr == "UR" and not str(element.value).lower().startswith("urn:"):  # a URN names a kind of thing: a code
+            return None
         if vr in DATES:
             return self._shifted(element) if self._options.shift_dates else None
         if vr == "UI":

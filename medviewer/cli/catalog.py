@@ -88,13 +88,17 @@ def add(
 @app.command("remove")
 def remove(
     uid: STUDY,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before copies are deleted.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before files are deleted.")] = False,
 ) -> None:
-    """Forget a study. Files are left alone; copies that the archive made are deleted. Masks of it stay."""
+    """Forget a study. Only files in medviewer's own folder are deleted: copied, unpacked, retrieved. Masks stay."""
     with opened_services() as services:
         entry = services.archive.catalog.get(uid)
         if entry.copied and not yes:
-            typer.confirm("The copies of its files in the archive are deleted. Go on?", abort=True, err=True)
+            typer.confirm(
+                "Its files in medviewer's folder (copied, unpacked or retrieved) are deleted. Go on?",
+                abort=True,
+                err=True,
+            )
         services.archive.catalog.remove(uid)
     report(f"Removed {uid}")
 

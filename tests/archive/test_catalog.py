@@ -18,6 +18,7 @@ from medviewer.archive import Archive
 from medviewer.archive.catalog import Query, State
 from medviewer.archive.catalog.paths import Known, from_text, is_fleeting, reconciled, to_text
 from medviewer.archive.catalog.search import match_of
+from medviewer.archive.remote.landing import study_folder
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
 from medviewer.domain.study import Attachment, Patient, ScanResult, Series, Study
@@ -117,6 +118,44 @@ def test_a_copy_takes_the_place_of_a_reference(archive: Archive, head: Path) -> 
     files = archive.catalog.files_of(SERIES.uid)
     assert len(files) == 4
     assert all(path.is_relative_to(archive.home) for path in files)
+
+
+def test_discs_at_one_place_do_not_overwrite_each_other(archive: Archive, head: Path) -> None:
+    first, second, *_ = sorted(head.iterdir())
+    parts = [(file.read_bytes(), 1_600_000_000) for file in (first, second)]
+    for file in head.iterdir():
+        file.unlink()
+    disc = head / "IM000001"
+    for content, burnt in parts:  # slices of one series, of one size and time, come at one path one after the other
+        disc.write_bytes(content)
+        os.utime(disc, (burnt, burnt))
+        assert archive.catalog.add(formats.scan([head]), copy=True).files == 1
+    files = archive.catalog.files_of(SERIES.uid)
+    assert {file.read_bytes() for file in files} == {content for content, _ in parts}
+    assert archive.catalog.add(formats.scan([head]), copy=True).files == 0, "the second disc again"
+    assert archive.catalog.add(formats.scan(list(files)), copy=True).files == 0, "its own copies"
+    assert archive.catalog.files_of(SERIES.uid) == files
+
+
+def test_a_changed_file_of_another_format_takes_the_place_of_its_former_copy(archive: Archive, tmp_path: Path) -> None:
+    path = tmp_path / "brain.nii.gz"
+    for value in (1, 2):
+        formats.save_image(Image(np.full(GRID.shape, value, np.int16), GRID, "MR"), path)
+        archive.catalog.add(formats.scan([path]), copy=True)
+    [entry] = archive.catalog.search()
+    [series] = archive.catalog.series_of(entry.uid)
+    [copy] = archive.catalog.files_of(series.uid)
+    assert copy.read_bytes() == path.read_bytes()
+
+
+def test_files_in_the_folder_of_copies_are_told_as_such(archive: Archive, head: Path) -> None:
+    retrieved = study_folder(archive.home, STUDY.uid) / "series"
+    retrieved.parent.mkdir(parents=True)
+    head.rename(retrieved)
+    archive.catalog.add(formats.scan([retrieved]))
+    assert archive.catalog.get(STUDY.uid).copied, "removing the study deletes them, which a person has to be told"
+    archive.catalog.remove(STUDY.uid)
+    assert not retrieved.exists()
 
 
 def test_what_comes_in_a_zip_is_copied(archive: Archive, head: Path, tmp_path: Path) -> None:

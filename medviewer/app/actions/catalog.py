@@ -39,9 +39,10 @@ def study_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
         text = "The study is forgotten; its files are left alone, and masks of it are kept."
         if entry.copied:
             text = (
-                "The study is forgotten, and the copies of its files in the archive are deleted. Masks of it are kept."
+                "The study is forgotten, and its files in medviewer's folder are deleted: those that were imported as "
+                "a copy, unpacked or retrieved. Masks of it are kept."
             )
-        accept = "Delete the copies" if entry.copied else "Remove"
+        accept = "Delete these files" if entry.copied else "Remove"
         if dialogs.confirm("Remove the study from the list", text, accept):
             if services.session.study is not None and services.session.study.uid == entry.uid:
                 study.close(services)
@@ -90,7 +91,7 @@ def study_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
             "Remove from the &list…",
             "study",
             remove,
-            "Forget the chosen study; only copies that the archive made are deleted",
+            "Forget the chosen study; only its files in medviewer's own folder are deleted",
             ("Ctrl+Delete",),
             "4",
             "study_chosen",

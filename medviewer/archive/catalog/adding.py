@@ -103,14 +103,17 @@ def _write(database: Database, copies: Copies, part: _Batch, now: str) -> Added:
             if not found:
                 continue
             known = _known_files(session, study.number, series.uid)
-            files = _merged(copies, known, found, part.copied)
+            files = _merged(copies, series, known, found, part.copied)
             series_count += rows.series_row(session, study.number, series, files)
             same = len(set(known) & set(files))
             already += same
             files_count += len(files) - same
         for attachment in part.attachments:
             rows.attachment_row(session, study.number, attachment)
-        study.copied = study.copied or part.copied
+        # What was retrieved from an archive on the network lies there too, and goes with the study.
+        inside = any(copies.holds(file.path) for _, found in part.series for file in found)
+        inside = inside or any(copies.holds(attachment.file) for attachment in part.attachments)
+        study.copied = study.copied or part.copied or inside
         rows.sum_up(session, study)
     return Added(int(fresh), series_count, files_count, already, uids=(part.study.uid,))
 
@@ -120,10 +123,15 @@ def _known_files(session: Session, study: int, uid: str) -> list[Known]:
     return [] if number is None else rows.files_of(session, number)
 
 
-def _merged(copies: Copies, known: list[Known], found: list[Known], copied: bool) -> list[Known]:
+def _merged(copies: Copies, series: Series, known: list[Known], found: list[Known], copied: bool) -> list[Known]:
     """The files of a series after an import: copies take the place of what lies elsewhere."""
-    if copied:
-        names = {file.likeness for file in found}
-        own = [file for file in known if copies.holds(file.path) or file.likeness not in names]
-        return reconciled(own, found)
-    return reconciled(known, found)
+    if not copied:
+        return reconciled(known, found)
+    if series.reader != "dicom":
+        return found  # such a series is the file at its place: one that was changed takes the place of the former one
+    names = {file.likeness for file in found}
+    own = [file for file in known if copies.holds(file.path) or file.likeness not in names]
+    files = reconciled(own, found)
+    there = {file.path for file in files}
+    # Alike by name and size, but surely not the same: slices of one series from two discs.
+    return [*files, *(file for file in found if file.path not in there and copies.is_apart(file.path))]

@@ -20,6 +20,9 @@ from medviewer.errors import JobCancelled, StoreError
 FOLDER = "studies"
 _INCOMING = ".incoming"
 _CHUNK = 1024 * 1024
+_BEGIN = 64 * 1024
+_APART = "-"
+"""In the name of a folder of copies that lie apart."""
 _COMPANIONS = {".mhd": (".raw", ".zraw"), ".nhdr": (".raw", ".raw.gz", ".gz"), ".hdr": (".img",), ".img": (".hdr",)}
 """Files that belong to a header file and that no series lists."""
 _RESERVE = 256 * 1024**2
@@ -62,7 +65,8 @@ class Copies:
         """Copy files of a study, with what belongs to them, and return each with its copy.
 
         A copy keeps the name and the time of change of its file; a file that was copied before, and is the same, is
-        not copied again. One that cannot be read is left out.
+        not copied again. One that cannot be read is left out. No copy is ever overwritten: two discs of one study have
+        files of one name at one place, one after the other.
 
         Raises
         ------
@@ -77,10 +81,11 @@ class Copies:
             for file in files:
                 if cancelled is not None and cancelled.is_set():
                     raise JobCancelled("The import was cancelled; the series that were copied by then are kept.")
-                target = self._target(study_uid, file)
-                for part in (*_companions(file), file):
-                    if self._copy(part, target.with_name(part.name)):
-                        made.append(target.with_name(part.name))
+                target = file
+                if not self.holds(file):
+                    parts = (*_companions(file), file)
+                    target = self._target(study_uid, parts)
+                    made += [copy for part in parts if self._copy(part, copy := target.with_name(part.name))]
                 known = look(target)
                 if known is not None:
                     taken.append((file, known))
@@ -114,16 +119,29 @@ class Copies:
                 str(error),
             ) from error
 
-    def _target(self, study_uid: str, file: Path) -> Path:
-        """A folder for each source folder: names stay, and files of one name do not meet."""
-        return self.folder_of(study_uid) / _short(os.fspath(file.parent), 12) / file.name
+    def is_apart(self, path: Path) -> bool:
+        """Whether a copy lies apart, because another file had been copied from the same place before."""
+        return self.holds(path) and _APART in path.parent.name
+
+    def _target(self, study_uid: str, parts: Sequence[Path]) -> Path:
+        """A folder for each source folder: names stay, and files of one name do not meet.
+
+        Parameters
+        ----------
+        parts
+            A file, which comes last, and what belongs to it.
+        """
+        *_, file = parts
+        folder = self.folder_of(study_uid) / _short(os.fspath(file.parent), 12)
+        if any(look(folder / part.name) is not None and not _is_same(part, folder / part.name) for part in parts):
+            mark = "".join(_mark(part) for part in parts)
+            folder = folder.with_name(f"{folder.name}{_APART}{_short(mark, 12)}")
+        return folder / file.name
 
     def _copy(self, source: Path, target: Path) -> bool:
         """Copy one file; False if its copy is there already, or it cannot be read."""
-        before, present = look(source), look(target)
-        if before is None:
-            return False
-        if present is not None and (present.size, present.mtime_ns) == (before.size, before.mtime_ns):
+        before = look(source)
+        if before is None or look(target) is not None:
             return False
         make_folder(target.parent)
         temporary = make_folder(self.folder / _INCOMING) / f"{uuid4().hex}.tmp"
@@ -156,6 +174,24 @@ def _copied(source: Path, temporary: Path, target: Path, mtime_ns: int) -> bool:
         os.fsync(sink.fileno())
     temporary.replace(target)
     return True
+
+
+def _is_same(file: Path, copy: Path) -> bool:
+    """Whether a copy is one of that file: discs are burnt with one time for all files, so their begin counts too."""
+    return _mark(file) == _mark(copy)
+
+
+def _mark(file: Path) -> str:
+    """What tells a file from others of its name: size, time of change and begin; a DICOM object has its UID there."""
+    known = look(file)
+    if known is None:
+        return ""
+    try:
+        with file.open("rb") as stream:
+            begin = stream.read(_BEGIN)
+    except OSError:
+        return ""
+    return f"{known.size} {known.mtime_ns} {hashlib.sha256(begin).hexdigest()}"
 
 
 def _read(stream: object) -> bytes | None:

@@ -37,7 +37,7 @@ class StudyEntry:
     state, tags
         What people said of it; tags are sorted.
     copied
-        Whether the archive holds copies of its files.
+        Whether files of it lie in the archive: copied, unpacked or retrieved. They go when the study is removed.
     seen
         When it was last added or opened: UTC, ISO 8601.
     """

@@ -81,7 +81,7 @@ class Catalog:
         return adding.add(self._database, self._copies, found, copy, progress, cancelled)
 
     def remove(self, study_uid: str) -> None:
-        """Forget a study, and delete the copies of its files that the archive made; other files are left alone.
+        """Forget a study, and delete its files in the archive: copied, unpacked, retrieved. Others are left alone.
 
         Masks, results and corrections of it stay.
 

@@ -50,7 +50,7 @@ def test_the_chest_is_a_pa_radiograph_without_a_scale(demo):
     assert (series.modality, series.body_part, series.view) == ("CR", "CHEST", "PA")
     assert not image.calibrated
     assert image.inverted
-    assert image.windows[0].limits == (0, 29999)  # LINEAR, as the file leaves it, counts from half a value (PS3.3 C.11.2.1.2)
+    assert image.windows[0].limits == (0, 29999)  # LINEAR (PS3.3 C.11.2.1.2)
 
 
 def test_the_chest_keeps_the_pixels_and_nothing_of_the_person(demo, samples):

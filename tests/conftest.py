@@ -17,6 +17,11 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+# One Orthanc serves every test of a run that needs it, whichever folder the test lies in.
+from tests.interop.servers import orthanc, orthanc_process
+
+__all__ = ["orthanc", "orthanc_process"]
+
 # How long an example takes says something of the machine, not of the code.
 settings.register_profile("medviewer", deadline=None)
 settings.load_profile("medviewer")

@@ -131,6 +131,8 @@ class Session:
     """Grows when the catalogue of studies changes."""
     chosen_study: str = ""
     """UID of the study that is chosen in the list of studies; empty where the open one is meant."""
+    chosen_attachment: str = ""
+    """UID of the mask, report or document that is chosen in the list of studies; empty for none."""
     chosen_state: str = ""
     """Where the study that is meant stands on the worklist; empty where the catalogue does not have it."""
     view: View = field(default_factory=View)

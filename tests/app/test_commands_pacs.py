@@ -17,9 +17,7 @@ from medviewer.archive.remote import Node, Query, Wanted
 from medviewer.domain.image import Image
 from medviewer.errors import InputError, JobCancelled
 from tests.app.conftest import SERIES, STUDY
-from tests.interop.servers import PASSWORD, USER, Orthanc, orthanc, orthanc_process
-
-__all__ = ["orthanc", "orthanc_process"]
+from tests.interop.servers import PASSWORD, USER, Orthanc
 
 
 def finish(services: Services) -> None:

@@ -11,9 +11,7 @@ from pydicom import dcmread
 
 from medviewer import formats
 from tests.cli.conftest import STUDY, UID, Run, one_sentence
-from tests.interop.servers import PASSWORD, USER, Orthanc, orthanc, orthanc_process
-
-__all__ = ["orthanc", "orthanc_process"]
+from tests.interop.servers import PASSWORD, USER, Orthanc
 
 
 @pytest.fixture

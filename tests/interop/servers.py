@@ -70,12 +70,8 @@ def running(command: Sequence[str], ports: Sequence[int], folder: Path) -> Itera
                 time.sleep(0.02)  # there is no other way to learn that a server is up
             yield
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()  # what it stored is thrown away anyhow, and Orthanc takes seconds to end by itself
+            process.wait()
 
 
 @dataclass(frozen=True)
@@ -123,9 +119,10 @@ def plugin() -> str:
 
 
 @contextmanager
-def orthanc_server(folder: Path) -> Iterator[Orthanc]:
-    """An Orthanc of its own."""
+def orthanc_server(folder: Path, tls: tuple[Path, Path] | None = None) -> Iterator[Orthanc]:
+    """An Orthanc of its own; with a certificate and its key, DICOM is encrypted both ways and both sides have it."""
     dicom, http, receiver = free_ports(3)
+    modality = {"AET": "MEDVIEWER", "Host": "127.0.0.1", "Port": receiver, "UseDicomTls": tls is not None}
     settings = {
         "Name": "TEST",
         "StorageDirectory": str(folder / "db"),
@@ -138,7 +135,7 @@ def orthanc_server(folder: Path) -> Iterator[Orthanc]:
         "DicomAlwaysAllowStore": False,
         "DicomAlwaysAllowFind": False,
         "DicomAlwaysAllowGet": False,
-        "DicomModalities": {"medviewer": ["MEDVIEWER", "127.0.0.1", receiver]},
+        "DicomModalities": {"medviewer": modality},
         "SynchronousCMove": True,
         "OverwriteInstances": True,
         "RemoteAccessAllowed": False,
@@ -149,6 +146,14 @@ def orthanc_server(folder: Path) -> Iterator[Orthanc]:
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
         "HttpThreadsCount": 4,
     }
+    if tls is not None:
+        settings |= {
+            "DicomTlsEnabled": True,
+            "DicomTlsCertificate": str(tls[0]),
+            "DicomTlsPrivateKey": str(tls[1]),
+            "DicomTlsTrustedCertificates": str(tls[0]),
+            "DicomTlsRemoteCertificateRequired": True,
+        }
     (folder / "orthanc.json").write_text(json.dumps(settings), encoding="utf-8")
     with running([program("Orthanc"), str(folder / "orthanc.json")], (dicom, http), folder):
         yield Orthanc(dicom, http, receiver)

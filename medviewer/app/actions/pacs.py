@@ -23,9 +23,9 @@ def pacs_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             "&Send to archive…",
             "archive",
             shell.show_pacs_send,
-            "Send the mask or the open series to an archive",
+            "Send the mask, the open series or a report to an archive",
             ("Shift+F6",),
-            when="image_open",
+            when="study_at_hand",
         ),
         Spec(
             "pacs.nodes",

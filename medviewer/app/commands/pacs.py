@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from medviewer import formats
-from medviewer.app.commands import masks, study
+from medviewer.app.commands import catalog, masks, study
 from medviewer.archive.remote import (
     Node,
     NodeBook,
@@ -26,6 +26,7 @@ from medviewer.archive.remote import (
     connect,
 )
 from medviewer.archive.remote import retrieve as retrieve_study
+from medviewer.domain.study import Attachment
 from medviewer.errors import InputError, RemoteError
 from medviewer.jobs import Job
 from medviewer.plugin_api import RunContext
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     # Loads the database.
     from medviewer.app.services import Services
 
-What = Literal["mask", "series"]
+What = Literal["mask", "series"] | Attachment
+"""The open mask, the open series, or a report of a study."""
 
 _turns: dict[str, threading.Lock] = {}
 
@@ -152,8 +154,16 @@ def told(node: Node, outcomes: Sequence[Outcome]) -> tuple[str, str]:
     return f"Only {present} of {total} images came from {node.name}; retrieve again for the rest. {problem}", "warning"
 
 
+def reports(services: Services) -> list[Attachment]:
+    """Reports and documents of the study that is chosen in the list, or else of the open one; a chosen one first."""
+    session, uid = services.session, catalog.chosen(services)
+    known = next((one.attachments for one in session.studies if one.uid == uid), None)
+    attachments = services.archive.catalog.attachments_of(uid) if known is None else known
+    return sorted((a for a in attachments if not a.is_mask), key=lambda a: a.uid != session.chosen_attachment)
+
+
 def send(services: Services, node: Node, what: What) -> Job[int]:
-    """Send the open mask as a DICOM SEG, or the files of the open series as they are.
+    """Send the open mask as a DICOM SEG, or the files of the open series or of a report as they are.
 
     Raises
     ------
@@ -161,6 +171,8 @@ def send(services: Services, node: Node, what: What) -> Job[int]:
         If there is no such thing open, or it is no DICOM.
     """
     session = services.session
+    if isinstance(what, Attachment):
+        return send_files(services, node, [what.file], "the report")
     if session.series is None:
         raise InputError("There is nothing to send; open a study first.")
     if session.series.reader != "dicom":
@@ -170,7 +182,7 @@ def send(services: Services, node: Node, what: What) -> Job[int]:
     if session.mask is None:
         raise InputError("There is no mask to send; run a segmentation or paint one first.")
     masks.keep(services)
-    mask, series = masks._authored(services, session.mask), session.series
+    mask, series = masks.signed(services, session.mask), session.series
 
     def work(context: RunContext) -> int:
         with tempfile.TemporaryDirectory(prefix=".send-", dir=services.archive.home) as folder:
@@ -182,11 +194,11 @@ def send(services: Services, node: Node, what: What) -> Job[int]:
     return services.when_done(job, lambda _: session.say(f"Sent the mask to {node.name}.", "ok"))
 
 
-def send_files(services: Services, node: Node, files: Sequence[Path]) -> Job[int]:
-    """Send DICOM files as they are, byte for byte; the result is how many."""
+def send_files(services: Services, node: Node, files: Sequence[Path], what: str = "") -> Job[int]:
+    """Send DICOM files as they are, byte for byte; the result is how many. `what` names them for the user."""
     if not files:
         raise InputError("There is no file to send; name DICOM files.")
-    what = "1 file" if len(files) == 1 else f"{len(files)} files"
+    what = what or ("1 file" if len(files) == 1 else f"{len(files)} files")
     job = services.runner.submit(lambda context: _send(node, files, context), title=f"Sending {what} to {node.name}")
     return services.when_done(job, lambda _: services.session.say(f"Sent {what} to {node.name}.", "ok"))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QListWidget, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
 from medviewer.app.commands import pacs
@@ -47,6 +46,7 @@ class NodesWindow(QDialog):
         self.form.changed.connect(self._on_change)
         self.resize(800, 620)
         self._reload()
+        (self.list if self._nodes else self.form.fields["name"]).setFocus()
 
     # -- what the buttons do --------------------------------------------------------------------------------------
 
@@ -197,12 +197,12 @@ class NodesWindow(QDialog):
         box.exec()
         return box.clickedButton() is yes
 
-    def closeEvent(self, event: QCloseEvent) -> None:
-        """Ask before changes are lost, and let go of a test that still runs."""
+    def reject(self) -> None:
+        """Ask before changes are lost, and let go of a test that still runs; Escape and closing both come here."""
         if not self._may_leave():
-            event.ignore()
             return
+        self._dirty = False
         job, self._job = self._job, None  # its answer finds nobody
         if job is not None:
             job.cancel()
-        super().closeEvent(event)
+        super().reject()

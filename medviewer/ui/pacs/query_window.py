@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtCore import QEvent, QModelIndex, Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QDialog, QHBoxLayout, QHeaderView, QTreeView, QVBoxLayout, QWidget
 
 from medviewer.app.commands import pacs
@@ -71,6 +71,8 @@ class QueryWindow(QDialog):
                 self._tell(_HINT, "quiet")
         self._nodes = {node.name: node for node in nodes}
         refill(self.node, [(node.name, node.name) for node in nodes])
+        self.node.setEnabled(bool(nodes))
+        self.search_button.setEnabled(bool(nodes))
 
     def search(self) -> None:
         """Search the chosen archive; a search that still runs is overtaken."""
@@ -198,7 +200,7 @@ class QueryWindow(QDialog):
     def _show_nodes(self) -> None:
         from medviewer.ui import pacs as windows
 
-        windows.show_nodes(self._services, self).destroyed.connect(self.refresh_nodes)
+        windows.show_nodes(self._services, self)
 
     def _set_up_tree(self) -> None:
         explain(self.tree, "Studies that the archive has; unfold one for its series", "Studies found")
@@ -239,8 +241,20 @@ class QueryWindow(QDialog):
             button.setAutoDefault(False)
         self.search_button.setAutoDefault(False)  # Enter searches from the fields, not from the list
 
-    def closeEvent(self, event: QCloseEvent) -> None:
-        """A search ends with its window; retrievals go on, and the job bar shows them."""
+    def showEvent(self, event: QShowEvent) -> None:
+        """One can type at once."""
+        super().showEvent(event)
+        first = self.form.fields["name"] if self._nodes else self.nodes_button
+        first.setFocus()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Whoever comes back from setting up an archive finds it in the list."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
+            self.refresh_nodes()
+
+    def reject(self) -> None:
+        """A search ends with its window, by Escape too; retrievals go on, and the job bar shows them."""
         if self._search is not None:
             self._search.cancel()
-        super().closeEvent(event)
+        super().reject()

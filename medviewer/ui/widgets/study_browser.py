@@ -277,6 +277,8 @@ class StudyBrowser(QWidget):
         uid = node.study if isinstance(node, Node) else ""
         if isinstance(node, Node) and isinstance(node.value, Patient) and self.model.rowCount(index) == 1:
             uid = self.model.index(0, 0, index).data(Role.NODE).study
+        attachment = isinstance(node, Node) and isinstance(node.value, Attachment)
+        self._services.session.chosen_attachment = node.value.uid if attachment else ""
         if uid != self._services.session.chosen_study:
             self._services.attempt(lambda: catalog.choose(self._services, uid))
 

@@ -7,18 +7,21 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
-from pydicom.uid import RLELossless
+from pydicom.uid import CTImageStorage, RLELossless
 
 from medviewer.archive.remote import Node, Progress, Query, Stop, Wanted, connect, retrieve
+from medviewer.archive.remote.dimse.fetch import receiving
 from medviewer.archive.remote.dimse.peer import DimsePeer
+from medviewer.archive.remote.landing import Landing
 from medviewer.errors import InputError, JobCancelled, RemoteError
-from tests.archive.remote.conftest import PRIVATE, SECRET, SERIES, STUDY, changed, cutting, data_set, make_slice, silent
+from tests.interop.archives import PRIVATE, SECRET, SERIES, STUDY, changed, cutting, data_set, make_slice, silent
 from tests.interop.servers import (
     Orthanc,
     dcmqrscp_server,
     free_ports,
     listens,
     make_certificate,
+    orthanc_server,
     storescp_server,
 )
 
@@ -194,6 +197,62 @@ def test_tls(slices: list[Path], tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"gone\.pem"):
             connect(changed(store, ca_file=str(tmp_path / "gone.pem"))).ping(Stop())
     assert len(list((tmp_path / "out").iterdir())) == 1
+
+
+def test_both_ways_over_tls(slices: list[Path], tmp_path: Path) -> None:
+    """Orthanc demands our certificate, and our receiver demands Orthanc's when it connects back."""
+    cert, key = make_certificate(tmp_path)
+    with orthanc_server(tmp_path, (cert, key)) as server:
+        plain = Node(
+            name="Safe",
+            host="127.0.0.1",
+            port=server.dicom_port,
+            ae_title="ORTHANC",
+            receiver_host="127.0.0.1",
+            receiver_port=server.receiver_port,
+        )
+        safe = changed(plain, tls=True, ca_file=str(cert), cert_file=str(cert), key_file=str(key))
+        connect(safe).ping(Stop())
+        connect(safe).send(slices[:3], lambda: None, Stop())
+        assert server.stored(slices[0].stem)
+        for way in ("get", "move"):
+            outcome = retrieve(connect(changed(safe, retrieve_by=way)), tmp_path / way, Wanted(STUDY), silent, Stop())
+            assert fetched(outcome.folder) == {file.stem: data_set(file.read_bytes()) for file in slices[:3]}, way
+        assert not listens(server.receiver_port)
+        with pytest.raises(RemoteError, match=r"expects TLS"):
+            connect(plain).ping(Stop())
+        with pytest.raises(RemoteError, match="expects our certificate"):
+            connect(changed(safe, cert_file="", key_file="")).ping(Stop())
+        without = connect(changed(safe, cert_file="", key_file="", retrieve_by="move"))
+        with pytest.raises(InputError, match="our receiver needs a certificate"):
+            without.fetch(Landing(tmp_path / "none", STUDY, SERIES, ["1.2.3"]), [], True, Stop())
+
+
+def test_our_receiver_refuses_who_has_no_certificate(slices: list[Path], tmp_path: Path) -> None:
+    cert, key = make_certificate(tmp_path)
+    (port,) = free_ports(1)
+    local = Node(
+        name="P",
+        host="127.0.0.1",
+        ae_title="PACS",
+        retrieve_by="move",
+        receiver_host="127.0.0.1",
+        receiver_port=port,
+        tls=True,
+        ca_file=str(cert),
+        cert_file=str(cert),
+        key_file=str(key),
+    )
+    landing = Landing(tmp_path / "home", STUDY, SERIES, [slices[0].stem])
+    sender = Node(name="Us", host="127.0.0.1", port=port, ae_title="MEDVIEWER", own_ae_title="PACS")
+    known = changed(sender, tls=True, ca_file=str(cert), cert_file=str(cert), key_file=str(key))
+    with receiving(local, landing, [CTImageStorage], Stop()):
+        for stranger in (sender, changed(sender, tls=True, ca_file=str(cert))):
+            with pytest.raises(RemoteError):
+                connect(stranger).send(slices[:1], lambda: None, Stop())
+        assert landing.count() == 0
+        connect(known).send(slices[:1], lambda: None, Stop())
+    assert landing.count() == 1
 
 
 def test_tls_where_nobody_speaks_it(node: Node) -> None:

@@ -16,7 +16,7 @@ from medviewer.archive.remote import Node, Progress, Stop, Wanted, connect, retr
 from medviewer.archive.remote.dimse.fetch import receiving
 from medviewer.archive.remote.landing import Landing
 from medviewer.errors import RemoteError
-from tests.archive.remote.conftest import SERIES, STUDY, changed, make_slice
+from tests.interop.archives import SERIES, STUDY, changed, make_slice
 from tests.interop.servers import Orthanc, free_ports, listens
 
 

@@ -19,7 +19,7 @@ from pydicom.uid import RLELossless
 from medviewer.archive.remote import Node, Progress, Query, Stop, Wanted, connect, retrieve
 from medviewer.archive.remote.web.multipart import Parts, boundary_of
 from medviewer.errors import JobCancelled, RemoteError
-from tests.archive.remote.conftest import SERIES, STUDY, changed, cutting, data_set, silent
+from tests.interop.archives import SERIES, STUDY, changed, cutting, data_set, silent
 from tests.interop.servers import PASSWORD, Orthanc, make_certificate
 
 

@@ -202,7 +202,9 @@ def _unreachable(node: Node) -> str:
         return f"{node.name} does not answer at {where}; check the address and the firewall."
     except OSError:
         return f"Nothing answers at {where}; check host and port of {node.name}, and whether it is running."
+    # By TLS 1.3 a peer refuses our certificate, or that there is none, after the handshake.
+    expected = "our certificate, or another one" if node.tls else "TLS"
     return (
         f"Something answers at {where}, but it does not take a DICOM connection; check the port, the AE titles and "
-        f"whether {node.name} expects TLS."
+        f"whether {node.name} expects {expected}."
     )

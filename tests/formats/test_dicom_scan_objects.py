@@ -15,6 +15,7 @@ from pydicom.data import get_charset_files
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
     Comprehensive3DSRStorage,
+    DeflatedExplicitVRLittleEndian,
     EncapsulatedCDAStorage,
     EncapsulatedPDFStorage,
     ExplicitVRLittleEndian,
@@ -28,6 +29,7 @@ from pydicom.uid import (
 
 from medviewer.formats import scan, write_dicom_series
 from medviewer.formats.dicom import tags as t
+from medviewer.formats.dicom import whole
 from medviewer.formats.dicom.headers import read_header
 from tests.formats.conftest import STUDY, grid_of, image_of, series_of
 
@@ -330,6 +332,21 @@ def test_nesting_without_end_costs_one_file(tmp_path):
     result = scan([tmp_path])
     assert len(result.series[0].files) == 2
     assert [warning.code for warning in result.warnings] == ["unreadable"]
+
+
+def test_a_deflated_bomb_is_refused_before_its_header_is_unpacked(tmp_path, monkeypatch):
+    bomb = slices(tmp_path)[1]
+    dataset = pydicom.dcmread(bomb)
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    dataset.PixelData = bytes(1_000_000)
+    dataset.save_as(bomb)
+    [before] = scan([tmp_path]).series
+    assert bomb in before.files
+    monkeypatch.setattr(whole, "MAX_BYTES", 1_000_000)
+    result = scan([tmp_path])
+    assert bomb not in result.series[0].files
+    [warning] = result.warnings
+    assert (warning.code, f"{bomb.name} would unpack to more than" in warning.text) == ("unreadable", True)
 
 
 @settings(max_examples=150, deadline=None)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pydicom
-
 from medviewer.domain.study import Warning
 from medviewer.errors import UnreadableError
 from medviewer.formats.dicom.quiet import quiet
+from medviewer.formats.dicom.whole import read_whole
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def _references(path: Path) -> list[list[str]]:
     """Referenced File ID of every record that is in use, in parts."""
     try:
         with quiet():
-            data = pydicom.dcmread(path, force=True)
+            data = read_whole(path)
             records: Any = data.get("DirectoryRecordSequence") or []
             return [parts for record in records if (parts := _parts(record))]
     except Exception as error:  # pydicom raises whatever broken bytes lead it to

@@ -30,6 +30,7 @@ from pydicom.valuerep import TEXT_VR_DELIMS, PersonName
 from medviewer.errors import UnreadableError
 from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.quiet import quiet
+from medviewer.formats.dicom.whole import refuse_bomb
 
 BLOCK = 16 * 1024
 UNDEFINED = 0xFFFFFFFF
@@ -325,11 +326,14 @@ def _read_with_pydicom(path: Path, size: int, block: bytes) -> Header:
     forced = block[128:132] != b"DICM"
     try:
         with path.open("rb") as file, quiet():
+            refuse_bomb(path)  # pydicom unpacks a deflated file whole, even for its header
             dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(t.WANTED), force=forced)
             raw = {tag: _raw_value(dataset, tag) for tag in t.WANTED if tag in dataset}
             syntax = str(dataset.file_meta.get("TransferSyntaxUID", "")) or _guess_syntax(dataset)
             found = (-1, 0, 0) if syntax == DeflatedExplicitVRLittleEndian else _find_pixels(file, syntax)
-    except (InvalidDicomError, UnreadableError) as error:
+    except UnreadableError:
+        raise
+    except InvalidDicomError as error:
         raise UnreadableError(f"{path.name} is not a DICOM file; open a DICOM or NIfTI file instead.") from error
     except Exception as error:
         raise UnreadableError(

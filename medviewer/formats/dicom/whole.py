@@ -33,7 +33,7 @@ def read_whole(path: Path) -> FileDataset:
     """
     try:
         with quiet():
-            _refuse_bomb(path)
+            refuse_bomb(path)
             return pydicom.dcmread(path, force=True)
     except UnreadableError:
         raise
@@ -45,7 +45,16 @@ def read_whole(path: Path) -> FileDataset:
         raise UnreadableError(text, type(error).__name__) from error
 
 
-def _refuse_bomb(path: Path) -> None:
+def refuse_bomb(path: Path) -> None:
+    """Unpack a deflated file piece by piece, and keep nothing of it, before a reader does it in one go.
+
+    Files that are too small to be a bomb, and those that are not deflated, are passed at once.
+
+    Raises
+    ------
+    UnreadableError
+        If it would unpack to more than `MAX_BYTES`.
+    """
     if path.stat().st_size * _RATIO <= MAX_BYTES:
         return
     with path.open("rb") as file:

@@ -36,10 +36,16 @@ def check_suitable(manifest: Manifest, image: Image, series: Series) -> None:
 
 
 def doubts(manifest: Manifest, image: Image, series: Series) -> tuple[str, ...]:
-    """What could not be checked because the file does not say it, to be read beside the result."""
-    if not manifest.inputs.modality or not _says_nothing(image, series):
-        return ()
-    return (f"The file does not say its modality; {manifest.name} is made for {_any_of(manifest.inputs.modality)}.",)
+    """What is to be read beside the result: what the file does not say, and that other phases were not looked at."""
+    found = []
+    if manifest.inputs.modality and _says_nothing(image, series):
+        made_for = _any_of(manifest.inputs.modality)
+        found.append(f"The file does not say its modality; {manifest.name} is made for {made_for}.")
+    if image.dynamic is not None and len(image.dynamic.axis) > 1:
+        axis = image.dynamic.axis
+        value = f" ({axis.values[image.phase]:g} {axis.unit})" if axis.unit else ""
+        found.append(f"Made from {axis.name} {image.phase + 1} of {len(axis)}{value}, and from no other.")
+    return tuple(found)
 
 
 def _modality(image: Image, series: Series) -> str:

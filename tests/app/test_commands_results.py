@@ -11,10 +11,12 @@ import pytest
 
 from medviewer.app.commands import explain, predict
 from medviewer.app.services import Services
+from medviewer.app.state import Arrival
 from medviewer.domain.finding import Classification
 from medviewer.domain.geometry import Grid
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image
+from medviewer.domain.mask import Segment, Segmentation
 from medviewer.domain.provenance import Provenance
 from medviewer.jobs import Job
 
@@ -84,6 +86,19 @@ def test_an_answer_for_a_series_that_was_closed_is_kept_for_it(
     settle(services)
     assert services.session.classification is None
     assert launch(opened=image).session.classification.probabilities == ANSWER.probabilities
+
+
+def test_a_mask_for_a_series_that_is_just_being_read_again_is_kept(
+    services: Services, launch: Callable[..., Services], image: Image, answer: Callable[[object], None]
+) -> None:
+    answer(Segmentation(np.ones(image.grid.shape, np.uint8), image.grid, (Segment(1, "Brain"),), MADE))
+    predict.run(services, "brain-extraction")
+    services.session.arrival = Arrival(1, image.grid.shape[0])
+    settle(services)
+    assert services.session.mask is None
+    store = launch(opened=image).session.mask
+    assert store is not None
+    assert store.labels.all()
 
 
 def test_a_damaged_heat_map_does_not_keep_the_image_from_opening(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from medviewer.domain.geometry import Grid
-from medviewer.domain.image import Image
-from medviewer.domain.study import Series
+from medviewer.domain.image import Dynamic, Image, Rescale
+from medviewer.domain.study import PhaseAxis, Series
 from medviewer.errors import UnsuitableImageError
 from medviewer.inference import check_suitable
 from medviewer.inference.suitability import doubts
@@ -98,3 +98,13 @@ def test_a_format_that_names_no_modality_passes_with_a_doubt() -> None:
 def test_dicom_that_says_other_is_refused() -> None:
     with pytest.raises(UnsuitableImageError, match="this is OT"):
         check_suitable(BRAIN, *_head("OT"))
+
+
+def test_which_phase_was_looked_at_is_told() -> None:
+    image, series = _head("MR")
+    axis = PhaseAxis("time", (0.0, 2.5, 5.0), "s")
+    voxels = np.zeros((3, *image.grid.shape), np.int16)
+    film = replace(image, voxels=voxels[0], dynamic=Dynamic(axis, voxels, (Rescale(),) * 3))
+    assert doubts(BRAIN, film.at_phase(1), series) == ("Made from time 2 of 3 (2.5 s), and from no other.",)
+    counted = replace(film, dynamic=replace(film.dynamic, axis=PhaseAxis("frame", (1, 2, 3))))
+    assert doubts(BRAIN, counted, series) == ("Made from frame 1 of 3, and from no other.",)

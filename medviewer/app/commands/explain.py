@@ -54,7 +54,7 @@ def run(services: Services, plugin_id: str, *, method: str = "gradcam", label: i
     session.busy_plugins = session.busy_plugins | {plugin_id}
 
     def found(heatmap: Heatmap) -> None:
-        if session.series is not None and session.series.uid == series.uid:
+        if session.series is not None and session.series.uid == series.uid and session.arrival is None:
             session.heatmap = heatmap
             session.view.heat_visible = True
             session.say(f"{heatmap.label}.", "ok")

@@ -93,11 +93,19 @@ def keep(services: Services) -> str | None:
         if isinstance(store.journal, StrokeJournal):
             store.journal.rest()
         return None
-    mask_id = services.archive.masks.save_mask(session.series.uid, _authored(services, store))
+    mask_id = services.archive.masks.save_mask(session.series.uid, signed(services, store))
     if isinstance(store.journal, StrokeJournal):
         store.journal.rebase(mask_id)
     store.saved()
     return mask_id
+
+
+def signed(services: Services, store: MaskStore) -> Segmentation:
+    """The mask as it is, signed by the user if a stroke was made since the model."""
+    mask = store.snapshot()
+    if not store.dirty and not store.can_undo:
+        return mask
+    return replace(mask, provenance=replace(mask.provenance, author=services.author, created=utc_now()))
 
 
 def approve(services: Services) -> Correction:
@@ -132,7 +140,7 @@ def export(services: Services, path: Path) -> Job[None]:
     if session.mask is None:
         raise InputError("There is no mask to save; run a segmentation or paint one first.")
     keep(services)
-    mask, series = _authored(services, session.mask), session.series
+    mask, series = signed(services, session.mask), session.series
 
     def work(_: RunContext) -> None:
         formats.save_segmentation(mask, path, series)
@@ -292,14 +300,6 @@ def _elsewhere(grid: Grid, expected: Grid) -> str:
     return " at another place or turned another way" if grid.describe() == expected.describe() else ""
 
 
-def _authored(services: Services, store: MaskStore) -> Segmentation:
-    """The mask as it is, signed by the user if a stroke was made since the model."""
-    mask = store.snapshot()
-    if not store.dirty and not store.can_undo:
-        return mask
-    return replace(mask, provenance=replace(mask.provenance, author=services.author, created=utc_now()))
-
-
 def judge(
     services: Services,
     image: Image,
@@ -360,7 +360,7 @@ def _judge(services: Services, verdict: Verdict, note: str) -> Correction:
         raise InputError("There is no mask to judge; run a segmentation or paint one first.")
     store.end()
     store.claim()
-    asked, mask = utc_now(), _authored(services, store)
+    asked, mask = utc_now(), signed(services, store)
     model = model_mask(services, series.uid, mask.provenance)
     keep(services)  # before the verdict, so that a mask which is newer than its verdict is one that was changed since
     correction = judge(services, image, series, session.study, mask, verdict, model=model, note=note)

@@ -58,9 +58,10 @@ def run(services: Services, plugin_id: str, *, device: str = "auto") -> Job[Pred
     session.busy_plugins = session.busy_plugins | {plugin_id}
 
     def found(result: Prediction) -> None:
-        if session.series is not None and session.series.uid == series.uid:
+        is_open = session.series is not None and session.series.uid == series.uid
+        if is_open and session.arrival is None:
             _show(services, result)
-        elif isinstance(result, Segmentation):
+        elif isinstance(result, Segmentation):  # it comes back with its series, which may be on its way just now
             services.archive.masks.save_mask(series.uid, result)
         if isinstance(result, Classification):
             services.archive.results.save_classification(replace(result, series_uid=series.uid))

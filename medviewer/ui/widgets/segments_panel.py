@@ -28,11 +28,11 @@ class SegmentsPanel(QWidget):
     """Segments with their volumes, brush and opacity, undo and redo, approve and reject."""
 
     export_requested = Signal()
+    """The user wants to save the mask to a file."""
     approve_requested = Signal()
     """The mask is right; the window asks what it teaches where that is not plain."""
     reject_requested = Signal()
     """The mask is wrong; the window asks why."""
-    """The user wants to save the mask to a file."""
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,6 +49,7 @@ class SegmentsPanel(QWidget):
         session, look = services.session.events, services.session.view.events
         self._links.add(session.mask, self._follow_mask)
         self._links.add(session.image, self._read_verdict)
+        self._links.add(session.arrival, self._refresh)
         self._links.add(session.queue_revision, self._read_verdict)
         self._links.add(session.active_label, self._select_active)
         self._links.add(session.hidden_labels, self._show_eyes)
@@ -161,7 +162,7 @@ class SegmentsPanel(QWidget):
         painted = store is not None
         for button in (self.add_button, self.approve_button, self.reject_button, self.save_button, self.show_button):
             button.setEnabled(painted)
-        self.new_button.setEnabled(session.image is not None)
+        self.new_button.setEnabled(session.image is not None and session.arrival is None)
         self.undo_button.setEnabled(store is not None and store.can_undo)
         self.redo_button.setEnabled(store is not None and store.can_redo)
         state = state_of(self._services, self._verdict)

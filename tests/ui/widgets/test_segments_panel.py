@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from medviewer.app.commands import masks
 from medviewer.app.mask_store import MaskStore
 from medviewer.app.services import Services
+from medviewer.app.state import Arrival
 from medviewer.domain.mask import Segment, Segmentation
 from medviewer.domain.provenance import Provenance
 from medviewer.ui.widgets.segment_model import EYE, NAME, VOLUME
@@ -56,6 +57,14 @@ def test_new_mask_starts_one_segment(panel: SegmentsPanel, services: Services) -
     panel.new_button.click()
     assert services.session.mask is not None
     assert panel.model.rowCount() == 1
+
+
+def test_a_series_that_is_still_read_takes_no_mask(panel: SegmentsPanel, services: Services) -> None:
+    image = open_head(services)
+    services.session.arrival = Arrival(1, image.grid.shape[0])
+    assert not panel.new_button.isEnabled()
+    services.session.arrival = None
+    assert panel.new_button.isEnabled()
 
 
 def test_volumes_follow_each_stroke_and_its_undo(panel: SegmentsPanel, services: Services, wait: Wait) -> None:

@@ -176,14 +176,6 @@ def flat_grid(header: Header) -> tuple[Grid, bool, bool]:
     return Grid(shape, (1.0, between_rows, between_columns), direction=direction), calibrated, axes is not None
 
 
-def lies_in(grid: Grid, header: Header) -> bool:
-    """Whether a file still lies between the first and the last slice; a single slice lies where it lies."""
-    if grid.shape[0] == 1:
-        return True
-    position = position_of(header)
-    return position is not None and -0.5 <= grid.world_to_index(position)[0] < grid.shape[0] - 0.5
-
-
 def direction_of(axes: NDArray[np.float64]) -> Matrix:
     """Row-major 3x3 whose columns are the unit steps along z, y, x, from the steps along x and y."""
     row, column = axes

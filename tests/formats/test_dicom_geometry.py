@@ -101,6 +101,32 @@ def test_a_repeated_position_is_left_out_and_named(tmp_path):
     assert result.series[0].files == files
 
 
+@pytest.mark.parametrize(("thick", "code"), [((5.0, 10.0), "irregular-spacing"), ((10.0, 10.0), "missing-slice")])
+def test_slices_that_are_thicker_where_they_lie_further_apart_are_not_missing(tmp_path, thick, code):
+    # A head in 5 mm below and 10 mm above, against overlapping slices of 10 mm of which every other one got lost.
+    places = [0, 5, 10, 15, 20, 30, 40, 50]
+    grid = grid_of((len(places), 6, 7), (5.0, 1.0, 1.0), (0.0, 0.0, 0.0))
+    image = image_of(grid)
+    files = write_dicom_series(image, tmp_path, study=STUDY, series=series_of(grid))
+    for k, (file, place) in enumerate(zip(files, places, strict=True)):
+        dataset = pydicom.dcmread(file)
+        dataset.ImagePositionPatient = (place * grid.axes[:, 0]).tolist()
+        dataset.SliceThickness = thick[k >= 4]
+        dataset.save_as(file)
+    [series] = scan([tmp_path]).series
+    assert {warning.code for warning in series.warnings} == {code}
+    assert (series.grid.shape[0], series.grid.spacing[0]) == (11, 5.0)
+    shown = load(series).voxels
+    np.testing.assert_array_equal(shown[6], image.voxels[5])
+    low, high = image.voxels[5].astype(float), image.voxels[6].astype(float)
+    mixed = (low != image.voxels.min()) & (high != image.voxels.min())  # blank is never mixed with what is not
+    if code == "irregular-spacing":
+        assert mixed.sum() > mixed.size / 2
+        np.testing.assert_allclose(shown[7][mixed], (low + high)[mixed] / 2, atol=0.5)
+    else:
+        assert np.ptp(shown[7]) == 0
+
+
 def test_irregular_spacing_is_told(tmp_path):
     files = written(tmp_path, image_of(grid_of((5, 4, 5), spacing=(2.0, 1, 1))))
     position = pydicom.dcmread(files[2]).ImagePositionPatient

@@ -34,6 +34,9 @@ _CLOSEST = 1.02
 _GAP = 3.0
 """A step this many times as long as three quarters of the steps are is a gap: nothing is made up to fill it."""
 
+_THICKER = 1.5
+"""Slices this many times as thick as those elsewhere belong to a part that was scanned otherwise."""
+
 _MOST_WIDENING = 3
 """A grid that covers a sheared stack is at most so many times as wide or high as a slice; slices that lie further apart
 sideways are no tilted volume."""
@@ -69,6 +72,7 @@ def place(
     shape: tuple[int, int],
     thickness_mm: float,
     names: Sequence[str],
+    thicknesses: Sequence[float] = (),
 ) -> Placement:
     """Find the grid of slices that share orientation, size and pixel spacing.
 
@@ -87,10 +91,14 @@ def place(
         Extent along z of a stack of one slice.
     names
         What the slices are called in warnings, one a slice.
+    thicknesses
+        Slice Thickness in mm, one a slice; empty where not all say it.
     """
     across = np.array([np.cross(axes[0], axes[1]), axes[1], axes[0]])
     offsets = (positions - positions[0]) @ across.T  # along z, y, x in mm
     steps = follow(offsets[:, 0].tolist()) if len(positions) > 1 else Steps(thickness_mm, (0,), 0.0)
+    if _thicker_where_wider(steps, thicknesses):
+        steps = Steps(steps.spacing, tuple(range(len(positions))), float(np.diff(offsets[:, 0]).max()))
     warnings = _gaps(names, steps)
     shear = float(np.max(np.linalg.norm(offsets[:, 1:], axis=1)))
     sheared = shear > max(SHEAR_MM, SHEAR_PIXELS * min(spacing))
@@ -117,6 +125,18 @@ def place(
 def gap_over(along: NDArray[np.float64]) -> float:
     """The longest step between ascending places, two or more, that is no gap; in their unit."""
     return _GAP * float(np.percentile(np.diff(along), 75, method="lower"))
+
+
+def _thicker_where_wider(steps: Steps, thicknesses: Sequence[float]) -> bool:
+    """Whether slices are thicker where they lie further apart, as in a head scanned in 5 and then in 10 mm.
+
+    Then none is missing: the stack is uneven.
+    """
+    jumps = np.diff(steps.index)
+    if len(thicknesses) != len(steps.index) or not np.any(jumps > 1) or not np.any(jumps == 1):
+        return False
+    thin = np.minimum(thicknesses[:-1], thicknesses[1:])
+    return bool(np.any(thin[jumps > 1] >= _THICKER * np.median(thin[jumps == 1])))
 
 
 def _even(distances: NDArray[np.float64]) -> tuple[int, float]:

@@ -123,13 +123,21 @@ def _volume(uid: str, stack: Stack, axes: NDArray[np.float64], found: Volumes, n
     first = found.places[0].header
     names = [plane.file.path.name for plane in found.places]
     positions = np.array([plane.position for plane in found.places])
-    at = place(positions, axes, stack.spacing[:2], stack.size, slice_thickness(first), names)
+    at = place(
+        positions, axes, stack.spacing[:2], stack.size, slice_thickness(first), names, _thicknesses(found.places)
+    )
     slices = at.grid.shape[0] if at.source is None else len(at.source.positions)
     slots = [(plane, phase * slices + at.index[k]) for phase, volume in enumerate(found.volumes) for k, plane in volume]
     frame = first.plain(t.FRAME_OF_REFERENCE_UID) if stack.placed else ""
     notes = [*notes, *at.warnings, *_lacking(found), *([] if stack.placed else [_UNORIENTED])]
     series = _series(uid, slots, first, at.grid, frame, notes)
     return replace(series, source=at.source, phases=found.axis)
+
+
+def _thicknesses(places: Sequence[Plane]) -> list[float]:
+    """Slice Thickness of every plane; empty where one does not say."""
+    found = [plane.header.numbers(t.SLICE_THICKNESS) for plane in places]
+    return [one[0] for one in found if len(one) == 1 and np.isfinite(one[0]) and one[0] > 0] if all(found) else []
 
 
 def _lacking(found: Volumes) -> list[Warning]:

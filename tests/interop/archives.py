@@ -12,6 +12,7 @@ from pathlib import Path
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 from pydicom.sr.codedict import codes
+from pydicom.uid import UID, generate_uid
 
 from medviewer.archive.remote import Node, Progress
 from medviewer.formats.dicom.quiet import quiet
@@ -35,7 +36,7 @@ def make_slice(folder: Path, k: int, *, name: str = "Müller^Änne", charset: st
     kept.PatientID, kept.AccessionNumber, kept.StudyDescription = "ID-4711", "A-17", "Head without contrast"
     kept.StudyDate, kept.SeriesDescription = "20200301", "Axial"
     kept.StudyInstanceUID, kept.SeriesInstanceUID, kept.InstanceNumber = STUDY, SERIES, k + 1
-    kept.SOPInstanceUID = kept.file_meta.MediaStorageSOPInstanceUID = f"{SERIES}.{k + 1}"
+    kept.SOPInstanceUID = kept.file_meta.MediaStorageSOPInstanceUID = UID(f"{SERIES}.{k + 1}")
     kept.add_new((0x0009, 0x0010), "LO", "MEDVIEWER TEST")
     kept.add_new(PRIVATE, "OB", SECRET)
     for keyword, value in more.items():
@@ -124,11 +125,11 @@ def cutting(target: int, cuts: list[int], gate: threading.Event | None = None) -
 
 def make_report(file: Path, images: Sequence[Path]) -> Path:
     """A measurement report about images, of their patient and study, with letters beyond ASCII."""
-    from highdicom import UID, sr  # takes a second
+    from highdicom import sr  # takes a second
 
     with quiet():
         measured = sr.MeasurementsAndQualitativeEvaluations(
-            tracking_identifier=sr.TrackingIdentifier(identifier="Läsion 1", uid=UID()),
+            tracking_identifier=sr.TrackingIdentifier(identifier="Läsion 1", uid=generate_uid()),
             finding_type=codes.SCT.Nodule,
             measurements=[sr.Measurement(name=codes.SCT.Diameter, value=7.5, unit=codes.UCUM.Millimeter)],
         )
@@ -137,7 +138,14 @@ def make_report(file: Path, images: Sequence[Path]) -> Path:
             sr.ObservationContext(observer_person_context=reader), codes.LN.CTUnspecifiedBodyRegion, [measured]
         )
         made = sr.Comprehensive3DSR(
-            [dcmread(image) for image in images], content, UID(), 9, UID(), 1, "Maker", is_complete=True
+            [dcmread(image) for image in images],
+            content,
+            generate_uid(),
+            9,
+            generate_uid(),
+            1,
+            "Maker",
+            is_complete=True,
         )
         made.SpecificCharacterSet = "ISO_IR 192"
         made.save_as(file, enforce_file_format=True)

@@ -97,7 +97,7 @@ def answer(word: str) -> None:
 def test_a_node_is_set_up_tested_and_removed(program: Program, qtbot: QtBot, node: Node) -> None:
     window = opened(program, qtbot, "pacs.nodes", NodesWindow)
     assert isinstance(window, NodesWindow)
-    assert "No archive is set up yet" in window.verdict.text()
+    assert (window.hint.isVisible(), "No archive yet" in window.hint.text()) == (True, True)
     assert QApplication.focusWidget() is window.form.fields["name"], "one can type at once"
     for name, value in (("name", "Orthanc"), ("host", node.host), ("port", str(node.port)), ("ae_title", "ORTHANC")):
         write(window.form.fields[name], value)
@@ -180,7 +180,8 @@ def test_search_unfold_retrieve_and_open(query: QueryWindow, known: Program, qtb
     first = query.model.item(0)
     qtbot.waitUntil(lambda: first.rowCount() == 2, timeout=WAIT_MS)
     assert [first.child(0, column).text() for column in (0, 3, 4, 6)] == ["Series 2", "CT", "Axial", "12"]
-    click(query.open_button)
+    assert query.open_button.isEnabled()
+    QTest.keyClick(query.tree, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: state(query) == "done", timeout=WAIT_MS)
     session, browser = known.services.session, known.window.browser
     qtbot.waitUntil(lambda: session.image is not None and session.arrival is None, timeout=WAIT_MS)
@@ -226,11 +227,14 @@ def test_a_search_that_cannot_be_is_said_and_nothing_is_found_too(query: QueryWi
     day = query.form.fields["date_from"]
     write(day, "yesterday")
     QTest.keyClick(day, Qt.Key.Key_Return)
-    assert (query.status.property("role"), "2020-01-31" in query.status.text()) == ("error", True)
+    assert (query.form.problem.isVisible(), "2020-01-31" in query.form.problem.text()) == (True, True)
+    assert QApplication.focusWidget() is day
+    assert query.model.rowCount() == 1, "what was found stays"
     write(day, "2020-03-02")
     QTest.keyClick(day, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: query.status.text() == "No study is like that; widen the search.", timeout=WAIT_MS)
-    assert query.model.rowCount() == 0
+    qtbot.waitUntil(query.hint.isVisible, timeout=WAIT_MS)
+    assert query.hint.text() == "No study is like that; widen the search."
+    assert (query.model.rowCount(), query.form.problem.isVisible()) == (0, False)
     QTest.keyClick(query, Qt.Key.Key_Escape)
     assert not query.isVisible()
 
@@ -238,8 +242,18 @@ def test_a_search_that_cannot_be_is_said_and_nothing_is_found_too(query: QueryWi
 def test_without_a_node_the_search_says_what_to_do(program: Program, qtbot: QtBot) -> None:
     window = opened(program, qtbot, "pacs.query", QueryWindow)
     assert isinstance(window, QueryWindow)
-    assert "set one up" in window.status.text()
+    assert (window.hint.isVisible(), "set one up" in window.hint.text()) == (True, True)
     assert not window.search_button.isEnabled()
+    QTest.keyClick(window.nodes_button, Qt.Key.Key_Space)
+    nodes = program.window.findChild(NodesWindow)
+    assert isinstance(nodes, NodesWindow)
+    qtbot.waitUntil(nodes.isActiveWindow)
+    for name, value in (("name", "A"), ("host", "127.0.0.1"), ("ae_title", "A")):
+        write(nodes.form.fields[name], value)
+    click(nodes.save_button)
+    nodes.close()
+    qtbot.waitUntil(window.search_button.isEnabled)
+    assert window.node.currentText() == "A"
     window.close()
 
 

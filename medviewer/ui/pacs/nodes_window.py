@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QListWidget, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
 from medviewer.app.commands import pacs
@@ -12,15 +12,21 @@ from medviewer.app.services import Services
 from medviewer.archive.remote import Node
 from medviewer.errors import MedviewerError
 from medviewer.jobs import Job
+from medviewer.ui.pacs.hint import hint_in
 from medviewer.ui.pacs.node_form import NodeForm
-from medviewer.ui.widgets.parts import explain, label, push, set_role
+from medviewer.ui.widgets.parts import explain, label, push, set_role, set_text
 
 _NOTE = "Passwords and tokens are kept in nodes.json in medviewer's folder, readable by your user only."
-_EMPTY = "No archive is set up yet. Fill in the form and save it."
+_EMPTY = "No archive yet: fill in the form and save it."
 
 
 class NodesWindow(QDialog):
-    """Archives on the left, the chosen one on the right; never blocks the window behind it."""
+    """Archives on the left, the chosen one on the right; never blocks the window behind it.
+
+    `saved` is sent when an archive was kept or forgotten.
+    """
+
+    saved = Signal()
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -33,6 +39,10 @@ class NodesWindow(QDialog):
         self._job: Job[Any] | None = None
         self.list = QListWidget()
         explain(self.list, "Archives that are set up", "Archives")
+        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setStyleSheet("QListView::item { padding: 4px 4px; }")
+        self.hint = hint_in(self.list)
         self.add_button = push("Add", "Set up another archive", self.add, "add")
         self.remove_button = push("Remove", "Forget the chosen archive", self.remove, "cancel")
         self.form = NodeForm()
@@ -67,6 +77,7 @@ class NodesWindow(QDialog):
         if self._ask("Remove archive", text, "Remove") and self._attempt(lambda: self._book.remove(node.name)):
             self._dirty = False
             self._reload()
+            self.saved.emit()
 
     def save(self) -> bool:
         """Keep the form; what is wrong is said beneath its field."""
@@ -80,6 +91,7 @@ class NodesWindow(QDialog):
         self._dirty = False
         self._reload(node.name)
         self._tell("Saved.", "ok")
+        self.saved.emit()
         return True
 
     def test(self) -> None:
@@ -106,6 +118,7 @@ class NodesWindow(QDialog):
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its fields have it
         area.setWidget(self.form)
         verdict = QHBoxLayout()
         verdict.addWidget(self.test_button, 0, Qt.AlignmentFlag.AlignTop)
@@ -156,7 +169,8 @@ class NodesWindow(QDialog):
         self._job = None  # a late answer was about another archive
         self.form.show_node(node)
         self.remove_button.setEnabled(node is not None)
-        self._tell("" if self._nodes else _EMPTY, "quiet")
+        set_text(self.hint, "" if self._nodes else _EMPTY)
+        self._tell("", "quiet")
 
     def _on_change(self) -> None:
         self._dirty = True

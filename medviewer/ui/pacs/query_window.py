@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QEvent, QModelIndex, Qt
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QDialog, QHBoxLayout, QHeaderView, QTreeView, QVBoxLayout, QWidget
 
 from medviewer.app.commands import pacs
@@ -16,12 +16,14 @@ from medviewer.archive.remote import MOST_STUDIES, Node, SeriesFound, StudyFound
 from medviewer.errors import JobCancelled, MedviewerError
 from medviewer.jobs import Job
 from medviewer.ui.pacs.found_model import COLUMNS, STATE, FoundModel
+from medviewer.ui.pacs.hint import hint_in
 from medviewer.ui.pacs.query_form import QueryForm
 from medviewer.ui.widgets.parts import combo, explain, label, push, refill, set_role
 
-_WIDTHS = (190, 100, 86, 76, 220, 56, 62)
-_HINT = "Search by name, ID, date ... Enter searches; a double click retrieves a study and opens it."
-_NO_NODE = "No archive is set up yet; set one up with Nodes…"
+_WIDTHS = (220, 120, 92, 84, 230, 62, 70)
+_HINT = "Type a name, an ID or a date, and press Enter. Enter or a double click on a study retrieves and opens it."
+_NO_NODE = "No archive yet: set one up with Nodes… above."
+_NOTHING = "No study is like that; widen the search."
 
 
 class QueryWindow(QDialog):
@@ -41,7 +43,8 @@ class QueryWindow(QDialog):
         self.search_button = push("Search", "Search the archive (Enter)", self.search, "search", primary=True)
         self.model = FoundModel()
         self.tree = QTreeView()
-        self.status = label(_HINT, "quiet", wrap=True)
+        self.hint = hint_in(self.tree)
+        self.status = label("", "quiet", wrap=True)
         self.cancel_button = push("Stop", "Stop the search and every retrieval of this window", self.stop, "cancel")
         self.retrieve_button = push("Retrieve", "Retrieve what is chosen", self.retrieve, "download")
         self.open_button = push("Retrieve and open", "Retrieve it and show it", self.retrieve_and_open, "open")
@@ -50,8 +53,11 @@ class QueryWindow(QDialog):
         self.form.entered.connect(self.search)
         self.tree.expanded.connect(self._expand)
         self.tree.doubleClicked.connect(lambda _: self.retrieve_and_open())
+        for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            shortcut = QShortcut(QKeySequence(key), self.tree, context=Qt.ShortcutContext.WidgetShortcut)
+            shortcut.activated.connect(self.retrieve_and_open)
         self.tree.selectionModel().selectionChanged.connect(lambda *_: self._enable())
-        self.resize(980, 620)
+        self.resize(1080, 640)
         self.refresh_nodes()
         self._enable()
 
@@ -64,11 +70,10 @@ class QueryWindow(QDialog):
         except MedviewerError as error:
             nodes = []
             self._tell(str(error), "error")
-        else:
-            if not nodes:
-                self._tell(_NO_NODE, "warning")
-            elif self.status.text() == _NO_NODE:
-                self._tell(_HINT, "quiet")
+        if not self.hint.text() or self.hint.text() == _NO_NODE or not nodes:
+            self._advise(_HINT if nodes else _NO_NODE)
+        if nodes and not self._nodes:
+            self.form.fields["name"].setFocus()  # one can type at once
         self._nodes = {node.name: node for node in nodes}
         refill(self.node, [(node.name, node.name) for node in nodes])
         self.node.setEnabled(bool(nodes))
@@ -80,13 +85,11 @@ class QueryWindow(QDialog):
         node = self._nodes.get(self.node.currentData() or "")
         if node is None:
             return
+        if not self.form.check():
+            return
         if self._search is not None:
             self._search.cancel()
-        try:
-            job = pacs.query(self._services, node, self.form.query)
-        except MedviewerError as error:
-            self._tell(str(error), "error")
-            return
+        job = pacs.query(self._services, node, self.form.query)
         self._search, self._searched = job, node
         self._tell(f"Searching {node.name} …", "quiet")
         job.finished.connect(partial(self._found, job))
@@ -122,10 +125,9 @@ class QueryWindow(QDialog):
         self.model.sort(header.sortIndicatorSection(), header.sortIndicatorOrder())
         if len(studies) >= MOST_STUDIES:
             self._tell(f"These are the first {MOST_STUDIES} studies; narrow the search to see the others.", "warning")
-        elif studies:
-            self._tell(f"{len(studies)} {'study' if len(studies) == 1 else 'studies'}.", "quiet")
         else:
-            self._tell("No study is like that; widen the search.", "quiet")
+            self._tell(f"{len(studies)} {'study' if len(studies) == 1 else 'studies'}.", "quiet")
+        self._advise(_NOTHING)
 
     def _expand(self, index: QModelIndex) -> None:
         uid = self.model.needs_series(index)
@@ -193,6 +195,11 @@ class QueryWindow(QDialog):
         self.open_button.setEnabled(chosen)
         self.cancel_button.setEnabled(bool(self._jobs()))
 
+    def _advise(self, text: str) -> None:
+        """Say what to do where the list has nothing."""
+        self.hint.setText(text)
+        self.hint.setVisible(self.model.rowCount() == 0)
+
     def _tell(self, text: str, role: str) -> None:
         set_role(self.status, role)
         self.status.setText(text)
@@ -200,13 +207,13 @@ class QueryWindow(QDialog):
     def _show_nodes(self) -> None:
         from medviewer.ui import pacs as windows
 
-        windows.show_nodes(self._services, self)
+        windows.show_nodes(self._services, self).saved.connect(self.refresh_nodes)
 
     def _set_up_tree(self) -> None:
         explain(self.tree, "Studies that the archive has; unfold one for its series", "Studies found")
         self.tree.setModel(self.model)
         self.tree.setUniformRowHeights(True)
-        self.tree.setStyleSheet("QTreeView::item { padding: 3px 0; }")
+        self.tree.setStyleSheet("QTreeView::item { padding: 3px 4px; } QHeaderView::section { padding: 4px 6px; }")
         self.tree.setAllColumnsShowFocus(True)
         self.tree.setExpandsOnDoubleClick(False)
         self.tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -244,6 +251,7 @@ class QueryWindow(QDialog):
     def showEvent(self, event: QShowEvent) -> None:
         """One can type at once."""
         super().showEvent(event)
+        self.refresh_nodes()
         first = self.form.fields["name"] if self._nodes else self.nodes_button
         first.setFocus()
 

@@ -117,6 +117,52 @@ def test_an_injection_before_midnight(pet: Callable[..., Image]) -> None:
     assert values(pet(change, **times))[0] == pytest.approx(1 / decayed(3600))
 
 
+def _given(clock: str, half_life: float = HALF_LIFE) -> Change:
+    def change(dataset: Dataset, k: int) -> None:
+        tracer = dataset.RadiopharmaceuticalInformationSequence[0]
+        tracer.RadiopharmaceuticalStartTime, tracer.RadionuclideHalfLife = clock, half_life
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("clock", "scan", "before"),
+    [("120030", "120000", 30), ("120500", "120000", 300), ("000500", "235500", 600), ("123000", "120000", 1800)],
+)
+def test_a_dynamic_scan_begins_before_the_injection(
+    pet: Callable[..., Image], clock: str, scan: str, before: float
+) -> None:
+    """Five minutes before it, 5000 Bq/ml corrected to the start are SUV 2**(-300 s/6586.2 s) = 0.969."""
+    image = pet(_given(clock), SeriesTime=scan, AcquisitionTime=scan)
+    assert values(image) == pytest.approx([value * decayed(before) for value in (1, 2, 4)])
+    assert image.rescale.unit == "SUV"
+
+
+def test_the_date_tells_of_an_injection_after_the_start(pet: Callable[..., Image]) -> None:
+    def change(dataset: Dataset, k: int) -> None:
+        _given("120500", 10 * HALF_LIFE)(dataset, k)
+        tracer = dataset.RadiopharmaceuticalInformationSequence[0]
+        tracer.RadiopharmaceuticalStartDateTime = "20200301120500"
+
+    assert values(pet(change))[0] == pytest.approx(2 ** (-30 / HALF_LIFE))
+
+
+@pytest.mark.parametrize(
+    ("clock", "half_life"),
+    [
+        ("124500", HALF_LIFE),
+        ("150000", HALF_LIFE),
+        ("120500", 282_276.0),  # Zr-89: the day before, or the same one
+    ],
+)
+def test_an_injection_after_the_scan_is_named(pet: Callable[..., Image], clock: str, half_life: float) -> None:
+    warnings: list[Warning] = []
+    image = pet(_given(clock, half_life), warnings)
+    (warning,) = [one for one in warnings if one.code == "suv-unknown"]
+    assert f"injection at {clock[:2]}:{clock[2:4]}:00 to scan at 12:00:00" in warning.text
+    assert image.rescale.unit == "Bq/ml"
+
+
 def test_admin_needs_no_times(pet: Callable[..., Image]) -> None:
     def change(dataset: Dataset, k: int) -> None:
         del dataset.SeriesTime, dataset.AcquisitionTime

@@ -20,12 +20,16 @@ from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.grey_luts import read_dataset
 from medviewer.formats.dicom.headers import Header
 from medviewer.formats.dicom.multiframe import as_numbers, as_text, items_of, value_of
-from medviewer.formats.dicom.suv_times import moment, moment_of, start_moment
+from medviewer.formats.dicom.suv_times import EARLY, moment, moment_of, start_moment
 
 ENHANCED_PET = "1.2.840.10008.5.1.4.1.1.130"
 
 _LEAST_DOSE = 1e5
 """Bq. A lower dose is no dose for a PET, but one in MBq, which some files have in place of Bq."""
+
+_LONG_LIVED = 4 * 3600.0
+"""s. Tracers with a longer half-life (Cu-64, Zr-89) are scanned on the days after, too, so a time of day that lies
+shortly after the scan's may be of any day; the others (F-18 and shorter) are gone by then."""
 
 _SUV_TYPES = {"": "SUV", "BW": "SUV", "BSA": "SUVbsa", "IBW": "SUVibw"}
 """Unit by SUV Type (0054,1006); what starts with LBM is lean body mass, by one formula or another."""
@@ -158,7 +162,11 @@ def _scan_start(dataset: pydicom.Dataset, headers: Mapping[int, Header]) -> date
 
 
 def _decay(at: datetime, dataset: pydicom.Dataset, tracer: pydicom.Dataset, half_life: float) -> float:
-    """The part of the dose that is left at a moment; `half_life` in s."""
+    """The part of the dose that is left at a moment; `half_life` in s.
+
+    More than all of it where a dynamic scan began before the injection: what is decay-corrected to its start is then
+    as high as if the tracer had been there already, and decayed until it was given.
+    """
     zone = as_text(value_of(dataset, "TimezoneOffsetFromUTC"))
     stated = as_text(value_of(tracer, "RadiopharmaceuticalStartDateTime"))
     clock = as_text(value_of(tracer, "RadiopharmaceuticalStartTime"))
@@ -166,8 +174,13 @@ def _decay(at: datetime, dataset: pydicom.Dataset, tracer: pydicom.Dataset, half
     if given is None:
         raise _UnknownError("Radiopharmaceutical Start Time is missing")
     elapsed = (at - given) / timedelta(seconds=1)
-    if not 0 <= elapsed <= 20 * half_life:  # by then, less than a millionth is left
-        raise _UnknownError("the time from injection to scan (Radiopharmaceutical Start Time) is impossible")
+    dated = moment(stated) is not None and at.year > 1900
+    earliest = -EARLY / timedelta(seconds=1) if dated or half_life <= _LONG_LIVED else 0.0
+    if not earliest <= elapsed <= 20 * half_life:  # by then, less than a millionth is left
+        raise _UnknownError(
+            f"the time of {elapsed / 3600:.2f} h from injection at {given:%H:%M:%S} to scan at {at:%H:%M:%S} "
+            "(Radiopharmaceutical Start Time) is impossible"
+        )
     return float(2.0 ** (-elapsed / half_life))
 
 

@@ -8,6 +8,10 @@ from datetime import datetime, timedelta
 _NO_DATE = "19000101"
 """Stands for the date where a file has none any more: then only the time of day counts."""
 
+_DAY = timedelta(days=1)
+EARLY = timedelta(minutes=30)
+"""A dynamic scan begins before the tracer is given, but hardly by more than this."""
+
 _MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)?(\d\d)?(?:\.(\d{1,6}))?\d*([+-]\d{4})?")
 
 
@@ -48,7 +52,9 @@ def start_moment(stated: str, clock: str, scan: datetime, zone: str) -> datetime
     stated
         Radiopharmaceutical Start DateTime, which counts if it is there and the dates of the file are.
     clock
-        Radiopharmaceutical Start Time: on the day of the scan, or on the day before where it would lie after the scan.
+        Radiopharmaceutical Start Time: on the day that brings it nearest to the scan, but before it where that is
+        possible. A dynamic scan begins up to `EARLY` before the injection, so a time shortly after the scan's is of
+        the same day; only one that lies more than 12 hours after it is of the day before.
     scan
         What the dose decays to.
     zone
@@ -61,4 +67,7 @@ def start_moment(stated: str, clock: str, scan: datetime, zone: str) -> datetime
     same_day = moment_of(f"{scan:%Y%m%d}", clock or (stated[8:].split("+")[0].split("-")[0]))
     if same_day is None:
         return None
-    return same_day if same_day <= scan else same_day - timedelta(days=1)
+    if same_day - scan > _DAY / 2:
+        return same_day - _DAY
+    # begun before midnight, given after it
+    return same_day + _DAY if scan - same_day >= _DAY - EARLY else same_day

@@ -103,9 +103,9 @@ class MaskStore:
             read_array(self._home / row.blob), record.grid, record.segments, record.provenance, record.series_uid
         )
 
-    def masks_for(self, series_uid: str) -> list[MaskRecord]:
-        """What is saved for a series, newest first."""
-        query = select(MaskRow).where(MaskRow.series_uid == series_uid).order_by(MaskRow.number.desc())
+    def masks_for(self, *series_uids: str) -> list[MaskRecord]:
+        """What is saved for a series, or for any of several, newest first."""
+        query = select(MaskRow).where(MaskRow.series_uid.in_(series_uids)).order_by(MaskRow.number.desc())
         with self._database.read() as session:
             return [_record(row) for row in session.scalars(query)]
 

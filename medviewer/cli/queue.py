@@ -100,7 +100,7 @@ def add(
         case = read(path, series, services.plugin(plugin).manifest)
         corrected = formats.load_segmentation(mask, case.image.grid, case.series)
         made = corrected.provenance
-        model = masks.model_mask(services, case.series.uid, made) if made.plugin_id == plugin else None
+        model = masks.model_mask(services, case.series, made) if made.plugin_id == plugin else None
         if model_mask is not None:
             model = formats.load_segmentation(model_mask, case.image.grid, case.series)
         correction = masks.judge(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from medviewer.formats.dicom.documents import read_document
+    from medviewer.formats.dicom.resample import from_slices
     from medviewer.formats.dicom.write import write_dicom_series
     from medviewer.formats.images import save_image
     from medviewer.formats.masks import load_heatmap, load_segmentation, save_heatmap, save_segmentation
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Kind",
+    "from_slices",
     "load",
     "load_heatmap",
     "load_segmentation",
@@ -32,6 +34,7 @@ __all__ = [
 
 _HOMES = {
     "Kind": "sniff",
+    "from_slices": "dicom.resample",
     "load": "reading",
     "load_heatmap": "masks",
     "load_segmentation": "masks",

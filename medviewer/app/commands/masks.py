@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medviewer import formats
-from medviewer.app.commands import catalog
+from medviewer.app.commands import catalog, kept_masks
 from medviewer.app.commands.arriving import check_complete
 from medviewer.app.commands.strokes import StrokeJournal, left_strokes, set_aside, stroke_journal
 from medviewer.app.commands.teaching import learner, taught
@@ -216,7 +216,7 @@ def _labelled_by(session: Session, attachment: Attachment) -> Series | None:
     return None if unplaced and attachment.of_series else session.series
 
 
-def model_mask(services: Services, series_uid: str, made: Provenance) -> Segmentation | None:
+def model_mask(services: Services, series: Series, made: Provenance) -> Segmentation | None:
     """The mask of a series, untouched, that a corrected one began as; None if it was drawn by hand.
 
     Parameters
@@ -227,10 +227,12 @@ def model_mask(services: Services, series_uid: str, made: Provenance) -> Segment
     if not made.plugin_id:
         return None
     model = (made.plugin_id, made.plugin_version, made.model_version)
-    for row in services.archive.masks.masks_for(series_uid):
+    for row in services.archive.masks.masks_for(series.uid, *kept_masks.former_uids(series)):
         theirs = row.provenance
         if theirs.author == ALGORITHM and (theirs.plugin_id, theirs.plugin_version, theirs.model_version) == model:
-            return services.archive.masks.load_mask(row.id)
+            mask, _ = kept_masks.brought_over(services.archive.masks.load_mask(row.id), series)
+            if mask.grid.matches(series.grid):
+                return mask
     return None
 
 
@@ -238,12 +240,23 @@ def _restore(services: Services) -> None:
     session = services.session
     if session.series is None or session.image is None:
         return
-    kept = services.archive.masks.masks_for(session.series.uid)
-    newest = services.archive.masks.load_mask(kept[0].id) if kept else None
-    if newest is not None and not newest.grid.matches(session.image.grid):
+    kept = kept_masks.newest(services.archive, session.series)
+    if kept is not None and not kept.mask.grid.matches(session.image.grid):
         _say_unrestored(services, "The mask that was kept for this series lies on another grid and is not shown.")
-    elif not _recover(services, newest):
-        adopt(services, newest, kept[0].id if kept else "")
+    elif kept is not None and kept.moved:
+        _bring(services, kept)
+    elif not _recover(services, kept.mask if kept is not None else None):
+        adopt(services, kept.mask if kept is not None else None, kept.id if kept is not None else "")
+
+
+def _bring(services: Services, kept: kept_masks.Kept) -> None:
+    """Open a mask that was kept elsewhere, as a version of this series; strokes that were made there stay in a file."""
+    session = services.session
+    assert session.series is not None  # restore looked
+    uids = (session.series.uid, *kept_masks.former_uids(session.series))
+    strokes = [sentence for uid in uids if (sentence := set_aside(services.archive, uid))]
+    adopt(services, kept.noted, services.archive.masks.save_mask(session.series.uid, kept.noted))
+    session.say(" ".join([f"The mask that is shown was {kept.moved}; look it over.", *strokes]), "warning")
 
 
 def _recover(services: Services, newest: Segmentation | None) -> bool:
@@ -259,6 +272,9 @@ def _recover(services: Services, newest: Segmentation | None) -> bool:
     if not records:
         return False
     base = services.archive.masks.load_mask(header.base_mask) if header.base_mask else empty(grid, series_uid=uid)
+    if not base.grid.matches(grid):  # painted when the slices were shown elsewhere
+        _say_unrestored(services)
+        return False
     journal = stroke_journal(services.archive, uid, grid.shape, header.base_mask)
     store = MaskStore(base, journal)
     count = store.replay(records)
@@ -361,7 +377,7 @@ def _judge(services: Services, verdict: Verdict, note: str) -> Correction:
     store.end()
     store.claim()
     asked, mask = utc_now(), signed(services, store)
-    model = model_mask(services, series.uid, mask.provenance)
+    model = model_mask(services, series, mask.provenance)
     keep(services)  # before the verdict, so that a mask which is newer than its verdict is one that was changed since
     correction = judge(services, image, series, session.study, mask, verdict, model=model, note=note)
     session.say(_verdict_text(correction, again=correction.created < asked), "ok")

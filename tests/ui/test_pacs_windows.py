@@ -189,6 +189,7 @@ def test_search_unfold_retrieve_and_open(query: QueryWindow, known: Program, qtb
     assert session.series.instance_uid == CT.uid
     assert session.image is not None
     assert session.image.voxels.shape == CT.grid.shape
+    qtbot.waitUntil(lambda: not known.services.runner.jobs, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: browser.model.study_item(HEAD.uid) is not None, timeout=WAIT_MS)
     assert known.services.archive.catalog.get(HEAD.uid).patient.name == "Muster^Eva"
 

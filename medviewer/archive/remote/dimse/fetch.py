@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from socketserver import BaseServer
 
 from pydicom.dataset import Dataset
 from pynetdicom import AE, build_context, build_role, evt
@@ -13,6 +15,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
     StudyRootQueryRetrieveInformationModelGet,
     StudyRootQueryRetrieveInformationModelMove,
 )
+from pynetdicom.transport import ThreadedAssociationServer
 
 from medviewer.archive.remote import tls
 from medviewer.archive.remote.dimse.association import accepted, associated, broken, check_status
@@ -79,6 +82,19 @@ def move(node: Node, landing: Landing, missing: Sequence[InstanceFound], whole: 
             _settle(node, association, status, taker, stop)
 
 
+class _Receiver(ThreadedAssociationServer):
+    """Ends at once: pynetdicom's own looks every 0.5 s whether it should, which a study pays for each series."""
+
+    def serve_forever(self, poll_interval: float = 0.02) -> None:
+        """Take connections until `shutdown`."""
+        super().serve_forever(poll_interval)
+
+    def shutdown(self) -> None:
+        """Stop listening."""
+        BaseServer.shutdown(self)
+        self.server_close()
+
+
 @contextmanager
 def receiving(node: Node, landing: Landing, classes: Sequence[str], stop: Stop) -> Iterator[Taker]:
     """Our storage receiver, listening inside the block only.
@@ -101,9 +117,9 @@ def receiving(node: Node, landing: Landing, classes: Sequence[str], stop: Stop) 
     ae.acse_timeout, ae.dimse_timeout, ae.network_timeout = CONNECT_S, ANSWER_S, ANSWER_S
     names = dict.fromkeys(str(c.abstract_syntax) for _, contexts in offers(classes) for c in contexts)
     try:
-        server = ae.start_server(
+        server = ae.make_server(
             (node.receiver_host, node.receiver_port),
-            block=False,
+            server_class=_Receiver,
             ssl_context=tls.server_context(node) if node.tls else None,
             evt_handlers=[(evt.EVT_CONN_OPEN, meter.attach), (evt.EVT_C_STORE, taker.store)],
             contexts=[build_context(name, list(SYNTAXES)) for name in names],
@@ -113,12 +129,14 @@ def receiving(node: Node, landing: Landing, classes: Sequence[str], stop: Stop) 
             f"Our receiver should listen on {node.receiver_host}:{node.receiver_port}, but cannot "
             f"({error.strerror or type(error).__name__}); choose another address or port for {node.name}."
         ) from None
+    thread = threading.Thread(target=server.serve_forever, name="medviewer-receiver", daemon=True)
+    thread.start()
     try:
         yield taker
     finally:
-        if server is not None:
-            server.shutdown()
+        server.shutdown()
         ae.shutdown()
+        thread.join()
 
 
 def _questions(landing: Landing, left: Sequence[InstanceFound], everything: bool) -> Iterator[Dataset]:

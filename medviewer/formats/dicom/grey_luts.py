@@ -52,15 +52,15 @@ def read_lut(item: pydicom.Dataset, signed: bool) -> Lut | None:
         Whether the input can be negative, so that the first value mapped is a signed number. The element's VR says so
         too, but not in every transfer syntax, and not in every file rightly.
     """
-    descriptor = _words(item, _DESCRIPTOR)
-    data, little = _bytes(item, _DATA)
+    descriptor = read_words(item, _DESCRIPTOR)
+    data, little = read_bytes(item, _DATA)
     if descriptor is None or len(descriptor) < 3 or data is None:
         return None
     count, first, bits = (int(value) for value in descriptor[:3])
     count = count or 1 << 16  # 0 stands for 65536, which 16 bits cannot hold
     if signed and first >= 1 << 15:
         first -= 1 << 16
-    table = _table(data, count, bits, little)
+    table = read_entries(data, count, bits, little)
     if table is None:
         return None
     # Some files understate the bits, and then white would lie inside the table.
@@ -68,7 +68,7 @@ def read_lut(item: pydicom.Dataset, signed: bool) -> Lut | None:
     return Lut(first, table.astype(np.uint8) if bits <= 8 else table.astype(np.uint16), bits)
 
 
-def _table(data: bytes, count: int, bits: int, little: bool) -> NDArray[np.integer[Any]] | None:
+def read_entries(data: bytes, count: int, bits: int, little: bool) -> NDArray[np.integer[Any]] | None:
     """The entries: 16-bit words, or bytes packed in words, the first in the low byte (C.11.1.1.1, PS3.5 8.1.1)."""
     if len(data) >= 2 * count:
         return np.frombuffer(data, "<u2" if little else ">u2", count)
@@ -79,12 +79,13 @@ def _table(data: bytes, count: int, bits: int, little: bool) -> NDArray[np.integ
     return None
 
 
-def _words(item: pydicom.Dataset, tag: int) -> NDArray[np.uint16] | None:
-    data, little = _bytes(item, tag)
+def read_words(item: pydicom.Dataset, tag: int) -> NDArray[np.uint16] | None:
+    """The value of a US, SS or OW element as unsigned words; None where it is missing or no such value."""
+    data, little = read_bytes(item, tag)
     return None if data is None else np.frombuffer(data[: len(data) // 2 * 2], "<u2" if little else ">u2")
 
 
-def _bytes(item: pydicom.Dataset, tag: int) -> tuple[bytes | None, bool]:
+def read_bytes(item: pydicom.Dataset, tag: int) -> tuple[bytes | None, bool]:
     """The value of a US, SS or OW element as bytes, and whether their order is little endian.
 
     It is taken before pydicom converts it where that has not been done yet: what it makes of an element that may be US

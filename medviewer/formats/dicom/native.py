@@ -8,20 +8,12 @@ import zlib
 from typing import Any, Protocol
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
-from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import ExplicitVRLittleEndian
 
 from medviewer.errors import UnreadableError
 from medviewer.formats.dicom.headers import BLOCK, UNDEFINED, Header, read_open
 from medviewer.formats.dicom.pixels import PixelFormat, as_rgb, clean_bits, finish
-from medviewer.formats.dicom.quiet import quiet
-
-_PALETTE = [
-    (0x0028, number)
-    for number in (0x0100, 0x0101, 0x0103, *range(0x1101, 0x1104), *range(0x1201, 0x1204), *range(0x1221, 0x1224))
-]
 
 
 class Source(Protocol):
@@ -150,27 +142,6 @@ def _words(source: Source, header: Header, start: int, count: int) -> NDArray[np
     raw = np.empty(start - even + count + (start - even + count) % 2, np.uint8)
     _fill(source, raw.data, header, even)
     return raw.reshape(-1, 2)[:, ::-1].reshape(-1)[start - even :][:count]
-
-
-def palette_of(header: Header, form: PixelFormat) -> NDArray[np.uint8]:
-    """Red, green and blue of every stored value of a PALETTE COLOR file, shape (n, 3) (PS3.3 C.7.6.3.1.5).
-
-    Raises
-    ------
-    UnreadableError
-        If it has no usable palette.
-    """
-    try:
-        with quiet():
-            dataset = pydicom.dcmread(header.path, stop_before_pixels=True, specific_tags=_PALETTE, force=True)
-            values = np.arange(1 << min(max(form.stored, 1), 16), dtype=np.uint16)
-            colours = apply_color_lut(values, dataset)
-    except Exception as error:
-        raise UnreadableError(
-            f"{header.path.name} has colours by a table that could not be read; fetch the file again.",
-            details=str(error),
-        ) from error
-    return (colours >> 8 * (colours.dtype.itemsize - 1)).astype(np.uint8)
 
 
 def inflate(file: io.FileIO | io.BufferedReader, header: Header, limit: int) -> tuple[BytesSource, Header]:

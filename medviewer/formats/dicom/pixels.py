@@ -165,7 +165,9 @@ def finish(samples: NDArray[Any], form: PixelFormat, out: NDArray[Any]) -> None:
     if form.palette is not None and form.colour and form.samples == 1:
         index = np.array(samples, form.sample)
         clean_bits(index, form.stored, form.high_bit)
-        raw = index.view(f"u{index.dtype.itemsize}")
+        raw = index.view(f"u{index.dtype.itemsize}").astype(np.intp)
+        if form.signed:  # without the extension of the sign
+            raw &= len(form.palette) - 1
         samples = form.palette[np.minimum(raw, len(form.palette) - 1)]
     if samples.shape != out.shape:
         raise ValueError(f"decoded to {samples.shape} instead of {out.shape}")

@@ -22,7 +22,8 @@ from medviewer.formats.dicom.fragments import Piece, frame_pieces
 from medviewer.formats.dicom.headers import BLOCK, Header, read_header, read_open
 from medviewer.formats.dicom.kinds import truncated
 from medviewer.formats.dicom.memory import check_free, fresh_zeros
-from medviewer.formats.dicom.native import BytesSource, FileSource, Source, inflate, palette_of, read_frames
+from medviewer.formats.dicom.native import BytesSource, FileSource, Source, inflate, read_frames
+from medviewer.formats.dicom.palette import palette_of
 from medviewer.formats.dicom.pixels import FORMAT, PixelFormat, format_of, is_encapsulated
 from medviewer.formats.dicom.plan import Run
 from medviewer.formats.dicom.recent import recall

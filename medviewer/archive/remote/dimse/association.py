@@ -19,6 +19,7 @@ from pynetdicom.presentation import PresentationContext
 
 from medviewer.archive.remote import tls
 from medviewer.archive.remote.dimse.limits import ANSWER_S, CONNECT_S, MAX_PDU, Meter
+from medviewer.archive.remote.dimse.prompt import hurry
 from medviewer.archive.remote.nodes import Node
 from medviewer.archive.remote.peer import Stop
 from medviewer.errors import RemoteError
@@ -88,7 +89,7 @@ def associated(
                 MAX_PDU,
                 ext_neg=list(roles),
                 tls_args=(tls.client_context(node), node.host) if node.tls else None,
-                evt_handlers=[(evt.EVT_CONN_OPEN, meter.attach), *handlers],
+                evt_handlers=[*opening(meter), *handlers],
             )
     except (OSError, ValueError, RuntimeError) as error:  # a host that has no address, for example
         raise RemoteError(_unreachable(node), type(error).__name__) from None
@@ -108,6 +109,11 @@ def associated(
             association.abort()
         _close(association)
     stop.check()
+
+
+def opening(meter: Meter) -> list[tuple[Any, ...]]:
+    """Handlers of a connection that opens: it is counted, and does not dawdle."""
+    return [(evt.EVT_CONN_OPEN, meter.attach), (evt.EVT_CONN_OPEN, hurry)]
 
 
 def _close(association: Association) -> None:

@@ -18,7 +18,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 from pynetdicom.transport import ThreadedAssociationServer
 
 from medviewer.archive.remote import tls
-from medviewer.archive.remote.dimse.association import accepted, associated, broken, check_status
+from medviewer.archive.remote.dimse.association import accepted, associated, broken, check_status, opening
 from medviewer.archive.remote.dimse.limits import ANSWER_S, CONNECT_S, MAX_PDU, MOVE_S, Meter
 from medviewer.archive.remote.dimse.storage import SYNTAXES, Taker, distinct, offers
 from medviewer.archive.remote.found import InstanceFound
@@ -121,7 +121,7 @@ def receiving(node: Node, landing: Landing, classes: Sequence[str], stop: Stop) 
             (node.receiver_host, node.receiver_port),
             server_class=_Receiver,
             ssl_context=tls.server_context(node) if node.tls else None,
-            evt_handlers=[(evt.EVT_CONN_OPEN, meter.attach), (evt.EVT_C_STORE, taker.store)],
+            evt_handlers=[*opening(meter), (evt.EVT_C_STORE, taker.store)],
             contexts=[build_context(name, list(SYNTAXES)) for name in names],
         )
     except OSError as error:

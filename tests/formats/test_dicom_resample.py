@@ -70,7 +70,8 @@ def test_a_ramp_in_the_world_stays_that_ramp(seed, spacing, shape, steps, tilt, 
         for neighbour in (np.searchsorted(along[:, 0], z - 0.15) - 1, np.searchsorted(along[:, 0], z + 0.15)):
             shift = along[np.clip(neighbour, 0, len(along) - 1), axis]
             inside &= (place_mm - shift >= -1e-6) & (place_mm - shift <= (count - 1) * size + 1e-6)
-    inside &= z <= along[-1, 0] + 0.01
+    # The lattice that most slices lie on may begin up to half a step in front of the first one.
+    inside &= (z >= -0.01) & (z <= along[-1, 0] + 0.01)
     inside[[k for k in range(placed.grid.shape[0]) if (result[k] == -32768).all()]] = False  # a missing slice
     assume(inside.any())  # slices may be shifted by more than their width
     # Rounded twice; and a slice within 2 % of its place counts as on it.
@@ -88,7 +89,61 @@ def test_labels_of_slices_come_back_exactly(seed, spacing, shape, steps, tilt):
     labels = np.random.default_rng(seed).integers(0, 300, (len(placed.source.positions), *shape)).astype(np.uint16)
     shown = from_slices(labels, placed.grid, placed.source)
     assert shown.dtype == np.uint16
-    np.testing.assert_array_equal(onto_slices(shown, placed.grid, placed.source), labels)
+    back = onto_slices(shown, placed.grid, placed.source)
+    if min(steps) >= placed.grid.spacing[0] - 1e-6:
+        np.testing.assert_array_equal(back, labels)
+        return
+    # A slice that was scanned once more has no slice of the grid of its own: it may have its neighbour's labels.
+    shared = [k for k in range(len(back)) if (back[k] != labels[k]).any()]
+    assert len(shared) <= sum(step < placed.grid.spacing[0] - 1e-6 for step in steps)
+
+
+AXES = np.array([[1, 0, 0], [0, 1, 0]], float)
+
+
+def along_z(places) -> Placement:
+    positions = np.array([[0, 0, z] for z in places], float)
+    return place(positions, AXES, (1.0, 1.0), (2, 2), 1.0, [str(z) for z in places])
+
+
+def test_one_slice_scanned_twice_makes_the_grid_no_finer():
+    whole = np.arange(300.0)
+    placed = along_z(sorted([*whole, 150.1]))
+    assert placed.grid.spacing[0] == pytest.approx(1.0, abs=1e-3)
+    assert placed.grid.shape == (300, 2, 2)
+    assert "0.10 to 1.00 mm apart, not evenly; they are resampled to 1.00 mm" in placed.warnings[0].text
+    labels = np.repeat(np.arange(1, 302), 4).reshape(301, 2, 2).astype(np.uint16)
+    shown = from_slices(labels, placed.grid, placed.source)
+    np.testing.assert_array_equal(shown[:, 0, 0], [k + 1 if k <= 150 else k + 2 for k in range(300)])
+    back = onto_slices(shown, placed.grid, placed.source)[:, 0, 0]
+    np.testing.assert_array_equal(back, np.where(np.arange(301) == 151, 151, np.arange(1, 302)))
+
+
+@pytest.mark.parametrize("moved", [0, 1, 150, 299])
+@pytest.mark.parametrize("by", [-0.3, 0.3, 0.45])
+def test_one_slice_that_lies_off_leaves_the_others_as_they_are(moved, by):
+    places = np.arange(300.0) + by * (np.arange(300) == moved)
+    placed = along_z(places)
+    assert placed.grid.shape == (300, 2, 2)
+    assert placed.grid.spacing[0] == pytest.approx(1.0, abs=0.005)
+    stack = np.repeat(np.random.default_rng(1).integers(0, 900, 300), 4).reshape(300, 2, 2).astype(np.int16)
+    shown = onto_grid(stack, series_at(placed), -1)
+    others = np.delete(np.arange(300), moved)
+    np.testing.assert_array_equal(shown[others], stack[others])
+    labels = np.repeat(np.arange(300), 4).reshape(300, 2, 2).astype(np.uint16)
+    np.testing.assert_array_equal(from_slices(labels, placed.grid, placed.source), labels)
+    np.testing.assert_array_equal(onto_slices(labels, placed.grid, placed.source), labels)
+
+
+def test_a_slice_too_many_never_shifts_those_behind_it():
+    # Room for one more further on, where a part is missing.
+    places = sorted([*np.arange(20.0), 7.1, *np.arange(25.0, 40.0)])
+    placed = along_z(places)
+    assert placed.grid.shape == (40, 2, 2)
+    painted = np.zeros(placed.grid.shape, np.uint8)
+    painted[10] = 1
+    on_slices = onto_slices(painted, placed.grid, placed.source)
+    assert [places[k] for k in np.flatnonzero(on_slices[:, 0, 0])] == [10.0]
 
 
 @settings(max_examples=30, deadline=None)

@@ -31,6 +31,13 @@ _MOST_SLICES = (4, 256)
 _CLOSEST = 1.02
 """Steps up to this times the smallest one are the same step, rounded."""
 
+_USUAL = 0.8
+"""Where this part of the steps is one and the same, the grid has that step: a slice that was moved, or scanned once
+more, makes it no finer."""
+
+_SAME_PART, _SAME_MM = 0.02, 0.02
+"""Steps, or places on a lattice, that differ by this part of a step or this many mm are one; see `geometry.follow`."""
+
 _GAP = 3.0
 """A step this many times as long as three quarters of the steps are is a gap: nothing is made up to fill it."""
 
@@ -108,9 +115,11 @@ def place(
         sheared, low, extra = False, np.zeros(2), np.zeros(2)
         positions = positions[0] + np.outer(offsets[:, 0], across[0])
         warnings.append(_scattered(shear))
-    count, between = (steps.index[-1] + 1, steps.spacing) if not steps.irregular else _even(offsets[:, 0])
+    start, count, between = 0.0, steps.index[-1] + 1, steps.spacing
+    if steps.irregular:
+        start, count, between = _even(offsets[:, 0])
     rows, columns = (int(n + more) for n, more in zip(shape, extra, strict=True))
-    origin = positions[0] + low @ across[1:]
+    origin = positions[0] + start * across[0] + low @ across[1:]
     grid = Grid((count, rows, columns), (between, *spacing), vector(origin), direction_of(axes))
     if steps.irregular:
         warnings.append(_uneven(offsets[:, 0], between))
@@ -139,18 +148,44 @@ def _thicker_where_wider(steps: Steps, thicknesses: Sequence[float]) -> bool:
     return bool(np.any(thin[jumps > 1] >= _THICKER * np.median(thin[jumps == 1])))
 
 
-def _even(distances: NDArray[np.float64]) -> tuple[int, float]:
-    """Number and spacing in mm of even slices from the first to about the last.
+def _even(distances: NDArray[np.float64]) -> tuple[float, int, float]:
+    """Start, number and spacing in mm of even slices from about the first to about the last.
 
-    They are as far apart as the closest two of the file, so that every slice has one of its own and those that do lie
-    evenly from the first on stay as they are; wider where that would be too many.
+    They are as far apart as nearly all slices of the file (`_USUAL`), and most of these stay as they are. Where no step
+    is so frequent, they are as far apart as the closest two, so that every slice has one of its own and those that do
+    lie evenly from the first on stay as they are; wider where that would be too many.
     """
     extent, apart = float(distances[-1]), np.diff(distances)
-    spacing = float(apart[apart <= apart.min() * _CLOSEST].mean())
+    start, spacing = 0.0, float(apart[apart <= apart.min() * _CLOSEST].mean())
+    usual = _usual(apart)
+    if usual is not None:
+        start, spacing = _most_on(distances, usual), usual
     most = max(_MOST_SLICES[0] * len(distances), _MOST_SLICES[1])
     if extent > spacing * (most - 1):
-        return most, extent / (most - 1)
-    return math.floor(extent / spacing + 0.5 + 1e-6) + 1, spacing
+        return 0.0, most, extent / (most - 1)
+    return start, math.floor((extent - start) / spacing + 0.5 + 1e-6) + 1, spacing
+
+
+def _usual(apart: NDArray[np.float64]) -> float | None:
+    """The step in mm that nearly all steps are, or None."""
+    ordered = np.sort(apart)
+    reach = np.maximum(_SAME_PART * ordered, _SAME_MM)
+    low = np.searchsorted(ordered, ordered - reach, "left")
+    high = np.searchsorted(ordered, ordered + reach, "right")
+    k = int(np.argmax(high - low))
+    if high[k] - low[k] < _USUAL * len(apart):
+        return None
+    return float(ordered[low[k] : high[k]].mean())
+
+
+def _most_on(distances: NDArray[np.float64], spacing: float) -> float:
+    """Where the lattice that most slices lie on begins, in mm from the first slice, half a step away at most."""
+    reach = max(_SAME_PART, _SAME_MM / spacing)
+    places = distances / spacing % 1.0
+    around = np.sort(np.concatenate((places - 1, places, places + 1)))
+    count = np.searchsorted(around, places + reach, "right") - np.searchsorted(around, places - reach, "left")
+    place = float(places[int(np.argmax(count))])
+    return (place - math.floor(place + 0.5)) * spacing
 
 
 def _filled(positions: NDArray[np.float64], index: Sequence[int]) -> tuple[tuple[float, float, float], ...]:

@@ -21,6 +21,9 @@ _SNAP = 0.02
 _SAME = 1e-6
 """Places that differ by this part of a voxel are one."""
 
+_FARTHEST = 0.75
+"""A slice whose nearest slice of the grid is taken may have one up to this many slices away."""
+
 
 @dataclass(frozen=True)
 class _Places:
@@ -80,7 +83,8 @@ def onto_grid(stack: NDArray[Any], series: Series, fill: float) -> NDArray[Any]:
 def onto_slices(labels: NDArray[Any], grid: Grid, source: SliceStack) -> NDArray[Any]:
     """The labels that the slices of a file have, shape (slices, rows, columns): those of the nearest voxels of `grid`.
 
-    `labels` has the shape of `grid`. `from_slices` is the way back.
+    `labels` has the shape of `grid`. `from_slices` is the way back. Slices that lie closer together than those of the
+    grid may share one, and have the same labels then.
     """
     places = _places(source, grid)
     rows, columns = source.shape
@@ -99,7 +103,10 @@ def from_slices(labels: NDArray[Any], grid: Grid, source: SliceStack) -> NDArray
     """
     places = _places(source, grid)
     result = np.zeros(grid.shape, labels.dtype)
-    taken = {z: k for k, z in enumerate(_own(places.z, grid.shape[0]))}
+    taken: dict[int, int] = {}
+    for k, z in enumerate(_own(places.z, grid.shape[0])):
+        if z not in taken or abs(places.z[k] - z) < abs(places.z[taken[z]] - z):
+            taken[z] = k
     for z in range(grid.shape[0]):
         k = taken.get(z, int(np.argmin(np.abs(places.z - z))))
         if abs(places.z[k] - z) > _reach(places.z, k):
@@ -110,13 +117,29 @@ def from_slices(labels: NDArray[Any], grid: Grid, source: SliceStack) -> NDArray
 
 
 def _own(along: NDArray[np.float64], size: int) -> list[int]:
-    """For every slice the nearest slice of the grid, moved on where that is taken, as long as there are enough."""
-    own = np.clip(np.floor(along + 0.5 + _SAME).astype(int), 0, size - 1)
-    if len(own) <= size:
-        steps = np.arange(len(own))
-        own = np.maximum.accumulate(own - steps) + steps
-        own = np.minimum(own, size - len(own) + steps)
-    return [int(z) for z in own]
+    """For every slice the nearest slice of the grid; where that is taken a free one beside it, or else the same one."""
+    own: list[int] = np.clip(np.floor(along + 0.5 + _SAME).astype(int), 0, size - 1).tolist()
+    for k in range(1, len(own)):
+        if own[k] == own[k - 1]:
+            moved = _made_room(along, own, k, 1, size) or _made_room(along, own, k - 1, -1, size)
+            for j, z in (moved or {}).items():
+                own[j] = z
+    return own
+
+
+def _made_room(along: NDArray[np.float64], own: list[int], k: int, way: int, size: int) -> dict[int, int] | None:
+    """Slices of the grid for slice `k` and those that it pushes on, one further that way; None where one lands too far.
+
+    Nobody is pushed past a slice that lies right where it would go, so one slice too many never shifts the others.
+    """
+    moved: dict[int, int] = {}
+    z = own[k] + way
+    while 0 <= k < len(own) and (not moved or (own[k] - z) * way < 0):
+        if not 0 <= z < size or abs(along[k] - z) > _FARTHEST:
+            return None
+        moved[k] = z
+        k, z = k + way, z + way
+    return moved
 
 
 def _places(source: SliceStack, grid: Grid) -> _Places:

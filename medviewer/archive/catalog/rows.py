@@ -43,7 +43,15 @@ def patient_row(session: Session, patient: Patient, study_uid: str, now: str) ->
 
 
 def study_row(session: Session, study: Study, now: str) -> tuple[StudyRow, bool]:
-    """The row of a study, brought up to date, and whether it is new."""
+    """The row of a study, brought up to date, and whether it is new.
+
+    Reports and documents alone do not rename a study that is listed: their headers often name themselves in it.
+    """
+    if not study.series:
+        listed = session.scalar(select(StudyRow).where(StudyRow.uid == study.uid))
+        if listed is not None and listed.images:
+            listed.seen = session.get_one(PatientRow, listed.patient).seen = now
+            return listed, False
     patient = patient_row(session, study.patient, study.uid, now)
     row = session.scalar(select(StudyRow).where(StudyRow.uid == study.uid))
     fresh = row is None

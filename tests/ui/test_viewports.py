@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image, Window
 from medviewer.ui.main import Program
 from medviewer.ui.viewport.overlay import OverlayState, scale_bar
-from medviewer.ui.viewport.solid import surface_of
+from medviewer.ui.viewport.solid import surface_of, thin_volume
 
 from .conftest import GRID, SERIES
 
@@ -186,7 +187,7 @@ def test_a_heat_map_is_clear_where_it_is_cold(opened: Program) -> None:
 
 def test_the_text_goes_with_one_key(opened: Program) -> None:
     overlay = opened.window.grid.slices[0].overlay
-    assert "DOE^JANE" in overlay.state.corners.top_left
+    assert "DOE, JANE" in overlay.state.corners.top_left
     assert "59 y" in overlay.state.corners.top_left
     opened.window.commands["view.text"].trigger()
     settle(opened)
@@ -256,3 +257,10 @@ def test_a_smaller_picture_is_drawn_where_a_larger_one_was(opened: Program) -> N
     for row, column in ((0, 0), (4, 5), (2, 3)):
         drawn = picture.pixelColor((slice_view.to_pixel(row, column) * ratio).toPoint())
         assert drawn.red() == pytest.approx(255 * int(voxels[0, row, column]) / 30, abs=4)
+
+
+def test_a_thinned_volume_has_no_wall_where_the_last_block_is_partial() -> None:
+    scene = MagicMock(voxels=np.full((7, 5, 4), -1000, np.int16), order=(0, 1, 2), flips=(False, False, False))
+    thinned = thin_volume(scene, 3)
+    assert thinned.shape == (3, 2, 2)
+    np.testing.assert_array_equal(thinned, -1000.0)

@@ -24,13 +24,20 @@ def age_at(birth_date: str, study_date: str) -> str:
     return f"{months} mo" if months < 24 else f"{months // 12} y"
 
 
+def person(name: str) -> str:
+    """A DICOM person name (PS3.5 6.2) as it is read: ``DOE^JANE^M`` becomes ``DOE, JANE M``."""
+    family, *given = (part.strip() for part in name.split("=")[0].split("^"))
+    rest = " ".join(part for part in given if part)
+    return ", ".join(part for part in (family, rest) if part)
+
+
 def patient_lines(study: Study | None) -> str:
     """Name; age, sex and ID; the study's date and description: three lines, so that they stay off the anatomy."""
     if study is None:
         return ""
     patient = study.patient
     who = "  ".join(part for part in (age_at(patient.birth_date, study.date), patient.sex, patient.id) if part)
-    lines = (patient.name, who, "  ".join(part for part in (study.date, study.description) if part))
+    lines = (person(patient.name), who, "  ".join(part for part in (study.date, study.description) if part))
     return "\n".join(line for line in lines if line)
 
 

@@ -48,7 +48,9 @@ def thin_volume(scene: Scene, step: int) -> NDArray[Any]:
         return _turn(scene, scene.voxels[::step, ::step, ::step])
     from skimage.measure import block_reduce
 
-    mean = block_reduce(scene.voxels, step, np.mean)  # type: ignore[no-untyped-call]  # scikit-image has no types here
+    # whole blocks only: block_reduce fills a last, partial one with 0, which is a bright wall around a CT in HU
+    whole = np.pad(scene.voxels, [(0, -n % step) for n in scene.voxels.shape[:3]], "edge")
+    mean = block_reduce(whole, step, np.mean)  # type: ignore[no-untyped-call]  # scikit-image has no types here
     return _turn(scene, mean.astype(np.float32))
 
 

@@ -96,11 +96,11 @@ class StudyBrowser(QWidget):
         self.search.selectAll()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """From the search field, Down goes to the list, and Escape clears and leaves; Delete asks to remove a study."""
+        """From the search field, Down and Enter go to the list, Escape clears and leaves; Delete asks to remove."""
         if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
             return super().eventFilter(watched, event)
-        if watched is self.search and event.key() == Qt.Key.Key_Down:
-            self.tree.setFocus(Qt.FocusReason.TabFocusReason)
+        if watched is self.search and event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._enter_list()
             return True
         if watched is self.search and event.key() == Qt.Key.Key_Escape:
             self.search.clear()
@@ -181,7 +181,7 @@ class StudyBrowser(QWidget):
         self.model.near_end = self._near_end
         tree = self.tree
         tree.clicked.connect(self._open)
-        tree.activated.connect(self._open)
+        tree.activated.connect(self._activate)
         tree.expanded.connect(lambda index: self._note_fold(index, folded=False))
         tree.collapsed.connect(lambda index: self._note_fold(index, folded=True))
         tree.customContextMenuRequested.connect(self._show_menu)
@@ -200,7 +200,11 @@ class StudyBrowser(QWidget):
         self.model.look_up(self.filters.applied_to(Query(self.search.text())))
 
     def _studies_changed(self, *_: object) -> None:
-        """Something was opened: its studies come first, unfolded."""
+        """Something was opened: its studies come first, unfolded; a search that would hide all of them is over."""
+        opened = self._services.session.studies
+        if opened and not any(self.model.study_item(one.uid) for one in opened):
+            self.search.clear()
+            self.filters.clear()
         self._unfolded |= {one.uid for one in self._services.session.studies} - self._folded
         self._look_up()
 
@@ -281,6 +285,22 @@ class StudyBrowser(QWidget):
         self._services.session.chosen_attachment = node.value.uid if attachment else ""
         if uid != self._services.session.chosen_study:
             self._services.attempt(lambda: catalog.choose(self._services, uid))
+
+    def _enter_list(self) -> None:
+        """Put the keyboard on the first study that was found: the next Enter opens it, in sight of its name."""
+        self.tree.setFocus(Qt.FocusReason.TabFocusReason)
+        first = self.model.index(0, 0, self.model.index(0, 0))
+        if first.isValid():
+            self.tree.setCurrentIndex(first)
+
+    def _activate(self, index: QModelIndex) -> None:
+        """Enter or a double click: a study shows its largest series; anything else does what a click does."""
+        node = index.data(Role.NODE)
+        if isinstance(node, Node) and isinstance(node.value, StudyEntry):
+            self.tree.expand(index)
+            self._open_study(node.study)
+        else:
+            self._open(index)
 
     def _open(self, index: QModelIndex) -> None:
         node = index.data(Role.NODE)

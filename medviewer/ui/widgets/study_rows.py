@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from medviewer.app.controllers.texts import person
 from medviewer.archive.catalog import SeriesEntry, StudyEntry
 from medviewer.domain.study import Attachment, Patient
 
@@ -34,13 +35,6 @@ class Node:
         if isinstance(self.value, Patient):
             return f"patient {self.value.id} {self.value.name}"
         return self.value.uid
-
-
-def person(name: str) -> str:
-    """A DICOM person name (PS3.5 6.2) as it is read: ``DOE^JANE^M`` becomes ``DOE, JANE M``."""
-    family, *given = (part.strip() for part in name.split("=")[0].split("^"))
-    rest = " ".join(part for part in given if part)
-    return ", ".join(part for part in (family, rest) if part)
 
 
 def title(value: Value) -> str:

@@ -12,8 +12,9 @@ from PySide6.QtGui import QAction, QColor, QDropEvent
 from pytestqt.qtbot import QtBot
 
 from medviewer import formats
-from medviewer.app.commands import catalog
+from medviewer.app.commands import catalog, listed
 from medviewer.app.commands import study as commands
+from medviewer.app.controllers.texts import person
 from medviewer.app.resources import resource
 from medviewer.app.services import Services
 from medviewer.archive.catalog import SeriesEntry, StudyEntry
@@ -23,7 +24,7 @@ from medviewer.domain.study import Attachment, Patient, ScanResult, Series, Stud
 from medviewer.ui.widgets import study_model
 from medviewer.ui.widgets.study_browser import StudyBrowser
 from medviewer.ui.widgets.study_model import Role
-from medviewer.ui.widgets.study_rows import Node, extent, person, subtitle
+from medviewer.ui.widgets.study_rows import Node, extent, subtitle
 from medviewer.ui.widgets.thumbnails import EDGE, middle_file, picture
 
 Wait = Callable[[Callable[[], bool]], None]
@@ -295,6 +296,32 @@ def test_enter_opens_the_row_of_the_keyboard(
     browser.tree.setCurrentIndex(index_of(browser, "d"))
     qtbot.keyClick(browser.tree, Qt.Key.Key_Return)
     assert asked == ["d"]
+
+
+def test_a_study_opens_by_the_keyboard_alone_from_the_search(
+    browser: StudyBrowser, services: Services, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(listed, "open_series", lambda _, study, uid="": asked.append((study, uid)))
+    fill(services, two_patients())
+    qtbot.keyClicks(browser.search, "john")
+    qtbot.keyClick(browser.search, Qt.Key.Key_Return)
+    assert browser.tree.currentIndex() == index_of(browser, "s2")
+    assert not asked, "the name is to be seen before a study opens"
+    qtbot.keyClick(browser.tree, Qt.Key.Key_Return)
+    assert asked == [("s2", "")]
+    assert browser.tree.isExpanded(index_of(browser, "s2"))
+
+
+def test_a_search_that_would_hide_what_was_opened_is_over(browser: StudyBrowser, services: Services) -> None:
+    jane, other, john = two_patients()
+    fill(services, (jane, other))
+    browser.search.setText("jane")
+    services.session.studies = (jane,)
+    assert browser.search.text() == "jane"
+    services.session.studies = (john,)
+    assert browser.search.text() == ""
+    assert "Lung" in shown(browser)
 
 
 def test_what_is_dropped_is_opened(browser: StudyBrowser, services: Services, wait: Wait) -> None:

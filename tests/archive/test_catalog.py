@@ -18,7 +18,7 @@ from medviewer.archive import Archive
 from medviewer.archive.catalog import Query, State
 from medviewer.archive.catalog.paths import Known, from_text, is_fleeting, reconciled, to_text
 from medviewer.archive.catalog.search import match_of
-from medviewer.archive.remote.landing import study_folder
+from medviewer.archive.incoming import study_folder
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
 from medviewer.domain.study import Attachment, Patient, ScanResult, Series, Study

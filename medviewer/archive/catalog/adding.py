@@ -14,6 +14,7 @@ from medviewer.archive.catalog.copies import Copies
 from medviewer.archive.catalog.entries import Added
 from medviewer.archive.catalog.paths import Known, is_fleeting, look, reconciled
 from medviewer.archive.database import Database
+from medviewer.archive.incoming import tidy
 from medviewer.archive.tables import SeriesRow
 from medviewer.domain.provenance import utc_now
 from medviewer.domain.study import Attachment, ScanResult, Series, Study
@@ -42,7 +43,7 @@ def add(
     now = utc_now()
     copying = [study for study in found.studies if copy or _is_fleeting(study)]
     if copying:
-        copies.tidy()
+        tidy(copies.folder)
         copies.refuse_too_much(sum(_size(study) for study in copying))
     total = sum(len(series.files) for series in found.series) or 1
     done = 0

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from uuid import uuid4
 
 from medviewer.archive.blobs import sync_folder
 from medviewer.archive.catalog.paths import Known, look
 from medviewer.archive.home import make_folder
-from medviewer.archive.lock import try_lock
+from medviewer.archive.incoming import FOLDER, hashed, incoming
 from medviewer.errors import JobCancelled, StoreError
 
-FOLDER = "studies"
-_INCOMING = ".incoming"
 _CHUNK = 1024 * 1024
 _BEGIN = 64 * 1024
 _APART = "-"
@@ -43,7 +39,7 @@ class Copies:
 
     def folder_of(self, study_uid: str) -> Path:
         """Where the copies of a study lie; a UID is no safe name for a folder."""
-        return self.folder / _short(study_uid, 32)
+        return self.folder / hashed(study_uid)
 
     def holds(self, path: Path) -> bool:
         """Whether a file is one of the copies."""
@@ -97,14 +93,6 @@ class Copies:
             sync_folder(folder)
         return taken
 
-    def tidy(self) -> None:
-        """Remove what imports left unfinished whose process ended."""
-        for path in (self.folder / _INCOMING).glob("*.tmp"):
-            # One that another process has just finished, or is writing, is left alone.
-            with contextlib.suppress(OSError), path.open("r+b") as stream:
-                if try_lock(stream):
-                    path.unlink(missing_ok=True)
-
     def remove(self, study_uid: str) -> None:
         """Delete the copies of a study. Raises StoreError if the disk refuses."""
         folder = self.folder_of(study_uid)
@@ -132,10 +120,10 @@ class Copies:
             A file, which comes last, and what belongs to it.
         """
         *_, file = parts
-        folder = self.folder_of(study_uid) / _short(os.fspath(file.parent), 12)
+        folder = self.folder_of(study_uid) / hashed(os.fspath(file.parent), 12)
         if any(look(folder / part.name) is not None and not _is_same(part, folder / part.name) for part in parts):
             mark = "".join(_mark(part) for part in parts)
-            folder = folder.with_name(f"{folder.name}{_APART}{_short(mark, 12)}")
+            folder = folder.with_name(f"{folder.name}{_APART}{hashed(mark, 12)}")
         return folder / file.name
 
     def _copy(self, source: Path, target: Path) -> bool:
@@ -144,22 +132,17 @@ class Copies:
         if before is None or look(target) is not None:
             return False
         make_folder(target.parent)
-        temporary = make_folder(self.folder / _INCOMING) / f"{uuid4().hex}.tmp"
         try:
-            return _copied(source, temporary, target, before.mtime_ns)
+            return _copied(source, self.folder, target, before.mtime_ns)
         except OSError as error:
             raise StoreError(
                 f"A copy could not be written to {self.folder}; free some space or check its permissions.", str(error)
             ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
-def _copied(source: Path, temporary: Path, target: Path, mtime_ns: int) -> bool:
+def _copied(source: Path, folder: Path, target: Path, mtime_ns: int) -> bool:
     """Write a copy under another name, on the disk before it gets its own; False if the source cannot be read."""
-    handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-    with os.fdopen(handle, "r+b") as sink:
-        try_lock(sink)  # as long as it is held, `tidy` of another process leaves the file alone
+    with incoming(folder) as (temporary, sink):
         try:
             stream = source.open("rb")
         except OSError:
@@ -172,7 +155,9 @@ def _copied(source: Path, temporary: Path, target: Path, mtime_ns: int) -> bool:
         sink.flush()
         os.utime(temporary, ns=(mtime_ns, mtime_ns))
         os.fsync(sink.fileno())
-    temporary.replace(target)
+        if os.name == "nt":
+            sink.close()  # Windows renames no open file
+        temporary.replace(target)
     return True
 
 
@@ -206,7 +191,3 @@ def _read(stream: object) -> bytes | None:
 def _companions(file: Path) -> list[Path]:
     endings = _COMPANIONS.get(file.suffix.lower(), ())
     return [other for ending in endings if (other := file.with_suffix(ending)).is_file()]
-
-
-def _short(text: str, length: int) -> str:
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:length]

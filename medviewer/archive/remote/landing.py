@@ -5,35 +5,19 @@ A UID comes from outside, so it never becomes part of a path itself. A file has 
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
-from uuid import uuid4
-
-from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
 
 from medviewer.archive.home import make_folder
-from medviewer.errors import RemoteError, StoreError
-from medviewer.formats.dicom.quiet import quiet
+from medviewer.archive.incoming import FOLDER, hashed, incoming, study_folder
+from medviewer.errors import RemoteError, StoreError, UnreadableError
+from medviewer.formats.dicom import tags as t
+from medviewer.formats.dicom.headers import read_header
 
-FOLDER = "studies"
 MAX_OBJECT = 2 << 30
 """Bytes of the largest object that is taken from the network."""
-
-_TAGS = ["SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"]
-
-
-def hashed(uid: str) -> str:
-    """A file name for a UID: 32 hexadecimal digits."""
-    return hashlib.sha256(uid.encode()).hexdigest()[:32]
-
-
-def study_folder(home: Path, study_uid: str) -> Path:
-    """The folder of a study below the archive's folder."""
-    return home / FOLDER / hashed(study_uid)
 
 
 class Landing:
@@ -64,6 +48,7 @@ class Landing:
     ) -> None:
         self.study_uid, self.series_uid = study_uid, series_uid
         self.folder = study_folder(home, study_uid) / hashed(series_uid)
+        self._studies = home / FOLDER
         self.wanted = frozenset(wanted)
         self.max_object = max_object
         self._arrived = arrived
@@ -100,34 +85,33 @@ class Landing:
             If the disk does not take it.
         """
         make_folder(self.folder)
-        temporary = self.folder / f".{uuid4().hex}.tmp"
         try:
-            with temporary.open("xb") as stream:
+            with incoming(self._studies) as (temporary, stream):
                 write(stream)
                 stream.flush()
                 os.fsync(stream.fileno())
-            target = self.path(self._identify(temporary))
-            new = not target.exists()
-            temporary.replace(target)
+                target = self.path(self._identify(temporary))
+                if os.name == "nt":
+                    stream.close()  # Windows renames no open file
+                new = not target.exists()
+                temporary.replace(target)
         except OSError as error:
             raise StoreError(
                 f"A retrieved object could not be written to {self.folder.parent.parent}; free some space.", str(error)
             ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
         if new:
             self._arrived()
 
     def _identify(self, file: Path) -> str:
         """The SOP Instance UID of a file that belongs here."""
         try:
-            with quiet():
-                header = dcmread(file, stop_before_pixels=True, specific_tags=_TAGS)
-                sop, series, study = (str(header.get(keyword, "")) for keyword in _TAGS)
-        except (InvalidDicomError, ValueError, EOFError, LookupError, TypeError, AttributeError) as error:
+            header = read_header(file)  # bounded, whatever the bytes are
+        except UnreadableError as error:
             raise RemoteError(
-                "The archive should send DICOM objects, but sent something else; ask who runs it.", type(error).__name__
+                "The archive should send DICOM objects, but sent something else; ask who runs it.", error.details
             ) from None
+        uids = (t.SOP_INSTANCE_UID, t.SERIES_INSTANCE_UID, t.STUDY_INSTANCE_UID)
+        sop, series, study = (header.plain(tag) for tag in uids)
         if (series, study) != (self.series_uid, self.study_uid) or not sop or not self.admits(sop):
             raise RemoteError("The archive sent an object that was not asked for; it was refused.")
         return sop

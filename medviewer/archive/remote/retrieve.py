@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from medviewer.archive.incoming import FOLDER, study_folder, tidy
 from medviewer.archive.remote.found import InstanceFound, checked_uid
-from medviewer.archive.remote.landing import MAX_OBJECT, Landing, study_folder
+from medviewer.archive.remote.landing import MAX_OBJECT, Landing
 from medviewer.archive.remote.peer import Peer, Stop
 from medviewer.errors import RemoteError
 
@@ -117,6 +118,7 @@ class _Retrieval:
 
     def run(self) -> Outcome:
         study = checked_uid(self._wanted.study_uid)
+        tidy(self._home / FOLDER)
         uids = self._wanted.series_uids or tuple(s.series_uid for s in self._peer.series(study, self._stop))
         plan = [self._planned(study, checked_uid(uid)) for uid in uids]
         total = sum(len(series.listed) for series in plan)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import struct
 from pathlib import Path
+from typing import IO
+from unittest.mock import Mock
 
 import pytest
 from pydicom import dcmread
@@ -12,10 +14,12 @@ from pydicom.uid import CTImageStorage, MRImageStorage
 from pynetdicom import AE, build_context
 from pynetdicom.association import Association
 
+from medviewer.archive.incoming import tidy
 from medviewer.archive.remote import Node, Progress, Stop, Wanted, connect, retrieve
 from medviewer.archive.remote.dimse.fetch import receiving
+from medviewer.archive.remote.dimse.limits import Meter
 from medviewer.archive.remote.landing import Landing
-from medviewer.errors import RemoteError
+from medviewer.errors import RemoteError, StoreError
 from tests.interop.archives import SERIES, STUDY, changed, make_slice
 from tests.interop.servers import Orthanc, free_ports, listens
 
@@ -119,6 +123,41 @@ def test_an_object_that_is_too_large_is_refused(local: Node, tmp_path: Path) -> 
         with pytest.raises(RemoteError, match="up to 1 MB is taken, but the archive sent more"):
             taker.check()
     assert list((tmp_path / "home").rglob("*")) in ([], [tmp_path / "home" / "studies"])
+
+
+def test_one_connection_makes_no_room_for_another() -> None:
+    """An object that never ends does not grow while refused ones come and go beside it."""
+    meter = Meter(Stop(), max_object=1 << 20)
+    busy, other = Mock(), Mock()
+    busy.dul.socket.socket.recv_into = len
+    meter.attach(Mock(assoc=busy))
+    meter.attach(Mock(assoc=other))
+    receive = busy.dul.socket.recv
+    assert len(receive(1 << 20)) == 1 << 20
+    meter.restart(other)
+    assert len(receive(1 << 20)) == 1 << 20
+    with pytest.raises(OSError, match="more than is taken"):
+        receive(1)
+    assert meter.exceeded
+
+
+def test_what_a_killed_retrieval_left_is_met_by_no_scan(tmp_path: Path) -> None:
+    landing = Landing(tmp_path, STUDY, SERIES, [])
+    seen: list[Path] = []
+
+    def write(stream: IO[bytes]) -> None:
+        stream.write(b"half")
+        tidy(tmp_path / "studies")
+        seen.extend(tmp_path.rglob("*.tmp"))
+        raise OSError("the disk is full")
+
+    with pytest.raises(StoreError):
+        landing.take(write)
+    (temporary,) = seen
+    assert not temporary.is_relative_to(landing.folder)
+    temporary.write_bytes(b"half")
+    tidy(tmp_path / "studies")
+    assert not temporary.exists()
 
 
 def test_a_message_part_of_any_length_is_not_read(local: Node, tmp_path: Path) -> None:

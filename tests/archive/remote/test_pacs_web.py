@@ -197,7 +197,7 @@ def test_a_redirect_within_the_host_is_followed() -> None:
         assert connect(_node(port)).studies(Query(), Stop()) == []
 
 
-@pytest.mark.parametrize("body", [b"<html>", b'{"a": 1}', b'[{"0020000D": 3}]', b"[1]", b"\xff"])
+@pytest.mark.parametrize("body", [b"<html>", b'{"a": 1}', b'[{"0020000D": 3}]', b"[1]", b"\xff", b"[" * 200_000])
 def test_an_answer_that_is_no_dicomweb_is_told(body: bytes) -> None:
     with answering(lambda handler: reply(handler, body)) as port, pytest.raises(RemoteError):
         connect(_node(port)).studies(Query(), Stop())

@@ -6,6 +6,7 @@ import time
 from typing import cast
 
 from pynetdicom import evt
+from pynetdicom.association import Association
 from pynetdicom.transport import AssociationSocket
 
 from medviewer.archive.remote.landing import MAX_OBJECT
@@ -23,7 +24,7 @@ _LOOK_S = 0.5
 
 
 class Meter:
-    """Counts what one connection brings. pynetdicom itself reads whatever length a peer announces, and waits for ever.
+    """Counts what each connection brings. pynetdicom itself reads whatever length a peer announces, and waits for ever.
 
     Parameters
     ----------
@@ -36,27 +37,28 @@ class Meter:
     def __init__(self, stop: Stop, max_object: int = MAX_OBJECT) -> None:
         self.exceeded = False
         self._room = max_object + _LARGEST_PDU
-        self._left = self._room
+        self._left: dict[Association, int] = {}  # of each connection: one could free what another one fills
         self._stop = stop
 
-    def restart(self) -> None:
-        """An object is done with."""
-        self._left = self._room
+    def restart(self, association: Association) -> None:
+        """An object of a connection is done with."""
+        self._left[association] = self._room
 
     def attach(self, event: evt.Event) -> None:
         """Read for a connection that has just been opened; a handler of ``EVT_CONN_OPEN``."""
         channel = cast(AssociationSocket, event.assoc.dul.socket)
 
         def recv(count: int) -> bytearray:
-            return self._receive(channel, count)
+            return self._receive(event.assoc, channel, count)
 
+        self.restart(event.assoc)
         channel.recv = recv  # type: ignore[method-assign,assignment]  # the one place where a limit fits
 
-    def _receive(self, channel: AssociationSocket, count: int) -> bytearray:
-        if count > min(_LARGEST_PDU, self._left):
+    def _receive(self, association: Association, channel: AssociationSocket, count: int) -> bytearray:
+        if count > min(_LARGEST_PDU, self._left[association]):
             self.exceeded = True
             raise OSError("the peer sends more than is taken")  # pynetdicom closes the connection then
-        self._left -= count
+        self._left[association] -= count
         raw = channel.socket
         if raw is None:
             raise OSError("the connection is closed")

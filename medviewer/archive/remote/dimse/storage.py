@@ -93,7 +93,7 @@ class Taker:
         """Take an object; returns the status of the response."""
         request = cast(C_STORE, event.request)
         if not self._landing.admits(str(request.AffectedSOPInstanceUID)):
-            self._meter.restart()
+            self._meter.restart(event.assoc)
             return _REFUSED_NOT_ASKED
         if self._stop.cancelled.is_set():
             return _REFUSED_NO_ROOM
@@ -106,7 +106,7 @@ class Taker:
             self.error = error
             return _REFUSED_NO_ROOM
         finally:
-            self._meter.restart()
+            self._meter.restart(event.assoc)
         return 0x0000
 
     def check(self) -> None:

@@ -151,8 +151,8 @@ def mapped(node: Node, what: str) -> Iterator[None]:
         raise RemoteError(text, type(error).__name__) from None
     except (requests.RequestException, OSError) as error:
         raise RemoteError(f"{node.name} should {what}, but failed; try again.", type(error).__name__) from None
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        # an answer that is not what the standard says, somewhere inside the client
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        # an answer that is not what the standard says, or nests without an end, somewhere inside the client
         text = f"{node.name} should {what}, but its answer is no DICOMweb; check that its address is right."
         raise RemoteError(text, type(error).__name__) from None
 

@@ -10,13 +10,13 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from medviewer.domain.mask import Segment, Segmentation
 from medviewer.domain.study import Series
 from medviewer.errors import GridMismatchError, UnreadableError
 from medviewer.formats import load_segmentation, save_segmentation, scan, write_dicom_series
-from medviewer.formats.dicom import whole
+from medviewer.formats.dicom import segmentation_pixels, whole
 from medviewer.formats.dicom.resample import from_slices
 from tests.formats.conftest import STUDY, dicom_axes, grid_of, image_of, series_of
 from tests.formats.test_masks import BRAIN, dciodvfy
@@ -121,6 +121,45 @@ def test_a_deflated_mask_is_bounded_before_it_is_unpacked(tmp_path, monkeypatch)
     monkeypatch.setattr(whole, "MAX_BYTES", 1000)
     with pytest.raises(UnreadableError, match="would unpack to more than"):
         load_segmentation(path, series=series)
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless, JPEGLSLossless])
+def test_compressed_frames_are_decoded_in_a_process_of_their_own(tmp_path, monkeypatch, syntax):
+    series = series_in(tmp_path, grid_of((5, 64, 66)))
+    labels = np.random.default_rng(3).integers(0, 4, series.grid.shape).astype(np.uint8)
+    path = foreign(tmp_path / "seg.dcm", series, labels, "LABELMAP", 3)
+    dataset = pydicom.dcmread(path)
+    dataset.compress(syntax, generate_instance_uid=False)
+    dataset.save_as(path)
+    monkeypatch.setattr(Dataset, "pixel_array", property(lambda _: pytest.fail("decoded in this process")))
+    np.testing.assert_array_equal(load_segmentation(path, series=series).labels, labels)
+    monkeypatch.setattr(segmentation_pixels, "MAX_BYTES", 100)
+    few = pydicom.dcmread(path)
+    few.Rows, few.Columns = 60_000, 60_000
+    few.save_as(path)
+    with pytest.raises(UnreadableError, match=r"seg.dcm claims 18.0 GB of pixels but holds"):
+        load_segmentation(path, series=series)
+
+
+def test_a_compressed_frame_that_is_damaged_is_told(tmp_path):
+    series = series_in(tmp_path, grid_of((5, 64, 66)))
+    path = foreign(tmp_path / "seg.dcm", series, np.ones(series.grid.shape, np.uint8), "LABELMAP")
+    dataset = pydicom.dcmread(path)
+    dataset.compress(JPEG2000Lossless, generate_instance_uid=False)
+    dataset.save_as(path)
+    data = path.read_bytes()
+    at = data.rindex(b"\xff\x4f\xff\x51")
+    path.write_bytes(data[: at + 4] + bytes(16) + data[at + 20 :])
+    with pytest.raises(UnreadableError, match=r"seg.dcm is a DICOM SEG whose compressed frame 5 could not be decoded"):
+        load_segmentation(path, series=series)
+
+
+def test_times_are_iso_and_the_same_for_both_kinds():
+    dataset = Dataset()
+    assert whole.iso_time(dataset, "Content") == ""
+    dataset.ContentDate, dataset.StructureSetDate, dataset.StructureSetTime = "20200301", "20200302", "1015"
+    assert whole.iso_time(dataset, "Content") == "2020-03-01T00:00:00"
+    assert whole.iso_time(dataset, "StructureSet") == "2020-03-02T10:15:00"
 
 
 def without_places(path: Path) -> None:

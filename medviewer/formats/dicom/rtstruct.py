@@ -21,7 +21,7 @@ from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.headers import read_header
 from medviewer.formats.dicom.quiet import quiet
 from medviewer.formats.dicom.resample import from_slices
-from medviewer.formats.dicom.whole import read_whole
+from medviewer.formats.dicom.whole import iso_time, read_whole
 
 _CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
 
@@ -126,7 +126,7 @@ def _segmentation(dataset: Dataset, name: str, grid: Grid, series: Series | None
     if source is not None:
         labels = from_slices(labels, grid, source)
     author = str(dataset.get("OperatorsName", "")).rstrip("^")
-    provenance = Provenance(author=author, created=_created(dataset), notes=told.notes)
+    provenance = Provenance(author=author, created=iso_time(dataset, "StructureSet"), notes=told.notes)
     return Segmentation(labels, grid, tuple(segments), provenance, _referenced_series(dataset))
 
 
@@ -224,13 +224,6 @@ def _colour(item: Dataset, label: int) -> Colour:
         return PALETTE[(label - 1) % len(PALETTE)]
     red, green, blue = (min(max(int(value), 0), 255) for value in values)
     return red, green, blue
-
-
-def _created(dataset: Dataset) -> str:
-    date, time = str(dataset.get("StructureSetDate", "")), str(dataset.get("StructureSetTime", ""))
-    if len(date) != 8:
-        return ""
-    return f"{date[:4]}-{date[4:6]}-{date[6:]}T{time[:2] or '00'}:{time[2:4] or '00'}:{time[4:6] or '00'}"
 
 
 def _referenced_series(dataset: Dataset) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.geometry import SAME_POSITION_MM, direction_of, follow
 from medviewer.formats.dicom.headers import read_header
 from medviewer.formats.dicom.placement import SHEAR_MM, SHEAR_PIXELS, place
+from medviewer.formats.dicom.segmentation_pixels import stored_values
 from medviewer.formats.dicom.segmentation_sources import slice_positions
 from medviewer.formats.lattice import vector
 
@@ -63,11 +65,9 @@ class Lying:
         return self.grid.shape if self.source is None else (len(self.source.positions), *self.source.shape)
 
 
-def frames_in(dataset: Dataset) -> list[Frame]:
+def frames_in(dataset: Dataset, path: Path) -> list[Frame]:
     """All frames; fractional ones are cut at half of their highest value (PS3.3 C.8.20.2)."""
-    pixels = dataset.pixel_array
-    if pixels.ndim == 2:
-        pixels = pixels[np.newaxis]
+    pixels = stored_values(dataset, path)
     if dataset.SegmentationType == "FRACTIONAL":
         pixels = pixels >= int(dataset.MaximumFractionalValue) / 2
     shared = dataset.SharedFunctionalGroupsSequence[0]

@@ -22,7 +22,7 @@ from medviewer.formats.dicom.quiet import quiet
 from medviewer.formats.dicom.resample import from_slices
 from medviewer.formats.dicom.segmentation import LABEL_PREFIX
 from medviewer.formats.dicom.segmentation_frames import Frame, Lying, frames_in, on_slices, on_their_own
-from medviewer.formats.dicom.whole import read_whole
+from medviewer.formats.dicom.whole import iso_time, read_whole
 from medviewer.formats.lattice import onto_or_nearest
 
 _SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
@@ -57,7 +57,7 @@ def _segmentation(dataset: Dataset, path: Path, grid: Grid | None, series: Serie
     labels = {number: _label(item) for number, item in described.items()}
     if len(set(labels.values())) < len(labels):
         labels = {number: number for number in described}
-    frames = frames_in(dataset)
+    frames = frames_in(dataset, path)
     lying = _lying(dataset, frames, grid, series, path)
     values, overlaps = _label_map(frames, lying, labels)
     if lying.source is not None:
@@ -175,15 +175,10 @@ def _provenance(dataset: Dataset) -> Provenance:
             with suppress(ValueError, TypeError):
                 return Provenance.from_json(json.loads(parameters.partition("provenance=")[2]))
             name, version = str(algorithm.get("AlgorithmName", "")), str(algorithm.get("AlgorithmVersion", ""))
-            return Provenance(plugin_id=name, model_version=version, author=creator, created=_created(dataset))
-    return Provenance(author=creator, created=_created(dataset))
-
-
-def _created(dataset: Dataset) -> str:
-    date, time = str(dataset.get("ContentDate", "")), str(dataset.get("ContentTime", ""))
-    if len(date) != 8:
-        return ""
-    return f"{date[:4]}-{date[4:6]}-{date[6:]}T{time[:2] or '00'}:{time[2:4] or '00'}:{time[4:6] or '00'}"
+            return Provenance(
+                plugin_id=name, model_version=version, author=creator, created=iso_time(dataset, "Content")
+            )
+    return Provenance(author=creator, created=iso_time(dataset, "Content"))
 
 
 def _source_series(dataset: Dataset) -> str:

@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 import pydicom
-from pydicom.dataset import FileDataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
@@ -73,3 +73,17 @@ def refuse_bomb(path: Path) -> None:
                     f"{path.name} would unpack to more than {MAX_BYTES // 1024**3} GB; it was left out."
                 )
             packed = unpacker.unconsumed_tail or file.read(_CHUNK)
+
+
+def iso_time(dataset: Dataset, what: str) -> str:
+    """When something was made, ISO 8601 to the second, from its Date and Time elements; empty where there is no date.
+
+    Parameters
+    ----------
+    what
+        What the keywords of the two begin with: ``Content``, ``StructureSet`` ...
+    """
+    date, time = str(dataset.get(f"{what}Date", "")), str(dataset.get(f"{what}Time", ""))
+    if len(date) != 8:
+        return ""
+    return f"{date[:4]}-{date[4:6]}-{date[6:]}T{time[:2] or '00'}:{time[2:4] or '00'}:{time[4:6] or '00'}"

@@ -30,7 +30,7 @@ from pydicom.uid import (
 )
 
 from medviewer.domain.geometry import Grid
-from medviewer.domain.study import PhaseAxis, Series
+from medviewer.domain.study import PhaseAxis, Series, Warning
 from medviewer.errors import UnreadableError
 from medviewer.formats import load
 from medviewer.formats.dicom import codecs, slices
@@ -219,6 +219,99 @@ def test_frames_of_several_fragments(tmp_path, table):
         dataset.PixelData = encapsulate(frames, fragments_per_frame=3, has_bot=table == "basic")
     dataset["PixelData"].is_undefined_length = True
     dataset.save_as(path)
+    np.testing.assert_array_equal(load(series_in(path)).voxels, images)
+
+
+def _film(path: Path, table: str, fragments: int, syntax: str = JPEGLSLossless) -> tuple[np.ndarray, list[int]]:
+    """Six frames of some fragments each; with the frames, where the items of the fragments begin in the file."""
+    images = np.stack([noise((24, 30), 4000 - 500 * k) for k in range(6)])
+    encode = imagecodecs.jpegls_encode if syntax == JPEGLSLossless else imagecodecs.jpeg2k_encode
+    frames = [encode(image) for image in images]
+    write(path, frames, syntax, Rows=24, Columns=30, NumberOfFrames=6, **bits(12))
+    dataset = pydicom.dcmread(path)
+    dataset.PixelData = encapsulate(frames, fragments_per_frame=fragments, has_bot=table == "basic")
+    if table == "extended":
+        dataset.PixelData, dataset.ExtendedOffsetTable, dataset.ExtendedOffsetTableLengths = encapsulate_extended(
+            frames
+        )
+    dataset["PixelData"].is_undefined_length = True
+    dataset.save_as(path)
+    data, starts = path.read_bytes(), []
+    at = data.index(b"\xe0\x7f\x10\0OB") + 12
+    while data[at : at + 4] == b"\xfe\xff\0\xe0":
+        starts.append(at)
+        at += 8 + int.from_bytes(data[at + 4 : at + 8], "little")
+    assert len(starts) == 1 + 6 * (1 if table == "extended" else fragments)
+    return images, starts[1:]
+
+
+def _expect(path: Path, images: np.ndarray, there: list[int]) -> None:
+    told: list[Warning] = []
+    found = load(series_in(path), warn=told.append).voxels
+    for k, image in enumerate(images):
+        assert np.array_equal(found[k], image) == (k in there)
+        assert k in there or len(np.unique(found[k])) == 1
+    (warning,) = told
+    assert f"{6 - len(there)} of its 6 frames are shown blank" in warning.text
+
+
+@pytest.mark.parametrize("table", ["basic", "none"])
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless])
+@pytest.mark.parametrize("fragments", [2, 3])
+@pytest.mark.parametrize("left", [4, 6, 7, 9, 11])
+@pytest.mark.parametrize("more", [0, 11])
+def test_a_film_of_several_fragments_a_frame_that_is_cut_short(tmp_path, table, syntax, fragments, left, more):
+    """Six fragments are left of six frames, or fewer, and yet they are not one a frame."""
+    images, starts = _film(tmp_path / "a.dcm", table, fragments, syntax)
+    path = tmp_path / "a.dcm"
+    path.write_bytes(path.read_bytes()[: starts[left] + 8 * (more > 0) + more])
+    _expect(path, images, list(range(left // fragments)))
+
+
+@pytest.mark.parametrize("table", ["basic", "extended", "none"])
+def test_a_film_of_one_fragment_a_frame_that_is_cut_short(tmp_path, table):
+    images, starts = _film(tmp_path / "a.dcm", table, 1)
+    path = tmp_path / "a.dcm"
+    path.write_bytes(path.read_bytes()[: starts[3] + 30])
+    _expect(path, images, [0, 1, 2])
+
+
+def test_an_empty_fragment_is_a_lost_frame(tmp_path):
+    """The frames after it do not move up."""
+    path = tmp_path / "a.dcm"
+    images, starts = _film(path, "none", 1)
+    data = path.read_bytes()
+    path.write_bytes(data[: starts[2] + 4] + bytes(4) + data[starts[3] :])
+    _expect(path, images, [0, 1, 3, 4, 5])
+
+
+def test_a_damaged_beginning_costs_one_frame(tmp_path):
+    path = tmp_path / "a.dcm"
+    images, starts = _film(path, "none", 1)
+    data = bytearray(path.read_bytes())
+    data[starts[2] + 8 : starts[2] + 16] = bytes(8)
+    path.write_bytes(data)
+    _expect(path, images, [0, 1, 3, 4, 5])
+
+
+def test_a_film_whose_frames_cannot_be_told_apart_is_refused(tmp_path):
+    """Cut short, without a table, and with a damaged beginning: what follows might be any frame."""
+    path = tmp_path / "a.dcm"
+    _, starts = _film(path, "none", 2)
+    data = bytearray(path.read_bytes())[: starts[9]]
+    data[starts[2] + 8 : starts[2] + 16] = bytes(8)
+    path.write_bytes(data)
+    with pytest.raises(UnreadableError, match="no table that says which belong together"):
+        load(series_in(path))
+
+
+def test_a_table_of_other_items_is_not_followed(tmp_path):
+    path = tmp_path / "a.dcm"
+    images, starts = _film(path, "basic", 1)
+    data = bytearray(path.read_bytes())
+    at = starts[0] - 4 * 6
+    data[at : at + 24] = np.array([0, 10, 20, 30, 40, 50], "<u4").tobytes()
+    path.write_bytes(data)
     np.testing.assert_array_equal(load(series_in(path)).voxels, images)
 
 

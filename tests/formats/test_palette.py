@@ -166,8 +166,7 @@ def test_segments_of_every_kind(make: Make, syntax: str, bits: int) -> None:
     """One entry 0, a line to the top, two entries, and the line once more."""
     write, top = (packed, 250) if bits == 8 else (words, 250 * 256)
     step = top // 250
-    line = 3 if bits == 16 else 3  # parts before it
-    offset = line * bits // 8
+    offset = 3 * bits // 8  # three parts stand before the line
     pointer = [offset, 0] if bits == 16 else [offset, 0, 0, 0]
     parts = [0, 1, 0, 1, 50, top, 0, 2, 9 * step, 0, 2, 1, *pointer]
     data = write(parts + [0] * (len(parts) % 2), syntax)

@@ -240,7 +240,7 @@ class SliceReader:
     def _decode(self, opened: _File, run: Run, k: int) -> None:
         assert opened.pieces is not None
         try:
-            if run.first + k >= len(opened.pieces):
+            if run.first + k >= len(opened.pieces) or not opened.pieces[run.first + k]:
                 raise UnreadableError("The file ends before the frame.")
             self._call(opened, opened.pieces[run.first + k], run.slot + k)
         except JobCancelled:

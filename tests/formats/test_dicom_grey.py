@@ -346,7 +346,7 @@ def test_windows_of_the_middle_slice(make: Callable[..., Path]) -> None:
         ("MONOCHROME1", None, True, False),
         ("MONOCHROME2", "IDENTITY", False, False),
         ("MONOCHROME1", "INVERSE", True, False),
-        ("MONOCHROME1", "IDENTITY", False, True),
+        ("MONOCHROME1", "IDENTITY", True, True),
         ("MONOCHROME2", "INVERSE", True, True),
         ("MONOCHROME1", "LIN OD", True, False),
     ],

@@ -318,20 +318,20 @@ def _lowest(header: Header, rescales: tuple[Rescale, ...]) -> float:
 def _inverted(header: Header, warnings: list[Warning]) -> bool:
     """Whether the lowest value is white.
 
-    Presentation LUT Shape is the last step of the pipeline and has the word where there is one: a pipeline that is
-    fully told overrides Photometric Interpretation (PS3.4 N.2.1.4, note 1). The two have to agree (C.8.11.3).
+    Photometric Interpretation and Presentation LUT Shape have to agree (C.8.11.3). Where they do not, whichever of them
+    inverts is followed: INVERSE is the last step of the pipeline and overrides MONOCHROME2 (PS3.4 N.2.1.4, note 1), but
+    most files with MONOCHROME1 and IDENTITY mean the former, and most viewers follow it.
     """
     shape, photometric = header.plain(t.PRESENTATION_LUT_SHAPE), header.plain(t.PHOTOMETRIC_INTERPRETATION)
     lowest_is_white = photometric == "MONOCHROME1"
-    if shape not in ("IDENTITY", "INVERSE"):
+    if shape not in ("IDENTITY", "INVERSE") or (shape == "INVERSE") == lowest_is_white:
         return lowest_is_white
-    if (shape == "INVERSE") != lowest_is_white:
-        text = (
-            f"The file contradicts itself about black and white ({photometric}, but Presentation LUT Shape {shape}); "
-            "the latter is followed, press I if dense parts are dark."
-        )
-        warnings.append(Warning("polarity", text))
-    return shape == "INVERSE"
+    text = (
+        f"The file contradicts itself about black and white ({photometric}, but Presentation LUT Shape {shape}); "
+        "its lowest value is shown white, press I if dense parts are dark."
+    )
+    warnings.append(Warning("polarity", text))
+    return True
 
 
 def _padding(header: Header) -> tuple[float, float] | None:

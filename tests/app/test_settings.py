@@ -51,6 +51,16 @@ def test_a_folder_that_refuses_is_told(tmp_path: Path) -> None:
         settings.save(tmp_path / "nowhere", Settings())
 
 
+def test_what_was_retrieved_is_found_in_the_list_of_studies_instead(services: Services) -> None:
+    folder = services.archive.home / "studies" / "0123"
+    folder.mkdir(parents=True)
+    retrieved = folder / BRAIN.name
+    retrieved.write_bytes(BRAIN.read_bytes())
+    services.runner.wait(study.open_paths(services, [folder], show_first=False))
+    assert services.session.studies
+    assert recent.recent(services) == ()
+
+
 def test_what_is_opened_is_remembered_until_it_is_cleared(services: Services, tmp_path: Path) -> None:
     for path in (BRAIN, tmp_path, resource("demo")):
         services.runner.wait(study.open_paths(services, [path], show_first=False))

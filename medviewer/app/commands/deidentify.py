@@ -146,7 +146,8 @@ def check_folder(paths: Sequence[Path], folder: Path) -> None:
     for path in paths:
         if not path.exists():
             raise UnreadableError(f"{path} does not exist; name a file or folder that does.")
-        if target == path.resolve() or path.resolve() in target.parents:
+        # Only a folder can have it inside: to resolve thousands of files would be felt in the window.
+        if path.is_dir() and ((source := path.resolve()) == target or source in target.parents):
             raise InputError(f"{folder} lies inside {path}, which is copied from; choose a folder outside of it.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -216,6 +217,18 @@ def files_of_chosen(services: Services) -> tuple[Path, ...]:
         return tuple(services.archive.catalog.files_of_study(uid))
     files = [file for series in study.series for file in series.files]
     return tuple(dict.fromkeys([*files, *(attachment.file for attachment in study.attachments)]))
+
+
+def chosen_in_words(services: Services) -> str:
+    """Whose study `files_of_chosen` gives, and which; the user has to see it before it is copied."""
+    from medviewer.app.commands import catalog  # brings the database
+    from medviewer.app.controllers.texts import person
+
+    uid = catalog.chosen(services)
+    study = next((one for one in services.session.studies if one.uid == uid), None) or catalog.entry_of_chosen(services)
+    patient = study.patient
+    parts = (person(patient.name), patient.id, study.date, study.description)
+    return "  ".join(part for part in parts if part) or "A study without a name"
 
 
 def _count(number: int, noun: str) -> str:

@@ -23,11 +23,17 @@ def recent(services: Services) -> tuple[Path, ...]:
 
 
 def follow(services: Services, paths: Sequence[Path], job: Job[ScanResult]) -> None:
-    """Remember paths once a scan found a study in them; the demo has a command of its own and is not remembered."""
+    """Remember paths once a scan found a study in them.
+
+    The demo has a command of its own, and what was retrieved lies in the archive under names that tell nobody anything:
+    the list of studies has it. Neither is remembered.
+    """
+    own = services.archive.home
+    named = [path for path in paths if path != resource("demo") and not path.is_relative_to(own)]
 
     def finished() -> None:
         if job.error is None and job.result().studies:
-            services.attempt(lambda: _remember(services, [path for path in paths if path != resource("demo")]))
+            services.attempt(lambda: _remember(services, named))
 
     job.finished.connect(finished)
 

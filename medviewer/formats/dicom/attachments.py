@@ -9,6 +9,7 @@ import pydicom
 from medviewer.domain.study import Attachment
 from medviewer.errors import UnreadableError
 from medviewer.formats.dicom import tags as t
+from medviewer.formats.dicom.deflated import open_plain
 from medviewer.formats.dicom.headers import Header
 from medviewer.formats.dicom.multiframe import as_text, items_of, value_of
 from medviewer.formats.dicom.quiet import quiet
@@ -75,8 +76,8 @@ def attachment_of(header: Header, kind: str, uid: str) -> Attachment:
         If it cannot be read.
     """
     try:
-        with quiet():
-            dataset = pydicom.dcmread(header.path, stop_before_pixels=True, specific_tags=list(_WANTED), force=True)
+        with quiet(), open_plain(header.path) as file:
+            dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_WANTED), force=True)
             dates = ("ContentDate", "StructureSetDate", "SeriesDate", "InstanceCreationDate")
             return Attachment(
                 uid=uid,

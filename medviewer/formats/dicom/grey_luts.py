@@ -13,6 +13,7 @@ from pydicom.dataelem import RawDataElement
 
 from medviewer.domain.image import Lut, Window
 from medviewer.errors import UnreadableError
+from medviewer.formats.dicom.deflated import open_plain
 from medviewer.formats.dicom.multiframe import as_text, items_of, value_of
 from medviewer.formats.dicom.quiet import quiet
 
@@ -31,9 +32,9 @@ def read_dataset(path: Path, tags: Sequence[int] | None = None) -> pydicom.Datas
         If the file cannot be read.
     """
     try:
-        with quiet():
+        with quiet(), open_plain(path) as file:
             wanted = None if tags is None else list(tags)
-            return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted, force=True)
+            return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=wanted, force=True)
     except Exception as error:  # a broken file makes pydicom raise whatever comes
         raise UnreadableError(
             f"{path.name} is broken: its header could not be read ({type(error).__name__}); fetch it again.",

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from struct import Struct
 from struct import error as StructError
-from typing import Any
+from typing import Any, BinaryIO
 
 import pydicom
 from pydicom.charset import convert_encodings, decode_bytes
@@ -29,6 +29,7 @@ from pydicom.valuerep import TEXT_VR_DELIMS, PersonName
 
 from medviewer.errors import UnreadableError
 from medviewer.formats.dicom import tags as t
+from medviewer.formats.dicom.deflated import Inflating, open_plain
 from medviewer.formats.dicom.quiet import quiet
 from medviewer.formats.dicom.whole import refuse_bomb
 
@@ -325,12 +326,16 @@ def _read_with_pydicom(path: Path, size: int, block: bytes) -> Header:
     """The slow and tolerant way: other byte orders, deflated, no preamble, wrong lengths."""
     forced = block[128:132] != b"DICM"
     try:
-        with path.open("rb") as file, quiet():
-            refuse_bomb(path)  # pydicom unpacks a deflated file whole, even for its header
+        with quiet():
+            refuse_bomb(path)
+        with open_plain(path) as file, quiet():
             dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(t.WANTED), force=forced)
             raw = {tag: _raw_value(dataset, tag) for tag in t.WANTED if tag in dataset}
-            syntax = str(dataset.file_meta.get("TransferSyntaxUID", "")) or _guess_syntax(dataset)
-            found = (-1, 0, 0) if syntax == DeflatedExplicitVRLittleEndian else _find_pixels(file, syntax)
+            if isinstance(file, Inflating):
+                syntax, found = str(DeflatedExplicitVRLittleEndian), (-1, 0, 0)
+            else:
+                syntax = str(dataset.file_meta.get("TransferSyntaxUID", "")) or _guess_syntax(dataset)
+                found = _find_pixels(file, syntax)
     except UnreadableError:
         raise
     except InvalidDicomError as error:
@@ -361,7 +366,7 @@ def _guess_syntax(dataset: pydicom.Dataset) -> str:
     return str(ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian)
 
 
-def _find_pixels(file: io.BufferedReader, syntax: str) -> tuple[int, int, int]:
+def _find_pixels(file: BinaryIO, syntax: str) -> tuple[int, int, int]:
     """Where the pixels' value starts, its length and tag, when `pydicom` has stopped in front of the element."""
     offset = file.tell()
     head = file.read(12)

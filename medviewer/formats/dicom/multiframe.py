@@ -12,6 +12,7 @@ from pydicom.sequence import Sequence
 
 from medviewer.errors import UnreadableError
 from medviewer.formats.dicom import tags as t
+from medviewer.formats.dicom.deflated import open_plain
 from medviewer.formats.dicom.quiet import quiet
 
 SHARED, PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
@@ -119,7 +120,7 @@ def read_details(path: Path, *, groups: bool = True) -> pydicom.Dataset:
         If the file cannot be read.
     """
     try:
-        with quiet(), path.open("rb") as file:
+        with quiet(), open_plain(path) as file:
             if groups:
                 return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_DETAILS), force=True)
             tags: list[pydicom.tag.BaseTag | int] = [pydicom.tag.Tag(keyword) for keyword in _DETAILS]

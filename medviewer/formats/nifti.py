@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -30,11 +31,15 @@ from medviewer.formats.apart import stop_if
 from medviewer.formats.atomic import replacing
 from medviewer.formats.bounds import check_phases, check_size
 from medviewer.formats.colours import on_black
+from medviewer.formats.dicom.quiet import quiet
 from medviewer.formats.lattice import matrix, vector
 
 _Header = Any
 """A nibabel header; nibabel annotates few of its methods."""
 _NEW: dict[bool, _Header] = {False: Nifti1Header, True: Nifti2Header}
+
+_SILENT = logging.Logger("nifti", logging.CRITICAL + 1)
+"""What nibabel says of odd headers goes nowhere: its own logger writes to the console, and warnings are ours."""
 
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _NIFTI2_SIZES = (b"\x1c\x02\0\0", b"\0\0\x02\x1c")
@@ -284,7 +289,9 @@ def _header(file: Any, path: Path) -> _Header:
     try:
         size = file.read(4)
         file.seek(0)
-        header = _NEW[size in _NIFTI2_SIZES].from_fileobj(file)
+        with quiet():  # of odd extensions
+            header = _NEW[size in _NIFTI2_SIZES].from_fileobj(file, check=False)
+        header.check_fix(logger=_SILENT)
         shape, dtype = header.get_data_shape(), header.get_data_dtype()
         header.get_data_offset()  # no number, in some
     except Exception as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import logging
 import tempfile
 import threading
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813 - its usual name
 from hypothesis import given, settings
+from nibabel import imageglobals
 
 from medviewer.domain.image import Dynamic, Image, Rescale
 from medviewer.domain.study import PhaseAxis
@@ -194,6 +197,22 @@ def test_broken_headers_become_one_clear_sentence(tmp_path, at, value, text):
     assert result.studies == ()
     assert text in result.warnings[0].text
     assert result.warnings[0].text.startswith("volume.nii")
+
+
+@pytest.mark.parametrize(("at", "value"), [(254, b"\x63\x00"), (80, b"\x00\x00\x80\xbf")])
+def test_odd_headers_say_nothing_on_the_console(tmp_path, capfd, caplog, at, value):
+    """A form of no kind and a negative spacing: nibabel mends them, and would log it."""
+    path = tmp_path / "volume.nii"
+    save_image(image_of(grid_of()), path)
+    broken(path, at, value)
+    heard = io.StringIO()
+    handler = logging.StreamHandler(heard)
+    imageglobals.logger.addHandler(handler)
+    try:
+        scan([path])
+    finally:
+        imageglobals.logger.removeHandler(handler)
+    assert (heard.getvalue(), caplog.text, *capfd.readouterr()) == ("", "", "", "")
 
 
 def four(path: Path, dtype=np.int16, unit="sec", step=0.25, shape=(3, 4, 5, 6)) -> np.ndarray:

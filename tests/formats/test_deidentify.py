@@ -329,6 +329,23 @@ def test_references_follow_their_objects(samples: dict[str, Path], tmp_path: Pat
     assert np.array_equal(new_seg.pixel_array, seg.pixel_array)
 
 
+def test_texts_of_a_segment_are_cleaned(samples: dict[str, Path], tmp_path: Path) -> None:
+    ct = read(samples["CT_small.dcm"])
+    ct.PatientName = f"{HIDDEN}^Eva"
+    seg = _segmentation_of(ct)
+    segment = seg.SegmentSequence[0]
+    segment.SegmentLabel = f"Lesion of {HIDDEN}"
+    segment.SegmentDescription = f"{HIDDEN}, seen 2004-01-19 by her neighbour"
+    segment.TrackingID, segment.TrackingUID = f"{HIDDEN} 2004-01-19 T1", "1.2.3.4.5"
+    source = tmp_path / "seg.dcm"
+    seg.save_as(source)
+    basic = run(source, tmp_path / "basic")[0].SegmentSequence[0]
+    assert (basic.SegmentLabel, basic.TrackingID) == ("Lesion of", "T1")
+    assert "SegmentDescription" not in basic
+    cleaned = run(source, tmp_path / "cleaned", Options(clean_descriptors=True))[0].SegmentSequence[0]
+    assert cleaned.SegmentDescription == "seen by her neighbour"
+
+
 def _segmentation_of(ct: Dataset) -> Dataset:
     from pydicom.sr.codedict import codes
 

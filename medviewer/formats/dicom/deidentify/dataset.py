@@ -28,6 +28,8 @@ from medviewer.formats.dicom.tags import PATIENT_ID, PATIENT_NAME, PIXELS, SPECI
 _PATIENT_AGE = 0x00101010
 _TEXT_VALUE = 0x0040A160
 _PERSON_CODES = 0x00401101
+_SEGMENT_DESCRIPTION = 0x00620006
+_TRACKING_ID = 0x00620020
 _ENCAPSULATED_DOCUMENT = 0x00420011
 _OLDEST = 90
 """Years; those who are older are few enough to be found (45 CFR 164.514(b)(2)(i)(C))."""
@@ -62,7 +64,8 @@ def deidentify(dataset: Dataset, options: Options, key: Key) -> Cleaned:
     Beyond the table: private attributes, attributes that PS3.6 does not know, overlays, curves and group lengths are
     dropped; names of persons that the table does not list are emptied, and addresses on the network and dates that it
     does not list are dropped (dates are moved with `Options.shift_dates`); texts that are kept lose every value that an
-    identifying attribute of the same object has. Pixel data are kept byte for byte.
+    identifying attribute of the same object has. Descriptions of segments are removed like the descriptions that the
+    table lists, and their tracking IDs cleaned like these. Pixel data are kept byte for byte.
 
     Parameters
     ----------
@@ -146,6 +149,10 @@ class _Walk:
             return self._actions[rule.resolve(self._options)](element)
         if element.tag == _TEXT_VALUE:
             return self._cleaned(element) if self._options.clean_content else _with(element, REMOVED)
+        if element.tag == _SEGMENT_DESCRIPTION and not self._options.clean_descriptors:
+            return None  # the table does not list it, but it is a free text like those that it removes
+        if element.tag in (_SEGMENT_DESCRIPTION, _TRACKING_ID):
+            return self._cleaned(element)
         return self._unlisted(element)
 
     def _unlisted(self, element: DataElement) -> DataElement | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -28,9 +29,11 @@ from pydicom.uid import (
 )
 
 from medviewer.formats import scan, write_dicom_series
+from medviewer.formats.dicom import scan as dicom_scan
 from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom import whole
 from medviewer.formats.dicom.headers import read_header
+from medviewer.formats.dicom.series import series_of as put_in_order
 from tests.formats.conftest import STUDY, grid_of, image_of, series_of
 
 
@@ -321,6 +324,38 @@ def test_absurd_values_never_stop_a_scan(tmp_path, values, count):
     assert seen + sum(warning.code != "nothing-found" for warning in result.warnings) == 3
     for series in result.series:
         assert np.all(np.isfinite(series.grid.affine))
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "logged"),
+    [
+        (ZeroDivisionError("Muster^Eva"), r"\(ZeroDivisionError\): their headers contradict each other", False),
+        (KeyError("Muster^Eva"), r"\(KeyError\): this looks like a mistake in medviewer; report it", True),
+    ],
+)
+def test_a_mistake_of_ours_costs_one_series_and_is_told_apart(tmp_path, monkeypatch, caplog, error, said, logged):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        slices(tmp_path / name)
+    lost = pydicom.dcmread(next((tmp_path / "b").iterdir())).SeriesInstanceUID
+    other = str(generate_uid())
+    for path in (tmp_path / "a").iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.SeriesInstanceUID = other
+        dataset.save_as(path)
+
+    def fails(uid, *others):
+        if uid == lost:
+            raise error
+        return put_in_order(uid, *others)
+
+    monkeypatch.setattr(dicom_scan, "series_of", fails)
+    result = scan([tmp_path])
+    assert [series.uid for series in result.series] == [other]
+    [warning] = result.warnings
+    assert re.search(said, warning.text)
+    assert ("in fails" in caplog.text) == logged
+    assert "Muster" not in caplog.text + warning.text
 
 
 def test_nesting_without_end_costs_one_file(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +17,8 @@ from medviewer.formats.dicom.attachments import attachment_of
 from medviewer.formats.dicom.headers import Header
 from medviewer.formats.dicom.kinds import DIRECTORY, attachment_kind, executable, fingerprint, why_not
 from medviewer.formats.dicom.series import Identity, series_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -74,12 +78,18 @@ def _series(uid: str, members: Sequence[Header], identity: Identity) -> tuple[li
     """The series of some files; whatever else goes wrong over their headers costs this one series."""
     try:
         return series_of(uid, members, identity)
-    except Exception as error:  # one series must never hide the others
-        text = (
-            f"{members[0].path.name} and {len(members) - 1} more files of its series could not be put in order "
-            f"({type(error).__name__}): their headers contradict each other; fetch the series again."
-        )
-        return [], [Warning("unreadable", text)]
+    except (UnreadableError, ValueError, ArithmeticError) as error:  # numbers that fit nothing
+        why, name = "their headers contradict each other; fetch the series again", type(error).__name__
+    except Exception as error:  # one series must never hide the others, though this is no fault of the file's
+        # Without the exception's text, which may quote a value.
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        why, name = "this looks like a mistake in medviewer; report it with the log", type(error).__name__
+        log.error("A series could not be put in order (%s):\n%s", name, trace)
+    text = (
+        f"{members[0].path.name} and {len(members) - 1} more files of its series could not be put in order "
+        f"({name}): {why}."
+    )
+    return [], [Warning("unreadable", text)]
 
 
 def _attach(found: dict[str, _Found], study_uid: str, kind: str, header: Header, identity: Identity) -> list[Warning]:

@@ -174,6 +174,7 @@ class StudyBrowser(QWidget):
         self._links.add(events.studies, self._studies_changed)
         self._links.add(events.catalog_revision, self._catalog_changed)
         self._links.add(events.series, self._mark)
+        self._links.add(events.study, self._study_changed)
         self._links.add(events.image, self._mark)
         self.thumbnails.ready.connect(self._picture_came)
         self.filters.changed.connect(self._look_up)
@@ -200,13 +201,17 @@ class StudyBrowser(QWidget):
         self.model.look_up(self.filters.applied_to(Query(self.search.text())))
 
     def _studies_changed(self, *_: object) -> None:
-        """Something was opened: its studies come first, unfolded; a search that would hide all of them is over."""
-        opened = self._services.session.studies
-        if opened and not any(self.model.study_item(one.uid) for one in opened):
-            self.search.clear()
-            self.filters.clear()
+        """Something was opened: its studies come first, unfolded."""
         self._unfolded |= {one.uid for one in self._services.session.studies} - self._folded
         self._look_up()
+
+    def _study_changed(self, *_: object) -> None:
+        """Another study is open: a search that hides it is over; actions would be about a study that is not seen."""
+        opened = self._services.session.study
+        if opened is not None and self.model.study_item(opened.uid) is None:
+            self.search.clear()
+            self.filters.clear()
+        self._mark()
 
     def _catalog_changed(self, *_: object) -> None:
         self.thumbnails.save()

@@ -317,11 +317,14 @@ def test_a_search_that_would_hide_what_was_opened_is_over(browser: StudyBrowser,
     jane, other, john = two_patients()
     fill(services, (jane, other))
     browser.search.setText("jane")
-    services.session.studies = (jane,)
+    services.session.studies, services.session.series = (jane,), jane.series[0]
+    services.session.study = jane
     assert browser.search.text() == "jane"
-    services.session.studies = (john,)
+    services.session.studies, services.session.series = (jane, john), john.series[0]
+    services.session.study = john
     assert browser.search.text() == ""
     assert "Lung" in shown(browser)
+    assert services.session.chosen_study == john.uid, "what is marked, tagged or exported is what is seen"
 
 
 def test_what_is_dropped_is_opened(browser: StudyBrowser, services: Services, wait: Wait) -> None:

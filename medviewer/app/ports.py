@@ -272,7 +272,7 @@ class Shell(Protocol):
         """Show a report or document of a study."""
         ...
 
-    def ask_deidentify(self) -> DeidentifyChoice | None:
+    def ask_deidentify(self, what: str = "") -> DeidentifyChoice | None:
         """Ask where de-identified copies go and what they keep; None when the user thought better of it."""
         ...
 

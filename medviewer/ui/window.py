@@ -325,9 +325,9 @@ class MainWindow(QMainWindow):
         """Show a report or document of a study."""
         show_document(self.services, self.dialogs, document, self)
 
-    def ask_deidentify(self) -> DeidentifyChoice | None:
-        """Ask where de-identified copies go and what they keep; None when the user thought better of it."""
-        dialog = DeidentifyDialog(self)
+    def ask_deidentify(self, what: str = "") -> DeidentifyChoice | None:
+        """Ask where de-identified copies of a study go and what they keep; None when the user thought better of it."""
+        dialog = DeidentifyDialog(self, what)
         try:
             return dialog.choice if dialog.exec() else None
         finally:

@@ -112,6 +112,9 @@ def test_the_action_asks_copies_the_open_study_and_tells(services: Services, fol
     shell.ask_deidentify.return_value = DeidentifyChoice(tmp_path / "out", Options(shift_dates=True), keep_key=True)
     built = {action.id: action for action in actions.build(services, create_autospec(Dialogs), shell)}
     job = built["file.deidentify"].callback()  # type: ignore[operator]  # a function, as all of ours are
+    [told] = shell.ask_deidentify.call_args.args
+    assert session.study.patient.id in told
+    assert session.study.date in told
     services.runner.wait(job)
     assert session.message is not None
     assert session.message.text.startswith("Wrote 4 de-identified files")

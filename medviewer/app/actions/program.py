@@ -30,7 +30,7 @@ def file_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
 
     def export_deidentified() -> object:
         files = deidentify.files_of_chosen(services)
-        choice = shell.ask_deidentify()
+        choice = shell.ask_deidentify(deidentify.chosen_in_words(services))
         return deidentify.export(services, files, choice) if choice is not None else None
 
     def screenshot() -> None:

@@ -29,9 +29,15 @@ _INTRODUCTION = (
 
 
 class DeidentifyDialog(QDialog):
-    """The folder, the options, and whose key; everything is off at first, which keeps least."""
+    """What is copied, the folder, the options, and whose key; everything is off at first, which keeps least.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    what
+        The study that is copied, in words; empty for no line of it.
+    """
+
+    def __init__(self, parent: QWidget | None = None, what: str = "") -> None:
         super().__init__(parent)
         self.setWindowTitle("Export de-identified")
         self.setWindowModality(Qt.WindowModality.WindowModal)
@@ -62,7 +68,9 @@ class DeidentifyDialog(QDialog):
         box = QVBoxLayout(self)
         box.setContentsMargins(16, 16, 16, 12)
         box.setSpacing(10)
-        box.addWidget(label(_INTRODUCTION, wrap=True))
+        if what:
+            box.addWidget(label(what, wrap=True))
+        box.addWidget(label(_INTRODUCTION, "quiet" if what else "", wrap=True))
         box.addLayout(where)
         box.addWidget(self.patient_id)
         box.addWidget(label("Keep more than the basic profile does", "quiet"))

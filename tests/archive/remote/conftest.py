@@ -14,15 +14,6 @@ from tests.interop.archives import SERIES, make_slice
 from tests.interop.servers import PASSWORD, USER, Orthanc
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """pynetdicom and urllib3 leave sockets of failed connections to the collector, which warns in some later test."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
-            item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
-
-
 @pytest.fixture(scope="session")
 def slices(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A series of eight slices."""

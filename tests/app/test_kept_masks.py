@@ -148,3 +148,17 @@ def test_a_mask_of_the_series_itself_comes_first_and_other_volumes_are_no_phases
     services.archive.masks.save_mask(f"{SERIES.uid}#t2", older(value=2))
     shown = opened(launch(), replace(SERIES, phases=PhaseAxis("time", (0.0, 1.0), "s"))).session
     assert np.unique(shown.mask.labels).tolist() == [0, 1]
+
+
+def test_strokes_on_a_volume_that_became_a_phase_are_kept_in_a_file(launch: Callable[..., Services]) -> None:
+    services = launch()
+    left = services.archive.journal_for(f"{SERIES.uid}#t2")
+    left.begin(JournalHeader(f"{SERIES.uid}#t2", GRID.shape, ""))
+    left.append(b"a stroke", sync=True)
+    left.close()
+    session = opened(services, replace(SERIES, phases=PhaseAxis("time", (0.0, 1.0), "s"))).session
+    assert session.mask is None
+    assert session.message.text.endswith(".kept keeps them.")
+    session.message = None
+    opened(services, replace(SERIES, phases=PhaseAxis("time", (0.0, 1.0), "s")))
+    assert session.message is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -247,14 +248,21 @@ def _restore(services: Services) -> None:
         _bring(services, kept)
     elif not _recover(services, kept.mask if kept is not None else None):
         adopt(services, kept.mask if kept is not None else None, kept.id if kept is not None else "")
+        strokes = _set_aside_all(services, kept_masks.former_uids(session.series))
+        if strokes:
+            session.say(" ".join(strokes), "warning")
+
+
+def _set_aside_all(services: Services, uids: Sequence[str]) -> list[str]:
+    """Keep strokes that can no longer come back in files of their own; a sentence about each."""
+    return [sentence for uid in uids if (sentence := set_aside(services.archive, uid))]
 
 
 def _bring(services: Services, kept: kept_masks.Kept) -> None:
     """Open a mask that was kept elsewhere, as a version of this series; strokes that were made there stay in a file."""
     session = services.session
     assert session.series is not None  # restore looked
-    uids = (session.series.uid, *kept_masks.former_uids(session.series))
-    strokes = [sentence for uid in uids if (sentence := set_aside(services.archive, uid))]
+    strokes = _set_aside_all(services, (session.series.uid, *kept_masks.former_uids(session.series)))
     adopt(services, kept.noted, services.archive.masks.save_mask(session.series.uid, kept.noted))
     session.say(" ".join([f"The mask that is shown was {kept.moved}; look it over.", *strokes]), "warning")
 

@@ -17,9 +17,7 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
-SOURCE = Annotated[
-    Path, typer.Argument(metavar="PATH", help="A folder, file, DICOMDIR or ZIP archive with images.")
-]
+SOURCE = Annotated[Path, typer.Argument(metavar="PATH", help="A folder, file, DICOMDIR or ZIP archive with images.")]
 OUTPUT = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
 SERIES = Annotated[
     str | None,

@@ -70,7 +70,7 @@ def set_tags(services: Services, study_uid: str, tags: Iterable[str]) -> tuple[s
 
 
 def remove(services: Services, study_uid: str) -> None:
-    """Forget a study; its files in the archive (copied, unpacked, retrieved) are deleted, masks and corrections stay."""
+    """Forget a study; its files in the archive (copied, retrieved) are deleted, masks and corrections stay."""
     try:
         services.archive.catalog.remove(study_uid)
     finally:

@@ -94,16 +94,16 @@ def add(
     Only approved masks are trained on. A later verdict on the same series takes the place of an earlier one.
     """
     from medviewer import formats
-    from medviewer.app.commands import masks
+    from medviewer.app.commands import verdicts
 
     with opened_services() as services:
         case = read(path, series, services.plugin(plugin).manifest)
         corrected = formats.load_segmentation(mask, case.image.grid, case.series)
         made = corrected.provenance
-        model = masks.model_mask(services, case.series, made) if made.plugin_id == plugin else None
+        model = verdicts.model_mask(services, case.series, made) if made.plugin_id == plugin else None
         if model_mask is not None:
             model = formats.load_segmentation(model_mask, case.image.grid, case.series)
-        correction = masks.judge(
+        correction = verdicts.judge(
             services,
             case.image,
             case.series,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from medviewer import formats
-from medviewer.app.commands import catalog, listed, masks, study
+from medviewer.app.commands import catalog, listed, masks, study, verdicts
 from medviewer.app.resources import resource
 from medviewer.app.services import Services
 from medviewer.domain.geometry import Grid
@@ -98,13 +98,13 @@ def test_a_verdict_reaches_the_worklist(services: Services, monkeypatch: pytest.
     services.archive.catalog.add(ScanResult((STUDY,)))
     asked: list[str] = []
     monkeypatch.setattr(catalog, "approved", lambda _, uid: asked.append(uid))
-    monkeypatch.setattr(masks, "learner", lambda *_: services.plugin("brain-extraction").manifest)
-    monkeypatch.setattr(masks, "taught", lambda _, mask: mask)
+    monkeypatch.setattr(verdicts, "learner", lambda *_: services.plugin("brain-extraction").manifest)
+    monkeypatch.setattr(verdicts, "taught", lambda _, mask: mask)
     store = masks.new(services)
     store.paint(np.array([3, 4]), 1)
-    masks.reject(services)
+    verdicts.reject(services)
     assert asked == []
-    masks.approve(services)
+    verdicts.approve(services)
     assert asked == [STUDY.uid]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from medviewer import formats
-from medviewer.app.commands import masks, study, view
+from medviewer.app.commands import masks, study, verdicts, view
 from medviewer.app.services import Services
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
@@ -173,7 +173,7 @@ def model_mask() -> Segmentation:
 def test_an_approved_correction_enters_the_queue(services: Services) -> None:
     masks.replace_with(services, model_mask())
     paint(services, 6)
-    correction = masks.approve(services)
+    correction = verdicts.approve(services)
     (case,) = services.queue.list()
     assert case.correction == correction
     assert (correction.plugin_id, correction.model_version) == ("brain-extraction", "1.0.0")
@@ -186,7 +186,7 @@ def test_an_approved_correction_enters_the_queue(services: Services) -> None:
 
 def test_a_rejected_mask_keeps_the_verdict_only(services: Services) -> None:
     masks.replace_with(services, model_mask())
-    masks.reject(services, "not a brain")
+    verdicts.reject(services, "not a brain")
     (case,) = services.queue.list()
     assert (case.correction.verdict, case.note, case.shape) == ("rejected", "not a brain", None)
 
@@ -194,7 +194,7 @@ def test_a_rejected_mask_keeps_the_verdict_only(services: Services) -> None:
 def test_an_empty_mask_is_not_approved(services: Services) -> None:
     masks.new(services)
     with pytest.raises(InputError, match="empty"):
-        masks.approve(services)
+        verdicts.approve(services)
     assert services.queue.list() == []
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from medviewer import formats
-from medviewer.app.commands import masks, study, view
+from medviewer.app.commands import masks, study, verdicts, view
 from medviewer.app.services import Services
 from medviewer.archive import journal
 from medviewer.domain.geometry import Grid
@@ -204,7 +204,7 @@ def test_approving_enters_the_queue_and_keeps_the_mask(services: Services) -> No
     masks.replace_with(services, from_model(services, *range(10)))
     labels = paint(services, *range(10, 20))
     before = services.session.queue_revision
-    correction = masks.approve(services)
+    correction = verdicts.approve(services)
     assert (correction.verdict, correction.author, correction.series_uid) == ("approved", "reader", UID)
     assert correction.dice_before == pytest.approx(2 * 10 / 30)
     assert "ID-17" not in correction.patient_key
@@ -217,7 +217,7 @@ def test_approving_enters_the_queue_and_keeps_the_mask(services: Services) -> No
 def test_an_untouched_model_mask_can_be_approved(services: Services) -> None:
     magnetic(services)
     masks.replace_with(services, from_model(services, 1, 2))
-    assert masks.approve(services).dice_before == 1
+    assert verdicts.approve(services).dice_before == 1
     assert len(kept(services)) == 1, "nothing was changed, so there is no new version"
 
 
@@ -225,7 +225,7 @@ def test_rejecting_keeps_verdict_and_mask(services: Services) -> None:
     magnetic(services)
     masks.replace_with(services, from_model(services, 1, 2))
     labels = paint(services, 4)
-    correction = masks.reject(services, "motion")
+    correction = verdicts.reject(services, "motion")
     assert correction.verdict == "rejected"
     np.testing.assert_array_equal(kept(services)[0], labels)
 
@@ -234,15 +234,15 @@ def test_an_empty_mask_is_not_approved_but_can_be_rejected(services: Services) -
     magnetic(services)
     masks.replace_with(services, from_model(services))
     with pytest.raises(InputError, match="The mask is empty; paint"):
-        masks.approve(services)
+        verdicts.approve(services)
     assert services.session.queue_revision == 0
-    assert masks.reject(services).verdict == "rejected"
+    assert verdicts.reject(services).verdict == "rejected"
 
 
 def test_a_mask_that_no_plugin_began_teaches_none_and_stays(services: Services) -> None:
     labels = paint(services, 1, 2)
     with pytest.raises(InputError, match="learns from such images, but none does; run the plugin first"):
-        masks.approve(services)
+        verdicts.approve(services)
     study.close(services)
     np.testing.assert_array_equal(kept(services)[0], labels)
 
@@ -250,7 +250,7 @@ def test_a_mask_that_no_plugin_began_teaches_none_and_stays(services: Services) 
 def test_a_mask_by_hand_teaches_the_only_plugin_that_learns_from_such_images(services: Services) -> None:
     magnetic(services)
     paint(services, 1, 2)
-    correction = masks.approve(services)
+    correction = verdicts.approve(services)
     assert (correction.plugin_id, correction.verdict) == ("brain-extraction", "approved")
     _, kept_case = services.queue.load_case(correction.id)
     assert [s.name for s in kept_case.segments] == ["Brain"]
@@ -260,12 +260,12 @@ def test_a_mask_of_something_else_supersedes_no_case(services: Services) -> None
     """The series has a mask of a model, and an approved case; numbers of another mask mean something else."""
     magnetic(services)
     masks.replace_with(services, from_model(services, 1, 2))
-    first = masks.approve(services)
+    first = verdicts.approve(services)
     masks.new(services)
     lesion = services.session.mask.add_segment("Lesion")
     paint(services, 3)
     paint(services, 9, label=lesion.label)
-    for judge in (masks.approve, masks.reject):
+    for judge in (verdicts.approve, verdicts.reject):
         with pytest.raises(
             InputError, match="Brain extraction learns Brain, but this mask holds Segment 1, Lesion; re"
         ):
@@ -275,9 +275,9 @@ def test_a_mask_of_something_else_supersedes_no_case(services: Services) -> None
     view.rename_segment(services, 1, "Lesion")
     view.rename_segment(services, lesion.label, "brain")
     with pytest.raises(InputError, match="this mask holds Lesion; rename"):
-        masks.approve(services)
+        verdicts.approve(services)
     services.session.mask.paint(np.array([3]), 0)
-    second = masks.approve(services)
+    second = verdicts.approve(services)
     assert (second.dice_before, second.model_version) == (None, ""), "the model did not begin this mask"
     _, kept_case = services.queue.load_case(second.id)
     assert np.flatnonzero(kept_case.labels).tolist() == [9]
@@ -291,7 +291,7 @@ def test_a_mask_is_compared_with_the_model_that_began_it(services: Services) -> 
     newer = from_model(services, 50, 51)
     masks.replace_with(services, replace(newer, provenance=replace(newer.provenance, model_version="2.0.0")))
     masks.replace_with(services, replace(older, provenance=replace(older.provenance, author="reader")))
-    correction = masks.approve(services)
+    correction = verdicts.approve(services)
     assert (correction.model_version, correction.dice_before) == ("1.2.0", 1.0)
 
 
@@ -301,7 +301,7 @@ def test_a_plugin_that_is_gone_or_does_not_learn_is_taught_nothing(services: Ser
         mask = from_model(services, 1)
         masks.replace_with(services, replace(mask, provenance=replace(mask.provenance, plugin_id=plugin_id)))
         with pytest.raises(MedviewerError, match=said):
-            masks.approve(services)
+            verdicts.approve(services)
     assert services.queue.list() == []
 
 
@@ -316,7 +316,7 @@ def test_what_fails_after_a_job_is_told(services: Services, monkeypatch: pytest.
 
 
 def test_without_a_mask_or_an_image(services: Services, launch: Callable[..., Services], tmp_path: Path) -> None:
-    for act in (masks.approve, masks.reject, lambda s: masks.export(s, tmp_path / "mask.nii.gz")):
+    for act in (verdicts.approve, verdicts.reject, lambda s: masks.export(s, tmp_path / "mask.nii.gz")):
         with pytest.raises(InputError, match="There is no mask"):
             act(services)
     nothing = launch()
@@ -392,7 +392,7 @@ def test_a_second_window_may_look_but_not_paint(launch: Callable[..., Services],
     masks.new(second)
     store = second.session.mask
     assert store is not None
-    for act in (store.begin, lambda: store.paint(np.array([3]), 1), lambda: masks.reject(second)):
+    for act in (store.begin, lambda: store.paint(np.array([3]), 1), lambda: verdicts.reject(second)):
         with pytest.raises(StoreError, match="Another medviewer window is correcting this series"):
             act()
     assert not store.labels.any()
@@ -405,10 +405,10 @@ def test_a_second_window_may_look_but_not_paint(launch: Callable[..., Services],
 def test_the_same_verdict_again_says_so(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     magnetic(services)
     masks.replace_with(services, from_model(services, 1, 2))
-    masks.approve(services)
+    verdicts.approve(services)
     times = iter(["2099-01-01T00:00:00+00:00"] * 9)
-    monkeypatch.setattr(masks, "utc_now", lambda: next(times))
-    masks.approve(services)
+    monkeypatch.setattr(verdicts, "utc_now", lambda: next(times))
+    verdicts.approve(services)
     assert services.session.message is not None
     assert "was approved before" in services.session.message.text
     assert len(services.queue.list()) == 1

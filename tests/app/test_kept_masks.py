@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from medviewer.app.commands import masks
+from medviewer.app.commands import masks, verdicts
 from medviewer.app.commands import study as study_commands
 from medviewer.app.services import Services
 from medviewer.archive import JournalHeader, journal
@@ -79,7 +79,7 @@ def test_a_mask_that_a_model_made_on_the_slices_is_still_what_a_correction_is_co
     opened(services, uneven("MR"))
     view = services.session.mask.segments
     services.session.mask.paint(np.array([100]), view[0].label)
-    found = masks.model_mask(services, uneven(), MADE)
+    found = verdicts.model_mask(services, uneven(), MADE)
     assert found is not None
     assert found.grid.matches(UNEVEN)
 

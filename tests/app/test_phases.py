@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from medviewer.app import context
-from medviewer.app.commands import explain, masks, predict, study, view
+from medviewer.app.commands import explain, masks, predict, study, verdicts, view
 from medviewer.app.controllers.display import resolve, resolve_scene
 from medviewer.app.controllers.texts import phase_text, phase_value, read_out
 from medviewer.app.services import Services
@@ -155,8 +155,8 @@ def test_a_verdict_is_on_the_phase_that_is_seen(playing: Services, monkeypatch: 
     masks.new(playing)
     playing.session.mask.paint(np.array([3]), 1)
     given: list[Image] = []
-    monkeypatch.setattr(masks, "learner", lambda services, image, series, mask: given.append(image))
-    masks.learner_of(playing)
+    monkeypatch.setattr(verdicts, "learner", lambda services, image, series, mask: given.append(image))
+    verdicts.learner_of(playing)
     assert given == [playing.session.image.at_phase(2)]
 
 

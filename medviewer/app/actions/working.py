@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import explain, masks, predict, view
+from medviewer.app.commands import explain, masks, predict, verdicts, view
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -22,12 +22,12 @@ def segment_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
     def approve() -> None:
         mask = services.session.mask
         if mask is None or mask.base.provenance.plugin_id or _agreed(services, dialogs):
-            masks.approve(services)
+            verdicts.approve(services)
 
     def reject() -> None:
         note = dialogs.ask_text("Reject mask", "Why (optional)")
         if note is not None:
-            masks.reject(services, note)
+            verdicts.reject(services, note)
 
     return [
         Spec(
@@ -105,7 +105,7 @@ def segment_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
 
 def _agreed(services: Services, dialogs: Dialogs) -> bool:
     """Whether the user wants the plugin to learn that would learn from a mask painted by hand."""
-    learner = masks.learner_of(services)
+    learner = verdicts.learner_of(services)
     labels = ", ".join(spec.name for spec in learner.outputs.labels)
     text = f"This mask was painted by hand. {learner.name} would learn from it what {labels} looks like."
     return dialogs.confirm("Approve a mask painted by hand", text, f"Approve as {labels}")

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medviewer import formats
-from medviewer.app.commands import catalog, masks, recent, results
+from medviewer.app.commands import catalog, mask_restore, masks, recent, results
 from medviewer.app.commands.arriving import Arriving, early_window, first_window, take_away
 from medviewer.app.resources import resource
 from medviewer.app.state import Arrival
 from medviewer.domain.image import Image
-from medviewer.domain.study import ScanResult, Series, Study, Warning
+from medviewer.domain.study import ScanResult, Series, Study, Warning, is_usual
 from medviewer.errors import NotFoundError, UnreadableError
 from medviewer.jobs import Job
 from medviewer.plugin_api import RunContext
@@ -172,10 +172,11 @@ def _present(services: Services, series: Series, image: Image) -> None:
 def _restore(services: Services, series: Series) -> None:
     """Bring back what was kept of a series that is now open as a whole, and say what is wrong with it."""
     results.restore(services)
-    masks.restore(services)
-    if series.warnings:
+    mask_restore.restore(services)
+    alarming = [warning.text for warning in series.warnings if not is_usual(warning.text)]
+    if alarming:
         details = "\n".join(warning.text for warning in series.warnings)
-        services.session.say(series.warnings[0].text, "warning", details, series.uid)
+        services.session.say(alarming[0], "warning", details, series.uid)
 
 
 def present(session: Session, series: Series, image: Image, arrival: Arrival | None = None) -> None:

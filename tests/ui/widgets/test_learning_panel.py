@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from medviewer.app.commands import learning, masks
+from medviewer.app.commands import learning, masks, verdicts
 from medviewer.app.services import Services
 from medviewer.domain.mask import Segmentation
 from medviewer.domain.provenance import Provenance
@@ -39,7 +39,7 @@ def approve_one(services: Services) -> str:
     made = Provenance(PLUGIN, manifest.version, "1.0.0", author=masks.ALGORITHM)
     labels = (image.voxels > 100).astype(np.uint8)
     masks.replace_with(services, Segmentation(labels, image.grid, manifest.segments(), made))
-    return masks.approve(services).id
+    return verdicts.approve(services).id
 
 
 def add_version(services: Services, case: str, held_out: int, gain: float) -> str:

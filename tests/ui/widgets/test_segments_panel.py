@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from medviewer.app.commands import masks
+from medviewer.app.commands import masks, verdicts
 from medviewer.app.mask_store import MaskStore
 from medviewer.app.services import Services
 from medviewer.app.state import Arrival
@@ -137,7 +137,7 @@ def test_a_brush_between_two_steps_is_not_rounded_by_being_shown(panel: Segments
 def test_approve_enters_the_queue_and_says_so(panel: SegmentsPanel, services: Services) -> None:
     store = adopt_mask(services, lesion=0)
     assert panel.state.text() == "Nobody has judged this mask yet."
-    panel.approve_requested.connect(lambda: masks.approve(services))
+    panel.approve_requested.connect(lambda: verdicts.approve(services))
     panel.approve_button.click()
     (case,) = services.queue.list()
     assert case.correction.verdict == "approved"
@@ -151,7 +151,7 @@ def test_reject_asks_the_window_and_shows_the_verdict(panel: SegmentsPanel, serv
     with qtbot.waitSignal(panel.reject_requested):
         panel.reject_button.click()
     assert services.queue.list() == []
-    masks.reject(services, "motion")
+    verdicts.reject(services, "motion")
     (case,) = services.queue.list()
     assert case.correction.verdict == "rejected"
     assert panel.state.text().startswith("Rejected ")
@@ -160,7 +160,7 @@ def test_reject_asks_the_window_and_shows_the_verdict(panel: SegmentsPanel, serv
 def test_an_empty_mask_is_not_approved_and_the_user_is_told(panel: SegmentsPanel, services: Services) -> None:
     open_head(services)
     panel.new_button.click()
-    panel.approve_requested.connect(lambda: services.attempt(lambda: masks.approve(services)))
+    panel.approve_requested.connect(lambda: services.attempt(lambda: verdicts.approve(services)))
     panel.approve_button.click()
     message = services.session.message
     assert message is not None
@@ -187,7 +187,7 @@ def test_a_mask_that_was_changed_and_kept_after_its_verdict_is_not_shown_as_appr
     panel: SegmentsPanel, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = adopt_mask(services, lesion=0)
-    masks.approve(services)
+    verdicts.approve(services)
     monkeypatch.setattr(masks, "utc_now", lambda: "2099-01-01T00:00:00+00:00")
     store.paint(np.arange(5, dtype=np.int64), 1)
     masks.keep(services)

@@ -1,0 +1,143 @@
+"""A person's verdict on a mask: it enters the fine-tuning queue, or is kept out of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from medviewer.app.commands import catalog, kept_masks
+from medviewer.app.commands.masks import ALGORITHM, keep, signed
+from medviewer.app.commands.teaching import learner, taught
+from medviewer.domain.image import Image
+from medviewer.domain.mask import Correction, Segmentation
+from medviewer.domain.provenance import Provenance, utc_now
+from medviewer.domain.study import Series, Study
+from medviewer.errors import InputError
+
+if TYPE_CHECKING:
+    # They load the database, which commands that only read files do without.
+    from medviewer.app.services import Services
+    from medviewer.learning.queue import Verdict
+    from medviewer.plugin_api import Manifest
+
+
+def approve(services: Services) -> Correction:
+    """Approve the open mask: it is saved and enters the fine-tuning queue."""
+    return _judge(services, "approved", "")
+
+
+def reject(services: Services, note: str = "") -> Correction:
+    """Reject the open mask: the verdict is kept, and nothing is trained on it."""
+    return _judge(services, "rejected", note)
+
+
+def learner_of(services: Services) -> Manifest:
+    """The plugin that would learn from the open mask once it is approved; raises what `judge` raises."""
+    session = services.session
+    image = session.shown
+    if session.mask is None or session.series is None or image is None:
+        raise InputError("There is no mask to judge; run a segmentation or paint one first.")
+    mask = session.mask.snapshot()
+    _refuse_empty(mask)
+    return learner(services, image, session.series, mask)
+
+
+def judge(
+    services: Services,
+    image: Image,
+    series: Series,
+    study: Study | None,
+    mask: Segmentation,
+    verdict: Verdict,
+    *,
+    model: Segmentation | None,
+    plugin_id: str = "",
+    note: str = "",
+) -> Correction:
+    """Take a person's verdict on any mask of any image; what is open stays as it is.
+
+    Parameters
+    ----------
+    model
+        What the model gave before it was corrected, or None.
+    plugin_id
+        The plugin that learns from it; by default the mask's maker, or else the only one that could learn it.
+
+    Raises
+    ------
+    InputError
+        If an empty mask is approved, no plugin learns from it, or its segments are not that plugin's labels.
+    UnsuitableImageError
+        If the image is not one for the plugin.
+    NotFoundError
+        If the plugin is not installed.
+    GridMismatchError
+        If the mask does not lie on the image's grid.
+    """
+    if verdict == "approved":
+        _refuse_empty(mask)
+    manifest = learner(services, image, series, mask, plugin_id)
+    correction = services.queue.add(
+        image,
+        series,
+        study.patient.id if study else "",
+        taught(manifest, mask),
+        model,
+        verdict=verdict,
+        author=services.author,
+        note=note,
+        study_uid=study.uid if study else series.uid,
+        plugin_id=manifest.id,
+    )
+    services.session.queue_revision += 1
+    if verdict == "approved" and study is not None:
+        catalog.approved(services, study.uid)
+    return correction
+
+
+def model_mask(services: Services, series: Series, made: Provenance) -> Segmentation | None:
+    """The mask of a series, untouched, that a corrected one began as; None if it was drawn by hand.
+
+    Parameters
+    ----------
+    made
+        The corrected mask's provenance: plugin and model version, which stay when a person takes over.
+    """
+    if not made.plugin_id:
+        return None
+    model = (made.plugin_id, made.plugin_version, made.model_version)
+    for row in services.archive.masks.masks_for(series.uid, *kept_masks.former_uids(series)):
+        theirs = row.provenance
+        if theirs.author == ALGORITHM and (theirs.plugin_id, theirs.plugin_version, theirs.model_version) == model:
+            mask, _ = kept_masks.brought_over(services.archive.masks.load_mask(row.id), series)
+            if mask.grid.matches(series.grid):
+                return mask
+    return None
+
+
+def _judge(services: Services, verdict: Verdict, note: str) -> Correction:
+    session = services.session
+    store, series, image = session.mask, session.series, session.shown
+    if store is None or series is None or image is None:
+        raise InputError("There is no mask to judge; run a segmentation or paint one first.")
+    store.end()
+    store.claim()
+    asked, mask = utc_now(), signed(services, store)
+    model = model_mask(services, series, mask.provenance)
+    keep(services)  # before the verdict, so that a mask which is newer than its verdict is one that was changed since
+    correction = judge(services, image, series, session.study, mask, verdict, model=model, note=note)
+    session.say(_verdict_text(correction, again=correction.created < asked), "ok")
+    return correction
+
+
+def _refuse_empty(mask: Segmentation) -> None:
+    if not mask.labels.any():
+        raise InputError("The mask is empty; paint what belongs to it, or reject it.")
+
+
+def _verdict_text(correction: Correction, again: bool) -> str:
+    if again:
+        return f"This mask was {correction.verdict} before, on {correction.created[:10]}; the queue stays as it is."
+    if correction.verdict == "rejected":
+        return "Rejected: the verdict is kept, and nothing is trained on this mask."
+    against = f" (Dice against the model {correction.dice_text})" if correction.dice_before is not None else ""
+    return f"Approved: the case is in the fine-tuning queue of {correction.plugin_id}{against}."

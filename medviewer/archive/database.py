@@ -29,7 +29,7 @@ REVISION = "0002"
 """The revision that this program's tables have; a database that has it opens without loading the migrations."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_BUSY_S = 20.0
+BUSY_S = 20.0
 """How long a writer waits for its turn before it gives up."""
 
 
@@ -64,12 +64,20 @@ class Database:
         """A session that sees one consistent state. Raises StoreError if the database fails."""
         return self._session(self._engine)
 
-    def write(self) -> AbstractContextManager[Session]:
+    def write(self, wait_s: float = BUSY_S) -> AbstractContextManager[Session]:
         """A session that commits at its end, all or nothing; the only writer while it is open.
 
-        Raises StoreError if the database fails or another process keeps it for too long.
+        Parameters
+        ----------
+        wait_s
+            How long it waits for its turn, in seconds; who writes while a person waits for the window asks for less.
+
+        Raises
+        ------
+        StoreError
+            If the database fails or another process keeps it for longer than that.
         """
-        return self._session(self._writing)
+        return self._session(self._writing.execution_options(medviewer_wait_s=wait_s))
 
     def close(self) -> None:
         """Close every connection."""
@@ -168,7 +176,7 @@ def _has_tables(connection: Connection) -> bool:
 def _engine(path: Path) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}",
-        connect_args={"timeout": _BUSY_S},
+        connect_args={"timeout": BUSY_S},
         hide_parameters=True,  # values never reach a log or an error's text
     )
 
@@ -184,7 +192,9 @@ def _engine(path: Path) -> Engine:
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
         # A writer takes its turn at once: one that reads first and writes later can be refused without waiting.
-        immediate = connection.get_execution_options().get("medviewer_immediate", False)
+        options = connection.get_execution_options()
+        immediate = options.get("medviewer_immediate", False)
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {options.get('medviewer_wait_s', BUSY_S) * 1000:.0f}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
@@ -192,7 +202,7 @@ def _engine(path: Path) -> Engine:
 
 def _use_wal(connection: sqlite3.Connection) -> None:
     """Turn the write-ahead log on; SQLite does not wait by itself when two processes do this to a new file."""
-    give_up = time.monotonic() + _BUSY_S
+    give_up = time.monotonic() + BUSY_S
     while _first(connection, "PRAGMA journal_mode") != "wal":
         try:
             connection.execute("PRAGMA journal_mode = WAL")

@@ -242,7 +242,10 @@ class FolderRow(Base):
 
 
 class FileRow(Base):
-    """One file of a series, with its size in bytes and its time of change when it was last looked at."""
+    """One file of a series, with its size in bytes and its time of change when it was last looked at.
+
+    `mark` tells it from others of its name and size, and is empty as long as there was none.
+    """
 
     __tablename__ = "catalog_files"
     __table_args__ = (
@@ -256,6 +259,7 @@ class FileRow(Base):
     name: Mapped[str]
     size: Mapped[int]
     mtime_ns: Mapped[int]
+    mark: Mapped[str]
 
 
 class TagRow(Base):
@@ -275,3 +279,11 @@ class ThumbnailRow(Base):
 
     series_uid: Mapped[str] = mapped_column(primary_key=True)
     png: Mapped[bytes]
+
+
+class RemovalRow(Base):
+    """A folder of ``studies`` whose study was removed from the catalogue, and which is still to be deleted."""
+
+    __tablename__ = "catalog_removals"
+
+    folder: Mapped[str] = mapped_column(primary_key=True)

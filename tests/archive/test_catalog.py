@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from medviewer import formats
 from medviewer.archive import Archive
 from medviewer.archive.catalog import Query, State
-from medviewer.archive.catalog.paths import Known, from_text, is_fleeting, reconciled, to_text
+from medviewer.archive.catalog.paths import Known, Marks, from_text, is_fleeting, reconciled, to_text
 from medviewer.archive.catalog.search import match_of
 from medviewer.archive.incoming import study_folder
 from medviewer.domain.geometry import Grid
@@ -95,6 +95,40 @@ def test_a_second_copy_of_the_files_changes_nothing(archive: Archive, head: Path
         (other / file.name).write_bytes(file.read_bytes())
     archive.catalog.add(formats.scan([other]))
     assert set(archive.catalog.files_of(SERIES.uid)) == set(head.iterdir())
+
+
+def two_discs(head: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A series on two discs: files of equal names and sizes, with other slices."""
+    discs = (tmp_path / "disc1", tmp_path / "disc2")
+    for k, disc in enumerate(discs):
+        disc.mkdir()
+        for j, file in enumerate(sorted(head.iterdir())[2 * k : 2 * k + 2]):
+            (disc / f"IM{j}").write_bytes(file.read_bytes())
+    sizes = [{file.name: file.stat().st_size for file in disc.iterdir()} for disc in discs]
+    assert sizes[0] == sizes[1]
+    return discs
+
+
+@pytest.mark.parametrize("copies", [(False, False), (True, True), (False, True), (True, False)])
+def test_a_series_on_two_discs_is_whole(
+    archive: Archive, head: Path, tmp_path: Path, copies: tuple[bool, bool]
+) -> None:
+    discs = two_discs(head, tmp_path)
+    for disc, copy in zip(discs, copies, strict=True):
+        assert archive.catalog.add(formats.scan([disc]), copy).files == 2
+    files = archive.catalog.files_of(SERIES.uid)
+    assert {file.read_bytes() for file in files} == {file.read_bytes() for file in head.iterdir()}
+    assert formats.scan(files).series[0].grid.shape[0] == 4
+    for disc in reversed(discs):
+        assert archive.catalog.add(formats.scan([disc])).files == 0, "nothing is doubled"
+    usb = tmp_path / "usb"
+    usb.mkdir()
+    for k, disc in enumerate(discs):
+        (usb / f"{k}").mkdir()
+        for file in disc.iterdir():
+            (usb / f"{k}" / file.name).write_bytes(file.read_bytes())
+    archive.catalog.add(formats.scan([usb]))
+    assert set(archive.catalog.files_of(SERIES.uid)) == set(files), "a second copy of both"
 
 
 def test_copies_are_the_bytes_that_were_there(archive: Archive, head: Path) -> None:
@@ -242,7 +276,7 @@ def test_files_that_are_nowhere_any_more_are_forgotten_only_for_as_many_others(
 ) -> None:
     known = [Known(Path(f"/old/{k}"), k, 1) for k in before]
     found = [Known(Path(f"/new/{k}"), k, 2) for k in after]
-    merged = reconciled(known, found)
+    merged = reconciled(known, found, Marks())
     assert len({file.path for file in merged}) == len(merged)
     assert set(found) <= set(merged)
     lost = {file for file in known if file in merged}
@@ -370,6 +404,32 @@ def test_removing_a_reference_leaves_the_files_and_the_masks(archive: Archive, h
     assert (archive.catalog.count(), len(list(head.iterdir()))) == (0, 4)
     assert archive.catalog.thumbnail(SERIES.uid) is None
     assert len(archive.masks.masks_for(SERIES.uid)) == 1
+
+
+def test_what_a_killed_removal_left_goes_at_the_next_start(archive: Archive, head: Path) -> None:
+    archive.catalog.add(formats.scan([head]), copy=True)
+    folder = study_folder(archive.home, STUDY.uid)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(archive.catalog, "_set_aside", lambda: None)  # killed right after the list changed
+        assert archive.catalog.forget(STUDY.uid)
+    assert folder.exists()
+    archive.catalog.sweep()
+    assert not folder.exists()
+    archive.catalog.add(formats.scan([head]), copy=True)
+    assert archive.catalog.forget(STUDY.uid), "killed before the files went"
+    archive.catalog.add(formats.scan([head]), copy=True)
+    archive.catalog.sweep()
+    assert archive.catalog.missing(STUDY.uid) == (), "what was imported again meanwhile stays"
+    assert len([path for path in (archive.home / "studies").rglob("*") if path.is_file()]) == 4
+
+
+def test_who_waits_for_the_window_waits_not_long_for_another_program(archive: Archive, head: Path) -> None:
+    archive.catalog.add(formats.scan([head]))
+    with archive.session() as other:
+        other.connection()
+        with pytest.raises(StoreError, match="close the other medviewer"):
+            archive.catalog.set_state(STUDY.uid, "read", wait_s=0.05)
+    archive.catalog.set_state(STUDY.uid, "read", wait_s=0.05)
 
 
 def test_removing_a_copy_deletes_it_and_no_name_stays_in_the_file(tmp_path: Path, head: Path) -> None:

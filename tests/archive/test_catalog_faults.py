@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -18,10 +19,12 @@ from sqlalchemy import create_engine
 import medviewer
 from medviewer import formats
 from medviewer.archive import Archive, database
+from medviewer.archive.catalog import copies as copies_module
 from medviewer.archive.database import FILE_NAME, REVISION
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
 from medviewer.domain.study import Patient, Series, Study
+from medviewer.errors import JobCancelled
 
 CHILD = Path(__file__).with_name("crash_child.py")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(medviewer.__file__).parents[1])}
@@ -118,3 +121,48 @@ def test_two_programs_that_import_the_same_at_once_list_it_once(tmp_path: Path, 
         assert len(series) == COUNT
         assert archive.catalog.missing(entry.uid) == ()
         assert all(len(archive.catalog.files_of(one.uid)) == FILES for one in series)
+
+
+def test_a_cancelled_import_deletes_no_copy_that_another_one_has_listed(tmp_path: Path, disc: Path) -> None:
+    found = formats.scan([disc / "0"])
+    stop = threading.Event()
+    with Archive.open(tmp_path / "home") as first, Archive.open(tmp_path / "home") as second:
+        real = copies_module._copied
+        done: list[bool] = []
+
+        def copied(*args: object) -> bool:
+            made = real(*args)  # type: ignore[arg-type]
+            done.append(made)
+            if len(done) == FILES - 1:  # the other program comes in between, copies the last one, and lists all
+                second.catalog.add(found, copy=True)
+                stop.set()
+            return made
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(copies_module, "_copied", copied)
+            with pytest.raises(JobCancelled):
+                first.catalog.add(found, copy=True, cancelled=stop)
+        [series] = second.catalog.series_of("1.2.826.0.1.5")
+        assert len(second.catalog.files_of(series.uid)) == FILES
+        assert second.catalog.missing("1.2.826.0.1.5") == ()
+
+
+def test_copies_that_a_cancelled_import_took_away_are_made_again(tmp_path: Path, disc: Path) -> None:
+    found = formats.scan([disc / "0"])
+    with Archive.open(tmp_path / "home") as archive:
+        real = copies_module.Copies.take
+        times: list[int] = []
+
+        def take(*args: object) -> object:
+            taken = real(*args)  # type: ignore[arg-type]
+            if not times:
+                for _, known in taken[:2]:
+                    known.path.unlink()
+            times.append(len(taken))
+            return taken
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(copies_module.Copies, "take", take)
+            archive.catalog.add(found, copy=True)
+        assert times == [FILES, FILES]
+        assert archive.catalog.missing("1.2.826.0.1.5") == ()

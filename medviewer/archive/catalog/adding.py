@@ -3,32 +3,47 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from medviewer.archive.catalog import rows
-from medviewer.archive.catalog.copies import Copies
+from medviewer.archive.catalog.copies import Copies, companions
 from medviewer.archive.catalog.entries import Added
-from medviewer.archive.catalog.paths import Known, is_fleeting, look, reconciled
+from medviewer.archive.catalog.paths import Known, Marks, MarkUnreadError, is_fleeting, look, reconciled
 from medviewer.archive.database import Database
 from medviewer.archive.incoming import tidy
-from medviewer.archive.tables import SeriesRow
+from medviewer.archive.tables import SeriesRow, StudyRow
 from medviewer.domain.provenance import utc_now
 from medviewer.domain.study import Attachment, ScanResult, Series, Study
-from medviewer.errors import JobCancelled
+from medviewer.errors import JobCancelled, StoreError
+
+_STUDIES, _FILES = 50, 20_000
+"""What is written in one transaction at most: each waits for the disk, but the next writer waits for it."""
+_TRIES = 3
+
+
+class _GoneError(Exception):
+    """Copies went before they were listed: another program's import of the same files was cancelled."""
 
 
 @dataclass
-class _Batch:
-    """What is written in one transaction: files are on the disk by then, so what is listed is there."""
+class _Part:
+    """What is noted of a study at once: files are on the disk by then, so what is listed is there."""
 
     study: Study
     series: list[tuple[Series, list[Known]]] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
     copied: bool = False
+    lost: int = 0
+
+    @property
+    def size(self) -> int:
+        """How many files it has."""
+        return sum(len(files) for _, files in self.series)
 
 
 def add(
@@ -40,7 +55,6 @@ def add(
     cancelled: threading.Event | None,
 ) -> Added:
     """Note what a scan found; see `Catalog.add`."""
-    now = utc_now()
     copying = [study for study in found.studies if copy or _is_fleeting(study)]
     if copying:
         tidy(copies.folder)
@@ -48,14 +62,12 @@ def add(
     total = sum(len(series.files) for series in found.series) or 1
     done = 0
     summary = Added()
-    for study in found.studies:  # the newest comes last, and is listed first
-        for part, lost in _batches(copies, study, study in copying, cancelled):
-            if cancelled is not None and cancelled.is_set():
-                raise JobCancelled("The import was cancelled; what was listed by then is kept.")
-            summary += _write(database, copies, part, now) + Added(skipped=lost)
-            done += sum(len(series.files) for series, _ in part.series)
-            if progress is not None:
-                progress(min(done / total, 1.0), f"{done} of {total} files")
+    writer = _Writer(database, copies, cancelled)
+    for added, count in writer.write(found.studies, copying):  # the newest comes last, and is listed first
+        summary += added
+        done += count
+        if progress is not None:
+            progress(min(done / total, 1.0), f"{done} of {total} files")
     return summary
 
 
@@ -69,70 +81,161 @@ def _size(study: Study) -> int:
     return sum(known.size for file in files if (known := look(file)) is not None)
 
 
-def _looked(study: Study) -> list[tuple[Series, list[Known]]]:
-    """Every series with its files as the disk has them now; those that vanished since the scan are left out."""
-    return [
-        (series, [known for file in dict.fromkeys(series.files) if (known := look(file)) is not None])
-        for series in study.series
-    ]
+class _Writer:
+    """One import."""
 
+    def __init__(self, database: Database, copies: Copies, cancelled: threading.Event | None) -> None:
+        self._database, self._copies, self._cancelled = database, copies, cancelled
+        self._now = utc_now()
+        self._marks = Marks()
 
-def _batches(
-    copies: Copies, study: Study, copying: bool, cancelled: threading.Event | None
-) -> Iterator[tuple[_Batch, int]]:
-    """What to write of a study, and how many files vanished. Of a study that is copied, one series after the other."""
-    if not copying:
-        looked = _looked(study)
-        lost = sum(len(set(series.files)) - len(known) for series, known in looked)
-        yield _Batch(study, looked, list(study.attachments)), lost
-        return
-    for series in study.series:
+    def write(self, studies: Iterable[Study], copying: list[Study]) -> Iterator[tuple[Added, int]]:
+        """Note studies in their order; gives what came of each transaction, and how many files it was about."""
+        waiting: list[_Part] = []
+        for study in studies:
+            self._check()
+            if any(study is one for one in copying):
+                yield from self._listed(waiting)
+                waiting = []
+                yield from self._copied(study)
+                continue
+            waiting.append(_looked(study))
+            if len(waiting) >= _STUDIES or sum(part.size for part in waiting) >= _FILES:
+                yield from self._listed(waiting)
+                waiting = []
+        yield from self._listed(waiting)
+
+    def _check(self) -> None:
+        if self._cancelled is not None and self._cancelled.is_set():
+            raise JobCancelled("The import was cancelled; what was listed by then is kept.")
+
+    def _listed(self, parts: list[_Part]) -> Iterator[tuple[Added, int]]:
+        if parts:
+            self._check()
+            yield self._transaction(parts), sum(part.size + part.lost for part in parts)
+
+    def _copied(self, study: Study) -> Iterator[tuple[Added, int]]:
+        """Copy a study, one series after the other: what was copied is listed even when a later one fails."""
+        for series in study.series:
+            added = self._tried(lambda series=series: self._copy_series(study, series))  # type: ignore[misc]
+            yield added, len(series.files)
+        if study.attachments:
+            yield self._tried(lambda: self._copy_attachments(study)), 0
+
+    def _tried(self, made: Callable[[], _Part]) -> Added:
+        for _ in range(_TRIES):
+            part = made()
+            self._check()
+            try:
+                return self._transaction([part])
+            except _GoneError:
+                continue
+        raise StoreError("The copies were deleted before they could be listed; import again when no other import runs.")
+
+    def _copy_series(self, study: Study, series: Series) -> _Part:
         files = list(dict.fromkeys(series.files))
-        taken = copies.take(study.uid, files, cancelled)
-        yield _Batch(study, [(series, [known for _, known in taken])], copied=True), len(files) - len(taken)
-    if study.attachments:
-        of_file = dict(copies.take(study.uid, [attachment.file for attachment in study.attachments], cancelled))
+        taken = self._copies.take(study.uid, files, self._discard, self._cancelled)
+        return _Part(study, [(series, [known for _, known in taken])], copied=True, lost=len(files) - len(taken))
+
+    def _copy_attachments(self, study: Study) -> _Part:
+        files = [attachment.file for attachment in study.attachments]
+        of_file = dict(self._copies.take(study.uid, files, self._discard, self._cancelled))
         made = [replace(one, file=of_file[one.file].path) for one in study.attachments if one.file in of_file]
-        yield _Batch(study, attachments=made, copied=True), len(study.attachments) - len(made)
+        return _Part(study, attachments=made, copied=True, lost=len(study.attachments) - len(made))
 
+    def _discard(self, made: list[Path]) -> None:
+        """Delete copies, but none that another program has listed meanwhile: it found them there."""
+        with self._database.write() as session:  # whoever wants to list them waits, and looks whether they are there
+            listed = rows.listed_among(session, made)
+            listed |= {beside for file in listed for beside in companions(file)}
+            for path in made:
+                if path not in listed:
+                    path.unlink(missing_ok=True)
 
-def _write(database: Database, copies: Copies, part: _Batch, now: str) -> Added:
-    series_count = files_count = already = 0
-    with database.write() as session:
-        study, fresh = rows.study_row(session, part.study, now)
+    def _transaction(self, parts: list[_Part]) -> Added:
+        self._marks.may_read = False
+        try:
+            return self._written(parts)
+        except MarkUnreadError:  # rare: a series at two places
+            self._marks.may_read = True
+            self._read_marks(parts)
+            return self._written(parts)
+
+    def _written(self, parts: list[_Part]) -> Added:
+        summary = Added()
+        with self._database.write() as session:
+            for part in parts:
+                summary += self._write(session, part)
+        return summary
+
+    def _read_marks(self, parts: list[_Part]) -> None:
+        """Compare files that have to be compared while nobody waits: reading them may take long."""
+        with self._database.read() as session:
+            uids = [series.uid for part in parts for series, _ in part.series]
+            listed = rows.listed_series(session, uids)
+            pairs = [
+                (part, series, found, _known_files(session, part.study.uid, series.uid))
+                for part in parts
+                for series, found in part.series
+                if series.uid in listed
+            ]
+        for part, series, found, known in pairs:
+            self._merged(series, known, found, part.copied)
+
+    def _write(self, session: Session, part: _Part) -> Added:
+        files_count = series_count = already = 0
+        paths = [known.path for _, found in part.series for known in found]
+        paths += [attachment.file for attachment in part.attachments]
+        study, fresh = rows.study_row(session, part.study, self._now)
+        if part.copied and any(look(path) is None for path in paths):  # now that nobody else writes
+            raise _GoneError
         for series, found in part.series:
             if not found:
                 continue
-            known = _known_files(session, study.number, series.uid)
-            files = _merged(copies, series, known, found, part.copied)
-            series_count += rows.series_row(session, study.number, series, files)
+            known = [] if fresh else _known_files(session, part.study.uid, series.uid)
+            files = self._merged(series, known, found, part.copied)
+            series_count += rows.series_row(session, study.number, series, files, fresh)
             same = len(set(known) & set(files))
             already += same
             files_count += len(files) - same
         for attachment in part.attachments:
             rows.attachment_row(session, study.number, attachment)
         # What was retrieved from an archive on the network lies there too, and goes with the study.
-        inside = any(copies.holds(file.path) for _, found in part.series for file in found)
-        inside = inside or any(copies.holds(attachment.file) for attachment in part.attachments)
-        study.copied = study.copied or part.copied or inside
-        rows.sum_up(session, study)
-    return Added(int(fresh), series_count, files_count, already, uids=(part.study.uid,))
+        study.copied = study.copied or part.copied or any(self._copies.holds(path) for path in paths)
+        rows.sum_up(session, study, fresh)
+        return Added(int(fresh), series_count, files_count, already, part.lost, (part.study.uid,))
+
+    def _merged(self, series: Series, known: list[Known], found: list[Known], copied: bool) -> list[Known]:
+        """The files of a series after an import: copies take the place of what lies elsewhere."""
+        if not copied:
+            return reconciled(known, found, self._marks)
+        if series.reader != "dicom":
+            return found  # such a series is the file at its place: one that was changed takes the place of the former
+        alike: dict[tuple[str, int], list[Known]] = {}
+        for file in found:
+            alike.setdefault(file.likeness, []).append(file)
+        left = [file for file in known if not self._is_replaced(file, alike.get(file.likeness, []))]
+        return reconciled(left, found, self._marks)
+
+    def _is_replaced(self, file: Known, alike: list[Known]) -> bool:
+        """Whether a file that lies elsewhere is one of those that were copied now."""
+        if not alike or self._copies.holds(file.path):
+            return False
+        gone = look(file.path) is None
+        return any(self._marks.are_one(file, one, gone) for one in alike)
 
 
-def _known_files(session: Session, study: int, uid: str) -> list[Known]:
-    number = session.scalar(select(SeriesRow.number).where(SeriesRow.study == study, SeriesRow.uid == uid))
+def _looked(study: Study) -> _Part:
+    """Every series with its files as the disk has them now; those that vanished since the scan are left out."""
+    looked = [
+        (series, [known for file in dict.fromkeys(series.files) if (known := look(file)) is not None])
+        for series in study.series
+    ]
+    lost = sum(len(set(series.files)) - len(known) for series, known in looked)
+    return _Part(study, looked, list(study.attachments), lost=lost)
+
+
+def _known_files(session: Session, study_uid: str, uid: str) -> list[Known]:
+    query = select(SeriesRow.number).join(StudyRow, StudyRow.number == SeriesRow.study)
+    number = session.scalar(query.where(StudyRow.uid == study_uid, SeriesRow.uid == uid))
     return [] if number is None else rows.files_of(session, number)
-
-
-def _merged(copies: Copies, series: Series, known: list[Known], found: list[Known], copied: bool) -> list[Known]:
-    """The files of a series after an import: copies take the place of what lies elsewhere."""
-    if not copied:
-        return reconciled(known, found)
-    if series.reader != "dicom":
-        return found  # such a series is the file at its place: one that was changed takes the place of the former one
-    names = {file.likeness for file in found}
-    own = [file for file in known if copies.holds(file.path) or file.likeness not in names]
-    files = reconciled(own, found)
-    there = {file.path for file in files}
-    # Alike by name and size, but surely not the same: slices of one series from two discs.
-    return [*files, *(file for file in found if file.path not in there and copies.is_apart(file.path))]

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from uuid import uuid4
 
 from medviewer.archive.blobs import sync_folder
-from medviewer.archive.catalog.paths import Known, look
+from medviewer.archive.catalog.paths import Known, look, mark_of
 from medviewer.archive.home import make_folder
 from medviewer.archive.incoming import FOLDER, hashed, incoming
 from medviewer.errors import JobCancelled, StoreError
 
 _CHUNK = 1024 * 1024
-_BEGIN = 64 * 1024
 _APART = "-"
 """In the name of a folder of copies that lie apart."""
 _COMPANIONS = {".mhd": (".raw", ".zraw"), ".nhdr": (".raw", ".raw.gz", ".gz"), ".hdr": (".img",), ".img": (".hdr",)}
 """Files that belong to a header file and that no series lists."""
+_REMOVED = ".removed"
 _RESERVE = 256 * 1024**2
 """Bytes that a copy leaves free on the disk, so that masks can still be saved."""
 
@@ -56,7 +56,11 @@ class Copies:
             )
 
     def take(
-        self, study_uid: str, files: Sequence[Path], cancelled: threading.Event | None = None
+        self,
+        study_uid: str,
+        files: Sequence[Path],
+        discard: Callable[[list[Path]], None],
+        cancelled: threading.Event | None = None,
     ) -> list[tuple[Path, Known]]:
         """Copy files of a study, with what belongs to them, and return each with its copy.
 
@@ -64,12 +68,17 @@ class Copies:
         not copied again. One that cannot be read is left out. No copy is ever overwritten: two discs of one study have
         files of one name at one place, one after the other.
 
+        Parameters
+        ----------
+        discard
+            Called with the copies that this call made when it fails; deletes those that nobody lists by then.
+
         Raises
         ------
         StoreError
             If the disk does not take them.
         JobCancelled
-            If `cancelled` was set. What was copied by this call is removed then.
+            If `cancelled` was set.
         """
         made: list[Path] = []
         taken = []
@@ -79,37 +88,41 @@ class Copies:
                     raise JobCancelled("The import was cancelled; the series that were copied by then are kept.")
                 target = file
                 if not self.holds(file):
-                    parts = (*_companions(file), file)
+                    parts = (*companions(file), file)
                     target = self._target(study_uid, parts)
                     made += [copy for part in parts if self._copy(part, copy := target.with_name(part.name))]
                 known = look(target)
                 if known is not None:
                     taken.append((file, known))
         except BaseException:
-            for path in made:
-                path.unlink(missing_ok=True)
+            discard(made)
             raise
         for folder in {path.parent for path in made}:
             sync_folder(folder)
         return taken
 
-    def remove(self, study_uid: str) -> None:
-        """Delete the copies of a study. Raises StoreError if the disk refuses."""
-        folder = self.folder_of(study_uid)
-        if not folder.exists():
-            return
+    def set_aside(self, name: str) -> None:
+        """Move the folder of that name to those that are to be deleted, at once. Raises StoreError if it cannot."""
+        folder = self.folder / name
         try:
-            shutil.rmtree(folder)
+            if folder.exists():
+                folder.rename(make_folder(self.folder / _REMOVED) / uuid4().hex)
         except OSError as error:
-            raise StoreError(
-                f"The study was removed from the list, but its copies in {folder} could not be deleted; delete that "
-                "folder yourself.",
-                str(error),
-            ) from error
+            raise _undeleted(folder, error) from error
 
-    def is_apart(self, path: Path) -> bool:
-        """Whether a copy lies apart, because another file had been copied from the same place before."""
-        return self.holds(path) and _APART in path.parent.name
+    def has_aside(self) -> bool:
+        """Whether folders wait to be deleted."""
+        return any((self.folder / _REMOVED).glob("*"))
+
+    def delete_aside(self) -> None:
+        """Delete what was set aside; another program may do so at the same time. Raises StoreError if it cannot."""
+        for folder in (self.folder / _REMOVED).glob("*"):
+            try:
+                shutil.rmtree(folder)
+            except FileNotFoundError:
+                continue  # another program was faster, and goes on with what is left
+            except OSError as error:
+                raise _undeleted(folder, error) from error
 
     def _target(self, study_uid: str, parts: Sequence[Path]) -> Path:
         """A folder for each source folder: names stay, and files of one name do not meet.
@@ -138,6 +151,14 @@ class Copies:
             raise StoreError(
                 f"A copy could not be written to {self.folder}; free some space or check its permissions.", str(error)
             ) from error
+
+
+def _undeleted(folder: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"The study was removed from the list, but its files in {folder} could not be deleted; close what uses them, "
+        "and they go when medviewer starts again.",
+        str(error),
+    )
 
 
 def _copied(source: Path, folder: Path, target: Path, mtime_ns: int) -> bool:
@@ -171,12 +192,8 @@ def _mark(file: Path) -> str:
     known = look(file)
     if known is None:
         return ""
-    try:
-        with file.open("rb") as stream:
-            begin = stream.read(_BEGIN)
-    except OSError:
-        return ""
-    return f"{known.size} {known.mtime_ns} {hashlib.sha256(begin).hexdigest()}"
+    mark = mark_of(file)
+    return f"{known.size} {known.mtime_ns} {mark}" if mark else ""
 
 
 def _read(stream: object) -> bytes | None:
@@ -188,6 +205,7 @@ def _read(stream: object) -> bytes | None:
     return part
 
 
-def _companions(file: Path) -> list[Path]:
+def companions(file: Path) -> list[Path]:
+    """Files that belong to a header file, beside it."""
     endings = _COMPANIONS.get(file.suffix.lower(), ())
     return [other for ending in endings if (other := file.with_suffix(ending)).is_file()]

@@ -23,6 +23,9 @@ from medviewer.archive.tables import (
 )
 from medviewer.domain.study import Attachment, Patient, Series, Study
 
+_ASKED = 1000
+"""Values in one question: SQLite takes no more than 32,766."""
+
 
 def clean(value: str) -> str:
     """Text of a file as a database takes it: a lone surrogate becomes a question mark."""
@@ -70,12 +73,27 @@ def study_row(session: Session, study: Study, now: str) -> tuple[StudyRow, bool]
     return row, fresh
 
 
-def series_row(session: Session, study: int, series: Series, files: Sequence[Known]) -> bool:
+def listed_series(session: Session, uids: Sequence[str]) -> set[str]:
+    """Those of the series that the catalogue has."""
+    found: set[str] = set()
+    for start in range(0, len(uids), _ASKED):
+        found.update(session.scalars(select(SeriesRow.uid).where(SeriesRow.uid.in_(uids[start : start + _ASKED]))))
+    return found
+
+
+def series_row(session: Session, study: int, series: Series, files: Sequence[Known], alone: bool) -> bool:
     """Write a series and its files; tells whether it is new.
 
     A scan of a part of its files does not make the series smaller.
+
+    Parameters
+    ----------
+    alone
+        Whether the study is new, and so has no such series.
     """
-    row = session.scalar(select(SeriesRow).where(SeriesRow.study == study, SeriesRow.uid == series.uid))
+    row = None
+    if not alone:
+        row = session.scalar(select(SeriesRow).where(SeriesRow.study == study, SeriesRow.uid == series.uid))
     fresh = row is None
     if row is None:
         row = SeriesRow(study=study, uid=series.uid, images=0)
@@ -88,25 +106,47 @@ def series_row(session: Session, study: int, series: Series, files: Sequence[Kno
     row.modality, row.description = clean(series.modality), clean(series.description)
     row.series_number, row.body_part, row.reader = series.number, clean(series.body_part), series.reader
     session.flush()
-    if files != files_of(session, row.number):
-        _write_files(session, row.number, files)
+    if fresh or not _are_same(files, files_of(session, row.number)):
+        _write_files(session, row.number, files, fresh)
     return fresh
+
+
+def _are_same(files: Sequence[Known], former: Sequence[Known]) -> bool:
+    return [(file, file.mark) for file in files] == [(file, file.mark) for file in former]
 
 
 def files_of(session: Session, series: int) -> list[Known]:
     """The files of a series in their order."""
     query = (
-        select(FolderRow.path, FileRow.name, FileRow.size, FileRow.mtime_ns)
+        select(FolderRow.path, FileRow.name, FileRow.size, FileRow.mtime_ns, FileRow.mark)
         .join(FolderRow, FolderRow.number == FileRow.folder)
         .where(FileRow.series == series)
         .order_by(FileRow.position)
     )
-    return [Known(Path(from_text(folder), from_text(name)), *rest) for folder, name, *rest in session.execute(query)]
+    return [
+        Known(Path(from_text(folder), from_text(name)), size, mtime_ns, mark)
+        for folder, name, size, mtime_ns, mark in session.execute(query)
+    ]
 
 
-def _write_files(session: Session, series: int, files: Sequence[Known]) -> None:
-    former = set(session.scalars(select(FileRow.folder).where(FileRow.series == series)))
-    session.execute(delete(FileRow).where(FileRow.series == series))
+def listed_among(session: Session, files: Sequence[Path]) -> set[Path]:
+    """Those of the files that the catalogue lists, as images or attachments, and what lies beside them."""
+    found: set[Path] = set()
+    for folder in {file.parent for file in files}:
+        names = select(FileRow.name).join(FolderRow, FolderRow.number == FileRow.folder)
+        within = session.scalars(names.where(FolderRow.path == to_text(str(folder))))
+        found.update(folder / from_text(name) for name in within)
+    for file in files:
+        if session.scalar(select(AttachmentRow.number).where(AttachmentRow.path == to_text(str(file))).limit(1)):
+            found.add(file)
+    return found
+
+
+def _write_files(session: Session, series: int, files: Sequence[Known], fresh: bool) -> None:
+    former: set[int] = set()
+    if not fresh:
+        former = set(session.scalars(select(FileRow.folder).where(FileRow.series == series)))
+        session.execute(delete(FileRow).where(FileRow.series == series))
     folders: dict[Path, int] = {}
     for file in files:
         if file.path.parent not in folders:
@@ -119,6 +159,7 @@ def _write_files(session: Session, series: int, files: Sequence[Known]) -> None:
             "name": to_text(file.path.name),
             "size": file.size,
             "mtime_ns": file.mtime_ns,
+            "mark": file.mark,
         }
         for k, file in enumerate(files)
     ]
@@ -149,17 +190,18 @@ def attachment_row(session: Session, study: int, attachment: Attachment) -> None
     session.flush()
 
 
-def sum_up(session: Session, row: StudyRow) -> None:
-    """Bring what a study says of its series, and the index of the search, up to date."""
+def sum_up(session: Session, row: StudyRow, fresh: bool = False) -> None:
+    """Bring what a study says of its series, and the index of the search, up to date; a new one is not in it yet."""
     series = session.scalars(select(SeriesRow).where(SeriesRow.study == row.number)).all()
     row.modalities = " ".join(sorted({one.modality for one in series if one.modality}))
     row.images = sum(one.images for one in series)
     patient = session.get_one(PatientRow, row.patient)
-    tags = session.scalars(select(TagRow.tag).where(TagRow.study == row.number)).all()
+    tags = [] if fresh else session.scalars(select(TagRow.tag).where(TagRow.study == row.number)).all()
     parts = [patient.name, patient.patient_id, row.description, row.accession, row.modalities, *tags]
     parts += sorted({word for one in series for word in (one.description, one.body_part)})
     session.flush()
-    _unindex(session, row.number)
+    if not fresh:
+        _unindex(session, row.number)
     session.execute(
         text("INSERT INTO catalog_search (rowid, words) VALUES (:number, :words)"),
         {"number": row.number, "words": words_of(parts, [row.date])},

@@ -16,12 +16,13 @@ from medviewer.archive.catalog.copies import Copies
 from medviewer.archive.catalog.entries import Added, SeriesEntry, State, StudyEntry
 from medviewer.archive.catalog.paths import from_text, look
 from medviewer.archive.catalog.search import Query, counting, listing
-from medviewer.archive.database import Database
+from medviewer.archive.database import BUSY_S, Database
 from medviewer.archive.tables import (
     AttachmentRow,
     FileRow,
     FolderRow,
     PatientRow,
+    RemovalRow,
     SeriesRow,
     StudyRow,
     TagRow,
@@ -80,7 +81,7 @@ class Catalog:
         """
         return adding.add(self._database, self._copies, found, copy, progress, cancelled)
 
-    def remove(self, study_uid: str) -> None:
+    def remove(self, study_uid: str, wait_s: float = BUSY_S) -> None:
         """Forget a study, and delete its files in the archive: copied, unpacked, retrieved. Others are left alone.
 
         Masks, results and corrections of it stay.
@@ -92,9 +93,52 @@ class Catalog:
         StoreError
             If the copies could not be deleted.
         """
+        self.forget(study_uid, wait_s)
+        self.sweep()
+
+    def forget(self, study_uid: str, wait_s: float = BUSY_S) -> bool:
+        """As `remove`, but the files are only set aside; tells whether there are some, for `sweep` to delete.
+
+        Raises
+        ------
+        NotFoundError
+            If the catalogue has no such study.
+        StoreError
+            If another program keeps the database for longer than `wait_s` seconds.
+        """
+        with self._database.write(wait_s) as session:
+            row = _study(session, study_uid)
+            rows.remove_study(session, row)
+            folder = self._copies.folder_of(study_uid)
+            if not folder.exists():
+                return False
+            # Noted in the same transaction: whenever the program is ended, no files stay that no list has.
+            session.merge(RemovalRow(folder=folder.name))
+        self._set_aside()
+        return True
+
+    def sweep(self) -> None:
+        """Delete the files of studies that were removed, those of earlier starts too. May take long.
+
+        Raises
+        ------
+        StoreError
+            If the disk refuses. What is left goes with the next call.
+        """
+        with self._database.read() as session:
+            waiting = session.scalar(select(RemovalRow.folder).limit(1)) is not None
+        if waiting:
+            self._set_aside()
+        self._copies.delete_aside()
+
+    def _set_aside(self) -> None:
         with self._database.write() as session:
-            rows.remove_study(session, _study(session, study_uid))
-        self._copies.remove(study_uid)
+            waiting = session.scalars(select(RemovalRow)).all()
+            listed = {self._copies.folder_of(uid).name for uid in session.scalars(select(StudyRow.uid))}
+            for row in waiting:
+                if row.folder not in listed:  # else it was imported again before its files went
+                    self._copies.set_aside(row.folder)
+                session.delete(row)
 
     # -- looking things up
 
@@ -200,7 +244,7 @@ class Catalog:
 
     # -- what people say
 
-    def set_state(self, study_uid: str, state: State | str) -> None:
+    def set_state(self, study_uid: str, state: State | str, wait_s: float = BUSY_S) -> None:
         """Say where a study stands on the worklist.
 
         Raises
@@ -208,20 +252,20 @@ class Catalog:
         NotFoundError
             If the catalogue has no such study.
         StoreError
-            If there is no such state.
+            If there is no such state, or another program keeps the database for longer than `wait_s` seconds.
         """
         try:
             wanted = State(state)
         except ValueError as error:
             names = ", ".join(State)
             raise StoreError(f"A study is one of {names}, but {state!r} was asked for; choose one of these.") from error
-        with self._database.write() as session:
+        with self._database.write(wait_s) as session:
             _study(session, study_uid).state = wanted.value
 
-    def set_tags(self, study_uid: str, tags: Iterable[str]) -> tuple[str, ...]:
+    def set_tags(self, study_uid: str, tags: Iterable[str], wait_s: float = BUSY_S) -> tuple[str, ...]:
         """Give a study these tags and no others. Returns them as they are kept: sorted, without blanks around."""
         wanted = sorted({" ".join(rows.clean(tag).split()) for tag in tags} - {""})
-        with self._database.write() as session:
+        with self._database.write(wait_s) as session:
             row = _study(session, study_uid)
             session.execute(delete(TagRow).where(TagRow.study == row.number))
             session.add_all([TagRow(study=row.number, tag=tag) for tag in wanted])

@@ -90,6 +90,7 @@ def _files() -> None:
         sa.Column("folder", sa.Integer(), nullable=False, index=True),
         *_text("name"),
         *_whole("size", "mtime_ns"),
+        *_text("mark"),
         sa.ForeignKeyConstraint(["series"], ["catalog_series.number"]),
         sa.ForeignKeyConstraint(["folder"], ["catalog_folders.number"]),
     )
@@ -107,3 +108,4 @@ def _beside() -> None:
         sa.Column("series_uid", sa.String(), primary_key=True),
         sa.Column("png", sa.LargeBinary(), nullable=False),
     )
+    op.create_table("catalog_removals", sa.Column("folder", sa.String(), primary_key=True))

@@ -13,9 +13,12 @@ from psygnal import Signal
 
 from medviewer.domain.mask import PALETTE, Segment, Segmentation
 from medviewer.domain.strokes import Box, Delta, change, merge
-from medviewer.errors import InputError
+from medviewer.errors import InputError, StoreError
 
 log = logging.getLogger(__name__)
+
+PHASE = "phase"
+"""The parameter in a mask's provenance that names the phase (4th axis, from 0) which it is of."""
 
 UNDO_LIMIT = 200
 """Strokes that can be taken back; older ones stay in the mask."""
@@ -25,9 +28,13 @@ _SEGMENTS_MAGIC = b"MVN1"
 """Begins a journal record with the names and colours of all segments, as JSON; strokes begin otherwise."""
 
 
-def is_segments(record: bytes) -> bool:
-    """Whether a record of the journal holds segments, and no stroke."""
-    return record.startswith(_SEGMENTS_MAGIC)
+_PHASE_MAGIC = b"MVP1"
+"""Begins a journal record with the number of the phase that the mask is of."""
+
+
+def is_stroke(record: bytes) -> bool:
+    """Whether a record of the journal holds a stroke, and no segments or phase."""
+    return not record.startswith((_SEGMENTS_MAGIC, _PHASE_MAGIC))
 
 
 class Journal(Protocol):
@@ -74,7 +81,9 @@ class MaskStore:
         self.journal = journal
         self.dirty = False
         self.revision = 0
+        self._unkept = False
         self._open: list[Delta] | None = None
+        self._phase_noted = self._phase_written = False
         self._done: list[Delta] = []
         self._undone: list[Delta] = []
 
@@ -91,8 +100,33 @@ class MaskStore:
         try:
             if self.journal is not None:
                 self.journal.append(_segments_record(segments))
+        except StoreError:
+            self._unkept = True
+            raise
         finally:
             self.segments_changed.emit()
+
+    @property
+    def phase(self) -> int | None:
+        """The phase of the image that the mask is of, counted from 0; None where nobody noted it."""
+        return phase_of(self.base)
+
+    def note_phase(self, phase: int) -> None:
+        """A stroke begins while a phase is shown: the first one says which phase the mask is of."""
+        first = self.phase is None or (self._phase_noted and not self._done)  # or all that was painted was taken back
+        if first and phase != self.phase:
+            self.base = of_phase(self.base, phase)
+            self._phase_noted, self._phase_written = True, False
+
+    @property
+    def journaled(self) -> bool:
+        """Whether everything that was changed since the last save would outlive a crash."""
+        return self.journal is not None and not self._unkept
+
+    @property
+    def in_stroke(self) -> bool:
+        """Whether a stroke was begun and not finished."""
+        return self._open is not None
 
     @property
     def can_undo(self) -> bool:
@@ -168,8 +202,13 @@ class MaskStore:
         count = 0
         for record in records:
             try:
-                if is_segments(record):
+                if record.startswith(_SEGMENTS_MAGIC):
                     self._segments = _segments_of(record)
+                    count += 1
+                    continue
+                if record.startswith(_PHASE_MAGIC):
+                    self.base = of_phase(self.base, int(record.removeprefix(_PHASE_MAGIC)))
+                    self._phase_noted = self._phase_written = True
                     count += 1
                     continue
                 delta = Delta.from_bytes(record)
@@ -191,7 +230,7 @@ class MaskStore:
 
     def saved(self) -> None:
         """The mask is in the archive: the journal is no longer needed."""
-        self.dirty = False
+        self.dirty = self._unkept = False
         if self.journal is not None:
             self.journal.clear()
         self.edited.emit()
@@ -199,6 +238,10 @@ class MaskStore:
     def snapshot(self) -> Segmentation:
         """The segmentation as it is now, with a label map of its own."""
         return replace(self.base, labels=self.labels.copy(), segments=self.segments)
+
+    def handed_over(self) -> Segmentation:
+        """The segmentation with the label map itself, which takes no time; nothing may be painted afterwards."""
+        return replace(self.base, labels=self.labels, segments=self.segments)
 
     def add_segment(self, name: str) -> Segment:
         """Declare a new label; returns its segment.
@@ -253,7 +296,13 @@ class MaskStore:
         self.dirty = True  # also where the journal fails: the stroke is in the mask, and can still be saved
         try:
             if self.journal is not None:
+                if self._phase_noted and not self._phase_written:  # ahead of the stroke that it is about
+                    self.journal.append(_PHASE_MAGIC + str(self.phase).encode())
+                    self._phase_written = True
                 self.journal.append(delta.to_bytes())
+        except StoreError:
+            self._unkept = True
+            raise
         finally:
             self.edited.emit()
 
@@ -261,6 +310,18 @@ class MaskStore:
         box: Box = delta.apply(self.labels)
         self.revision += 1
         self.changed.emit(box)
+
+
+def phase_of(mask: Segmentation) -> int | None:
+    """The phase that a mask is of, as its provenance says; None where it does not."""
+    phase = mask.provenance.parameters.get(PHASE)
+    return phase if isinstance(phase, int) else None
+
+
+def of_phase(mask: Segmentation, phase: int) -> Segmentation:
+    """The mask with the phase that it is of in its provenance."""
+    made = mask.provenance
+    return replace(mask, provenance=replace(made, parameters={**made.parameters, PHASE: phase}))
 
 
 def _segments_record(segments: tuple[Segment, ...]) -> bytes:

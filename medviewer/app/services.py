@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from medviewer.app.commands.strokes import StrokeJournal
 from medviewer.app.resources import plugin_folders
+from medviewer.app.saves import MaskSaves
 from medviewer.app.state import Session
 from medviewer.archive import Archive
 from medviewer.domain.image import Image
@@ -52,6 +53,10 @@ class Services:
     loading: Job[Image] | None = None
     """The series that is being read to be shown."""
 
+    def __post_init__(self) -> None:
+        self.saves = MaskSaves(self.archive, self.runner, self.session.say)
+        """Masks that are saved while something else is on the screen."""
+
     @classmethod
     def open(cls, home: Path | None = None, folders: Iterable[Path] = ()) -> Services:
         """Open the archive and find the plugins.
@@ -79,6 +84,7 @@ class Services:
         journal = self.session.mask.journal if self.session.mask is not None else None
         if isinstance(journal, StrokeJournal):
             journal.close()
+        self.saves.close()
         self.archive.close()
 
     def overtake(self) -> int:

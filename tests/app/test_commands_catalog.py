@@ -15,7 +15,7 @@ from medviewer.app.services import Services
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
 from medviewer.domain.study import ScanResult
-from medviewer.errors import InputError
+from medviewer.errors import InputError, StoreError
 from tests.app.conftest import SERIES, STUDY
 
 WAIT_S = 60.0
@@ -106,6 +106,23 @@ def test_a_verdict_reaches_the_worklist(services: Services, monkeypatch: pytest.
     assert asked == []
     verdicts.approve(services)
     assert asked == [STUDY.uid]
+
+
+def test_a_worklist_that_fails_is_a_warning_and_the_verdict_stands(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: object) -> None:
+        raise StoreError("The database should take a change, but is locked; try again.")
+
+    monkeypatch.setattr(services.archive.catalog, "set_state", locked)
+    monkeypatch.setattr(verdicts, "learner", lambda *_: services.plugin("brain-extraction").manifest)
+    monkeypatch.setattr(verdicts, "taught", lambda _, mask: mask)
+    masks.new(services).paint(np.array([3, 4]), 1)
+    assert verdicts.approve(services).verdict == "approved"
+    message = services.session.message
+    assert message is not None
+    assert message.text.startswith("Approved: the case is in the fine-tuning queue of brain-extraction. The worklist")
+    assert (message.level, message.details[:12]) == ("warning", "The database")
 
 
 def test_tags_and_removal(services: Services) -> None:

@@ -206,6 +206,7 @@ def test_changing_the_series_keeps_the_mask_and_clears_results(services: Service
     session = services.session
     assert (session.mask, session.heatmap, session.classification) == (None, None, None)
     assert (session.view.cursor, session.view.inverted, session.view.layout) == ((2, 1, 2), False, "mpr")
+    services.saves.settle_all()
     assert len(services.archive.masks.masks_for("1.2.826.0.1.77")) == 1
 
 

@@ -178,6 +178,19 @@ def test_the_brush_paints_on_the_next_series_too(services: Services, image: Imag
     assert services.session.mask.can_undo
 
 
+def test_a_movement_that_began_on_another_series_paints_nothing(services: Services, image: Image) -> None:
+    view.choose_tool(services, "brush")
+    plane = Plane.of(services.session.image.grid, "Axial")
+    view.begin_stroke(services)
+    view.stroke(services, plane, 1, (2, 2), (2, 2))
+    study._present(services, replace(services.session.series, uid="1.2.826.0.1.78"), image)
+    store = masks.new(services)
+    view.stroke(services, plane, 1, (2, 2), (2, 4))
+    view.end_stroke(services)
+    assert not store.labels.any()
+    assert not store.dirty
+
+
 def test_nothing_open_nothing_happens(empty_services: Services, services: Services) -> None:
     plane = Plane.of(services.session.image.grid, "Axial")
     for act in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from unittest.mock import create_autospec
 
@@ -15,7 +16,9 @@ from medviewer.app.controllers.texts import phase_text, phase_value, read_out
 from medviewer.app.services import Services
 from medviewer.app.state import Session
 from medviewer.domain.image import Dynamic, Image, Rescale
+from medviewer.domain.mask import Segment, Segmentation
 from medviewer.domain.plane import Plane
+from medviewer.domain.provenance import Provenance
 from medviewer.domain.study import PhaseAxis
 from medviewer.jobs import Job
 
@@ -158,6 +161,73 @@ def test_a_verdict_is_on_the_phase_that_is_seen(playing: Services, monkeypatch: 
     monkeypatch.setattr(verdicts, "learner", lambda services, image, series, mask: given.append(image))
     verdicts.learner_of(playing)
     assert given == [playing.session.image.at_phase(2)]
+
+
+def painted(playing: Services, phase: int, column: int = 2) -> None:
+    """A stroke of the brush while a phase is shown."""
+    view.set_phase(playing, phase)
+    view.choose_tool(playing, "brush")
+    view.begin_stroke(playing)
+    view.stroke(playing, Plane.of(GRID, "Axial"), 1, (2, column), (2, column))
+    view.end_stroke(playing)
+
+
+def judged(playing: Services) -> int:
+    image = verdicts.judged_image(playing.session)
+    assert image is playing.session.image.at_phase(image.phase)
+    return image.phase
+
+
+def test_a_verdict_is_on_the_phase_that_was_painted_on(playing: Services) -> None:
+    painted(playing, 3)
+    painted(playing, 1, column=5)
+    view.set_phase(playing, 4)
+    assert judged(playing) == 3
+    view.undo(playing)
+    view.undo(playing)
+    painted(playing, 2)
+    assert judged(playing) == 2, "what was painted first was taken back"
+
+
+def test_the_phase_of_a_mask_outlives_saving_and_a_crash(
+    playing: Services, launch: Callable[..., Services], image: Image
+) -> None:
+    painted(playing, 3)
+    playing.session.mask.journal.close()  # the program ended
+    playing.session.mask = None
+    again = launch()
+    study._present(again, SERIES, film())
+    assert (judged(again), again.session.mask.can_undo) == (3, True)
+    assert again.session.message.text.startswith("1 strokes")
+    masks.keep(again)
+    study.close(again)
+    study._present(again, SERIES, film())
+    assert (again.session.view.phase, judged(again)) == (0, 3)
+    study._present(again, SERIES, image)
+    assert verdicts.judged_image(again.session) is image, "without phases there is one image"
+
+
+def test_a_prediction_is_judged_on_the_phase_that_it_was_made_on(
+    playing: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = np.ones(GRID.shape, np.uint8)
+    made = Provenance("brain-extraction", "1.0.0", "1.2.0", parameters={"keep": 3}, author=masks.ALGORITHM)
+
+    def submit(services: Services, *_: object, **__: object) -> Job[Segmentation]:
+        return services.runner.submit(lambda _: Segmentation(labels, GRID, (Segment(1, "Brain"),), made), title="Run")
+
+    monkeypatch.setattr(predict, "submit", submit)
+    for phase in (3, 1):
+        view.set_phase(playing, phase)
+        job = predict.run(playing, "brain-extraction")
+        view.set_phase(playing, 4)
+        playing.runner.wait(job, 60)
+        assert judged(playing) == phase
+    assert playing.session.mask.base.provenance.parameters == {"keep": 3, "phase": 1}
+    third = replace(made, parameters={"phase": 3})
+    found = verdicts.model_mask(playing, SERIES, third)
+    assert found is not None
+    assert found.provenance.parameters["phase"] == 3
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from medviewer import formats
+from medviewer.app.mask_store import of_phase
 from medviewer.domain.mask import Segmentation
 from medviewer.domain.study import Series
 
@@ -60,7 +61,8 @@ def newest(archive: Archive, series: Series) -> Kept | None:
     mask, moved = brought_over(archive.masks.load_mask(rows[0].id), series)
     volume = rows[0].series_uid.rpartition("t")[2]
     told = f"painted on volume {volume} of {_count(series)}, when that was a series of its own"
-    return Kept(replace(mask, series_uid=series.uid), rows[0].id, f"{told}; {moved}" if moved else told)
+    mask = of_phase(replace(mask, series_uid=series.uid), int(volume) - 1)
+    return Kept(mask, rows[0].id, f"{told}; {moved}" if moved else told)
 
 
 def brought_over(mask: Segmentation, series: Series) -> tuple[Segmentation, str]:

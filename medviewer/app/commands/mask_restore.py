@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from medviewer.app.commands import kept_masks
 from medviewer.app.commands.masks import adopt
-from medviewer.app.commands.strokes import left_strokes, set_aside, stroke_journal
-from medviewer.app.mask_store import MaskStore, is_segments
+from medviewer.app.commands.strokes import StrokeJournal, left_strokes, set_aside, stroke_journal
+from medviewer.app.mask_store import MaskStore, is_stroke
+from medviewer.domain.image import Image
 from medviewer.domain.mask import Segmentation, empty
+from medviewer.domain.study import Series
 from medviewer.errors import StoreError
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ def restore(services: Services) -> None:
 
 def _restore(services: Services) -> None:
     session = services.session
-    if session.series is None or session.image is None:
+    if session.series is None or session.image is None or _reopen(services, session.series, session.image):
         return
     kept = kept_masks.newest(services.archive, session.series)
     if kept is not None and not kept.mask.grid.matches(session.image.grid):
@@ -39,6 +41,27 @@ def _restore(services: Services) -> None:
         strokes = _set_aside_all(services, kept_masks.former_uids(session.series))
         if strokes:
             session.say(" ".join(strokes), "warning")
+
+
+def _reopen(services: Services, series: Series, image: Image) -> bool:
+    """Wait for a save of the series that is under way; open again, as it was, a mask that could not be saved."""
+    store = services.saves.settle(series.uid)
+    if store is None:
+        return False
+    if not store.base.grid.matches(image.grid):
+        if isinstance(store.journal, StrokeJournal):
+            store.journal.close()
+        return False
+    _open(services, store)
+    services.session.say("The mask could not be saved when its series was left; keep it now.", "warning")
+    return True
+
+
+def _open(services: Services, store: MaskStore) -> None:
+    session = services.session
+    session.hidden_labels = frozenset()
+    session.active_label = store.segments[0].label if store.segments else 1
+    session.mask = store
 
 
 def _set_aside_all(services: Services, uids: Sequence[str]) -> list[str]:
@@ -82,10 +105,8 @@ def _recover(services: Services, newest: Segmentation | None) -> bool:
         journal.restart(records[:count])  # what follows a record that cannot be read would never be found again
     else:
         journal.resume()
-    session.hidden_labels = frozenset()
-    session.active_label = store.segments[0].label if store.segments else 1
-    session.mask = store
-    strokes = sum(not is_segments(record) for record in records[:count])
+    _open(services, store)
+    strokes = sum(is_stroke(record) for record in records[:count])
     what = f"{strokes} strokes" if strokes else "Segments"
     more = "; the later ones cannot be read and are kept aside" if count < len(records) else ""
     session.say(f"{what} that were not saved before medviewer ended were brought back{more}.", "warning")

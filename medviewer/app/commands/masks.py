@@ -87,9 +87,32 @@ def keep(services: Services) -> str | None:
     return mask_id
 
 
+def leave(services: Services) -> None:
+    """Let go of the open mask, for another series takes its place; what was changed is saved off the home thread.
+
+    Raises
+    ------
+    StoreError
+        If the last stroke cannot be kept safe, or some stroke was not and the mask cannot be saved: it stays open.
+    """
+    session = services.session
+    store = session.mask
+    if store is None or session.series is None:
+        return
+    store.end()
+    if store.dirty and store.journaled:
+        services.saves.submit(session.series.uid, _signed(services, store, store.handed_over()), store)
+        session.mask = None
+    else:  # only this copy has a stroke that its journal has not
+        keep(services)
+
+
 def signed(services: Services, store: MaskStore) -> Segmentation:
     """The mask as it is, signed by the user if a stroke was made since the model."""
-    mask = store.snapshot()
+    return _signed(services, store, store.snapshot())
+
+
+def _signed(services: Services, store: MaskStore, mask: Segmentation) -> Segmentation:
     if not store.dirty and not store.can_undo:
         return mask
     return replace(mask, provenance=replace(mask.provenance, author=services.author, created=utc_now()))

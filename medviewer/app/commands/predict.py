@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from medviewer.app.commands import masks
 from medviewer.app.commands.arriving import check_complete
+from medviewer.app.mask_store import of_phase
 from medviewer.app.services import Services
 from medviewer.domain.finding import Classification
 from medviewer.domain.image import Image
@@ -55,14 +56,17 @@ def run(services: Services, plugin_id: str, *, device: str = "auto") -> Job[Pred
         raise InputError("There is no open image to run on; open a study first.")
     check_complete(session)
     job = submit(services, image, series, plugin_id, device=device)
+    phase = image.phase if image.dynamic is not None else None
     session.busy_plugins = session.busy_plugins | {plugin_id}
 
     def found(result: Prediction) -> None:
+        if phase is not None and isinstance(result, Segmentation):
+            result = of_phase(result, phase)
         is_open = session.series is not None and session.series.uid == series.uid
         if is_open and session.arrival is None:
             _show(services, result)
         elif isinstance(result, Segmentation):  # it comes back with its series, which may be on its way just now
-            services.archive.masks.save_mask(series.uid, result)
+            services.saves.submit(series.uid, result)
         if isinstance(result, Classification):
             services.archive.results.save_classification(replace(result, series_uid=series.uid))
 

@@ -67,7 +67,7 @@ def show(services: Services, series: Series) -> Job[Image]:
         return replace(series, warnings=_joined(series.warnings, notes))
 
     def show_early(image: Image) -> None:
-        masks.keep(services)
+        masks.leave(services)
         present(services.session, series, image, Arrival(1, image.grid.shape[0]))
 
     arriving = Arriving(services, show_early, wanted)
@@ -164,7 +164,7 @@ def _merged(listed: Study, found: Study | None) -> Study:
 
 
 def _present(services: Services, series: Series, image: Image) -> None:
-    masks.keep(services)
+    masks.leave(services)
     present(services.session, series, image)
     _restore(services, series)
 

@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING
 from medviewer.app.commands import catalog, kept_masks
 from medviewer.app.commands.masks import ALGORITHM, keep, signed
 from medviewer.app.commands.teaching import learner, taught
+from medviewer.app.mask_store import PHASE
 from medviewer.domain.image import Image
 from medviewer.domain.mask import Correction, Segmentation
 from medviewer.domain.provenance import Provenance, utc_now
 from medviewer.domain.study import Series, Study
-from medviewer.errors import InputError
+from medviewer.errors import InputError, MedviewerError
 
 if TYPE_CHECKING:
     # They load the database, which commands that only read files do without.
     from medviewer.app.services import Services
+    from medviewer.app.state import Session
     from medviewer.learning.queue import Verdict
     from medviewer.plugin_api import Manifest
+
+
+_UNMARKED = "The worklist could not note it; mark the study as approved there."
 
 
 def approve(services: Services) -> Correction:
@@ -30,10 +35,19 @@ def reject(services: Services, note: str = "") -> Correction:
     return _judge(services, "rejected", note)
 
 
+def judged_image(session: Session) -> Image | None:
+    """The image that the open mask is of: the phase that it was made on, or the shown one where nobody noted that."""
+    image, store = session.image, session.mask
+    phase = store.phase if store is not None else None
+    if image is None or image.dynamic is None or phase is None or not 0 <= phase < len(image.dynamic.axis):
+        return session.shown
+    return image.at_phase(phase)
+
+
 def learner_of(services: Services) -> Manifest:
     """The plugin that would learn from the open mask once it is approved; raises what `judge` raises."""
     session = services.session
-    image = session.shown
+    image = judged_image(session)
     if session.mask is None or session.series is None or image is None:
         raise InputError("There is no mask to judge; run a segmentation or paint one first.")
     mask = session.mask.snapshot()
@@ -90,8 +104,16 @@ def judge(
     )
     services.session.queue_revision += 1
     if verdict == "approved" and study is not None:
-        catalog.approved(services, study.uid)
+        _mark_study(services, study)
     return correction
+
+
+def _mark_study(services: Services, study: Study) -> None:
+    """Note the verdict in the catalogue. The case is in the queue whatever comes of it, so a failure is a warning."""
+    try:
+        catalog.approved(services, study.uid)
+    except MedviewerError as error:
+        services.session.say(_UNMARKED, "warning", str(error))
 
 
 def model_mask(services: Services, series: Series, made: Provenance) -> Segmentation | None:
@@ -100,14 +122,15 @@ def model_mask(services: Services, series: Series, made: Provenance) -> Segmenta
     Parameters
     ----------
     made
-        The corrected mask's provenance: plugin and model version, which stay when a person takes over.
+        The corrected mask's provenance: plugin, model version and phase, which stay when a person takes over.
     """
     if not made.plugin_id:
         return None
-    model = (made.plugin_id, made.plugin_version, made.model_version)
+    phases = (None, made.parameters.get(PHASE))  # masks of former times name none
     for row in services.archive.masks.masks_for(series.uid, *kept_masks.former_uids(series)):
         theirs = row.provenance
-        if theirs.author == ALGORITHM and (theirs.plugin_id, theirs.plugin_version, theirs.model_version) == model:
+        same = theirs.parameters.get(PHASE) in phases and _model(theirs) == _model(made)
+        if theirs.author == ALGORITHM and same:
             mask, _ = kept_masks.brought_over(services.archive.masks.load_mask(row.id), series)
             if mask.grid.matches(series.grid):
                 return mask
@@ -116,7 +139,7 @@ def model_mask(services: Services, series: Series, made: Provenance) -> Segmenta
 
 def _judge(services: Services, verdict: Verdict, note: str) -> Correction:
     session = services.session
-    store, series, image = session.mask, session.series, session.shown
+    store, series, image = session.mask, session.series, judged_image(session)
     if store is None or series is None or image is None:
         raise InputError("There is no mask to judge; run a segmentation or paint one first.")
     store.end()
@@ -124,14 +147,20 @@ def _judge(services: Services, verdict: Verdict, note: str) -> Correction:
     asked, mask = utc_now(), signed(services, store)
     model = model_mask(services, series, mask.provenance)
     keep(services)  # before the verdict, so that a mask which is newer than its verdict is one that was changed since
+    session.message = None  # what stands there afterwards is about this verdict
     correction = judge(services, image, series, session.study, mask, verdict, model=model, note=note)
-    session.say(_verdict_text(correction, again=correction.created < asked), "ok")
+    text, failed = _verdict_text(correction, again=correction.created < asked), services.session.message
+    session.say(*((f"{text} {failed.text}", "warning", failed.details) if failed else (text, "ok")))
     return correction
 
 
 def _refuse_empty(mask: Segmentation) -> None:
     if not mask.labels.any():
         raise InputError("The mask is empty; paint what belongs to it, or reject it.")
+
+
+def _model(made: Provenance) -> tuple[str, str, str]:
+    return made.plugin_id, made.plugin_version, made.model_version
 
 
 def _verdict_text(correction: Correction, again: bool) -> str:

@@ -157,12 +157,17 @@ def begin_stroke(services: Services) -> None:
     store = session.mask or services.attempt(lambda: masks.new(services))
     if store is not None:
         services.attempt(store.begin)
+        if store.in_stroke and session.image.dynamic is not None:
+            store.note_phase(session.view.phase)
 
 
 def stroke(services: Services, plane: Plane, k: int, start: Point, end: Point) -> None:
-    """Paint or erase along a segment on slice k, in rows and columns."""
+    """Paint or erase along a segment on slice k, in rows and columns.
+
+    Where the mask was changed for another while the button is held, the rest of the movement is not painted.
+    """
     session = services.session
-    if session.mask is None or session.image is None:
+    if session.mask is None or session.image is None or not session.mask.in_stroke:
         return
     view = session.view
     if view.tool == "fill":

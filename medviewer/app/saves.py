@@ -1,0 +1,119 @@
+"""Masks that are saved off the home thread, because something else is on the screen already."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from medviewer.app.commands.strokes import StrokeJournal
+from medviewer.app.mask_store import MaskStore
+from medviewer.domain.mask import Segmentation
+from medviewer.errors import JobError, MedviewerError
+from medviewer.jobs import Job, Runner
+from medviewer.plugin_api import RunContext
+
+if TYPE_CHECKING:
+    from medviewer.archive import Archive
+
+_COMES_BACK = "Nothing of it is lost: it comes back with its series."
+
+
+@dataclass(eq=False)
+class _Save:
+    """One save on its way; `over` is set once the mask is on disk, or cannot be brought there."""
+
+    over: threading.Event = field(default_factory=threading.Event)
+    job: Job[str] | None = None
+
+    def wait(self) -> None:
+        if self.job is None or not self.job.done:  # a job that was cancelled before its turn never sets it
+            self.over.wait()
+
+
+class MaskSaves:
+    """Saves masks in the order in which they came, series by series.
+
+    Parameters
+    ----------
+    archive, runner
+        Where masks are kept, and what works beside the home thread.
+    say
+        Tells the user something, as `Session.say` does.
+    """
+
+    def __init__(self, archive: Archive, runner: Runner, say: Callable[[str, str, str], None]) -> None:
+        self._archive, self._runner, self._say = archive, runner, say
+        self._latest: dict[str, _Save] = {}
+        self._failed: dict[str, MaskStore] = {}
+
+    def submit(self, series_uid: str, mask: Segmentation, store: MaskStore | None = None) -> None:
+        """Save a mask as the newest of its series. Closing the program waits for it.
+
+        Parameters
+        ----------
+        mask
+            Nobody may paint on its labels any more.
+        store
+            What it was painted in; its journal is forgotten only when the mask is on disk, and if that fails the store
+            stays here until `settle` gives it back. None for a mask that has no journal.
+        """
+        save, former = _Save(), self._latest.get(series_uid)
+
+        def work(_: RunContext) -> str:
+            try:
+                if former is not None:
+                    former.wait()
+                return self._write(series_uid, mask, store)
+            finally:
+                save.over.set()
+
+        self._latest[series_uid] = save
+        try:
+            save.job = self._runner.submit(work, title="", must_finish=True)
+        except JobError:  # the program is closing, and only this thread is left
+            try:
+                work(RunContext())
+            except MedviewerError as error:
+                self._tell(error)
+            return
+        save.job.finished.connect(lambda: self._finished(series_uid, save))
+
+    def settle(self, series_uid: str) -> MaskStore | None:
+        """Wait until a series' masks are saved; returns the one that could not be, with its strokes and journal."""
+        save = self._latest.pop(series_uid, None)
+        if save is not None:
+            save.wait()
+        return self._failed.pop(series_uid, None)
+
+    def settle_all(self) -> None:
+        """Wait for every save; what failed stays here, and in its journal."""
+        for save in tuple(self._latest.values()):
+            save.wait()
+
+    def close(self) -> None:
+        """Let go of the journals of masks that could not be saved; their strokes stay in them."""
+        for store in self._failed.values():
+            if isinstance(store.journal, StrokeJournal):
+                store.journal.close()
+
+    def _write(self, series_uid: str, mask: Segmentation, store: MaskStore | None) -> str:
+        try:
+            mask_id = self._archive.masks.save_mask(series_uid, mask)
+        except BaseException:  # whatever it was, the strokes are here and in the journal
+            if store is not None:
+                self._failed[series_uid] = store
+            raise
+        if store is not None and store.journal is not None:
+            store.journal.clear()
+        return mask_id
+
+    def _finished(self, series_uid: str, save: _Save) -> None:
+        if self._latest.get(series_uid) is save:
+            del self._latest[series_uid]
+        if save.job is not None and save.job.error is not None:
+            self._tell(save.job.error, f" {_COMES_BACK}" if series_uid in self._failed else "")
+
+    def _tell(self, error: MedviewerError, more: str = "") -> None:
+        self._say(f"{error}{more}", "error", error.details)

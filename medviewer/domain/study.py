@@ -45,6 +45,21 @@ class Warning:
     text: str
 
 
+UNORIENTED_PICTURE = "Images of this kind do not say how the patient lies; no orientation letters are shown."
+UNORIENTED_FILE = "A picture does not say how the patient lies; no orientation letters are shown."
+UNSIZED_FILE = "A picture gives no size in the patient; lengths in mm are not known."
+_USUAL = frozenset((UNORIENTED_PICTURE, UNORIENTED_FILE, UNSIZED_FILE))
+
+
+def is_usual(text: str) -> bool:
+    """Whether a warning's text only says what is so of every image of its kind, as that ultrasound has no sides.
+
+    Such a one is listed with the series, but nobody is alarmed by it. It is told by its text, which is all that the
+    catalogue keeps of a warning.
+    """
+    return text in _USUAL
+
+
 @dataclass(frozen=True)
 class PhaseAxis:
     """The 4th axis of a series: several images on one grid.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Dynamic, Image, Rescale, Window
-from medviewer.domain.study import PhaseAxis, Series, Warning
+from medviewer.domain.study import UNORIENTED_FILE, UNSIZED_FILE, PhaseAxis, Series, Warning
 from medviewer.errors import UnreadableError
 from medviewer.formats.apart import ask, stop_if
 from medviewer.formats.bounds import MAX_PACKED, check_phases, check_size
@@ -64,8 +64,8 @@ def scan_raster(path: Path, uid: str) -> Series:
     """
     pages = Pages(*ask(path.name, _LOOK, str(path)))
     warnings = [
-        Warning("no-orientation", "A picture does not say how the patient lies; no orientation letters are shown."),
-        Warning("uncalibrated", "A picture gives no size in the patient; lengths in mm are not known."),
+        Warning("no-orientation", UNORIENTED_FILE),
+        Warning("uncalibrated", UNSIZED_FILE),
     ]
     if pages.left_out:
         text = f"{pages.left_out} pages of {path.name} differ from the first in size or kind and were left out."

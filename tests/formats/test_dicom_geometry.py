@@ -14,6 +14,7 @@ import SimpleITK as sitk  # noqa: N813 - its usual name
 from hypothesis import given, settings
 
 from medviewer.domain.geometry import IDENTITY
+from medviewer.domain.study import is_usual
 from medviewer.errors import UnreadableError
 from medviewer.formats import load, scan, write_dicom_series
 from medviewer.formats.dicom.geometry import follow
@@ -263,6 +264,24 @@ def test_radiographs_of_one_series_are_series_of_their_own(tmp_path):
     assert (first.view, first.frame_of_reference) == ("PA", "")
     assert first.grid.direction == IDENTITY
     assert [warning.code for warning in first.warnings] == ["no-orientation", "detector-spacing"]
+
+
+@pytest.mark.parametrize(
+    ("modality", "sop_class", "usual"),
+    [
+        ("DX", "", False),
+        ("US", "", True),
+        ("DX", "1.2.840.10008.5.1.4.1.1.7", True),
+        ("DX", "1.2.840.10008.5.1.4.1.1.7.4", True),
+    ],
+)
+def test_where_orientation_is_never_told_nobody_is_alarmed(tmp_path, modality, sop_class, usual):
+    grid = grid_of((1, 6, 8), spacing=(1, 0.2, 0.2), origin=(0, 0, 0))
+    [file] = written(tmp_path, image_of(grid, np.uint16, "DX"))
+    edit(file, Modality=modality, **({"SOPClassUID": sop_class} if sop_class else {}))
+    [series] = scan([tmp_path]).series
+    [warning] = [warning for warning in series.warnings if warning.code == "no-orientation"]
+    assert is_usual(warning.text) is usual
 
 
 def test_patient_orientation_gives_a_radiograph_its_letters(demo):

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image as Pillow
 from PIL import TiffImagePlugin
 
+from medviewer.domain.study import is_usual
 from medviewer.errors import UnreadableError
 from medviewer.formats import load, scan, write_dicom_series
 from tests.formats.conftest import STUDY, grid_of, image_of, series_of
@@ -36,6 +37,7 @@ def test_grey_pictures_open_whatever_their_name(tmp_path, kind):
     series = only(path)
     assert (series.reader, series.modality, series.calibrated) == ("raster", "OT", False)
     assert [warning.code for warning in series.warnings] == ["no-orientation", "uncalibrated"]
+    assert all(is_usual(warning.text) for warning in series.warnings)
     image = load(series)
     assert (image.grid.shape, image.voxels.dtype, image.calibrated) == ((1, 3, 4), np.uint8, False)
     assert image.windows[0].limits == (0, 255)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medviewer.domain.geometry import Grid
-from medviewer.domain.study import PhaseAxis, Series, Warning
+from medviewer.domain.study import UNORIENTED_PICTURE, PhaseAxis, Series, Warning
 from medviewer.errors import UnreadableError
 from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.frames import Film, Plane, frames_of, is_multi, single
@@ -28,6 +28,13 @@ Identity = Callable[[Path], str]
 _UNORIENTED = Warning(
     "no-orientation", "The header does not say how the patient lies in the image; no orientation letters are shown."
 )
+_PICTURE = Warning("no-orientation", UNORIENTED_PICTURE)
+_PICTURES = frozenset(
+    ("US", "IVUS", "ES", "GM", "SM", "XC", "OP", "OPT", "OCT", "IVOCT", "DMS", "HC", "DOC", "OT", "SC")
+)
+"""Modalities (PS3.3 C.7.3.1.1.1) whose images mostly have no place in the patient."""
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+"""Secondary Capture Image Storage; its multi-frame kinds (PS3.4 B.5) have a further component."""
 
 
 def series_of(uid: str, headers: Sequence[Header], identity: Identity) -> tuple[list[Series], list[Warning]]:
@@ -129,7 +136,7 @@ def _volume(uid: str, stack: Stack, axes: NDArray[np.float64], found: Volumes, n
     slices = at.grid.shape[0] if at.source is None else len(at.source.positions)
     slots = [(plane, phase * slices + at.index[k]) for phase, volume in enumerate(found.volumes) for k, plane in volume]
     frame = first.plain(t.FRAME_OF_REFERENCE_UID) if stack.placed else ""
-    notes = [*notes, *at.warnings, *_lacking(found), *([] if stack.placed else [_UNORIENTED])]
+    notes = [*notes, *at.warnings, *_lacking(found), *([] if stack.placed else [_unoriented(first)])]
     series = _series(uid, slots, first, at.grid, frame, notes)
     return replace(series, source=at.source, phases=found.axis)
 
@@ -177,10 +184,18 @@ def _film(uid: str, film: Film, copies: Sequence[Header], identity: Identity) ->
 
 
 def _flat(uid: str, planes: Sequence[Plane], axis: PhaseAxis | None, notes: Sequence[Warning]) -> Series:
-    grid, _, oriented = flat_grid(planes[0].header)
+    first = planes[0].header
+    grid, _, oriented = flat_grid(first)
     slots = [(plane, k) for k, plane in enumerate(planes)]
-    series = _series(uid, slots, planes[0].header, grid, "", [*notes, *([] if oriented else [_UNORIENTED])])
+    series = _series(uid, slots, first, grid, "", [*notes, *([] if oriented else [_unoriented(first)])])
     return replace(series, phases=axis)
+
+
+def _unoriented(header: Header) -> Warning:
+    """What to say of an image that does not tell how the patient lies: of most kinds, that it should."""
+    modality, sop_class = header.plain(t.MODALITY).upper() or "OT", header.plain(t.SOP_CLASS_UID)
+    captured = f"{sop_class}.".startswith(f"{_SECONDARY_CAPTURE}.")
+    return _PICTURE if captured or modality in _PICTURES else _UNORIENTED
 
 
 def _series(

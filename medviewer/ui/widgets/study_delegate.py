@@ -9,7 +9,7 @@ from PySide6.QtGui import QFont, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from medviewer.archive.catalog import SeriesEntry, State, StudyEntry
-from medviewer.domain.study import Attachment, Patient
+from medviewer.domain.study import Attachment, Patient, is_usual
 from medviewer.ui.icons import icon
 from medviewer.ui.theme import colour
 from medviewer.ui.widgets.study_model import Index, Role, StudyModel
@@ -80,7 +80,7 @@ class StudyDelegate(QStyledItemDelegate):
         if shown:
             painter.fillRect(QRect(row.left(), row.top(), 3, row.height()), colour("accent"))
         frame = QRect(row.left() + 6, row.top() + _PAD, EDGE, EDGE)
-        warned = isinstance(value, SeriesEntry) and bool(self._model.warnings_of(value))
+        warned = isinstance(value, SeriesEntry) and any(not is_usual(text) for text in self._model.warnings_of(value))
         self._paint_picture(painter, frame, value)
         text = QRect(frame.right() + 8, row.top(), row.right() - frame.right() - 8 - (24 if warned else _PAD), ROW)
         self._two_lines(painter, option, text, node, strong=shown)

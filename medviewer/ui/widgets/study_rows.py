@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from medviewer.app.controllers.texts import person
 from medviewer.archive.catalog import SeriesEntry, StudyEntry
-from medviewer.domain.study import Attachment, Patient
+from medviewer.domain.study import Attachment, Patient, is_usual
 
 Value = Patient | StudyEntry | SeriesEntry | Attachment
 
@@ -76,13 +76,19 @@ def tip(node: Node, warnings: tuple[str, ...] = ()) -> str:
     value = node.value
     lines = [title(value), subtitle(value)]
     if isinstance(value, StudyEntry):
+        lines[1] = _dots(" ".join(value.modalities), counted(value.images, "image"))
+        lines += [f"Tags: {', '.join(value.tags)}"] if value.tags else []
         lines += [f"State: {value.state.label}", *([f"Accession number {value.accession}"] if value.accession else [])]
         lines += ["Copied into the archive"] if value.copied else []
         if node.absent:
             lines.append("⚠ Files are missing where they were; open them from where they are now.")
     if isinstance(value, SeriesEntry):
-        lines = [title(value), value.modality, value.size_text, value.body_part, *(f"⚠ {text}" for text in warnings)]
+        lines = [title(value), value.modality, value.size_text, value.body_part, *map(_noted, warnings)]
     return "\n".join(line for line in lines if line)
+
+
+def _noted(text: str) -> str:
+    return text if is_usual(text) else f"⚠ {text}"
 
 
 def _dots(*parts: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
+from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import masks, study, view
+from medviewer.app.controllers.display import resolve_scene
 from medviewer.app.ports import Corners
 from medviewer.domain.geometry import Grid
 from medviewer.domain.heatmap import Heatmap
@@ -20,6 +23,7 @@ from medviewer.domain.image import Image, Window
 from medviewer.ui.main import Program
 from medviewer.ui.viewport.overlay import OverlayState, scale_bar
 from medviewer.ui.viewport.solid import surface_of, thin_volume
+from medviewer.ui.viewport.volume_view import VolumeView
 
 from .conftest import GRID, SERIES
 
@@ -219,6 +223,30 @@ def test_the_surface_encloses_the_mask() -> None:
     assert faces.max() < len(vertices)
     np.testing.assert_allclose(vertices.mean(axis=0), (5.5, 5.5, 5.5), atol=0.2)
     assert surface_of(np.zeros((4, 4, 4), bool)) is None
+
+
+def test_3d_says_that_it_is_worked_out_until_there_is_a_picture(qtbot: QtBot, opened: Program) -> None:
+    scene = resolve_scene(opened.services.session)
+    assert scene is not None
+    started: list[Any] = []
+    shown = VolumeView(background=lambda work, done: started.append((work, done)))
+    qtbot.addWidget(shown)
+    shown.resize(300, 300)
+    shown.show()
+    shown.apply(scene)
+    note = shown.findChild(QLabel, "viewportNote")
+    assert note is not None
+    assert (note.text(), note.isVisible()) == ("Working out 3D…", True)
+    shown.settle()
+    assert note.text() == "Working out 3D…"
+    work, done = started.pop()
+    done(work())
+    assert note.text() == "3D"
+    shown.apply(replace(scene, limits=(0.0, 5.0)))
+    assert note.text() == "3D", "the picture of before is there meanwhile"
+    shown.apply(None)
+    assert not note.isVisible()
+    shown.close_canvas()
 
 
 def test_layers_are_filled_anew_and_never_removed(opened: Program) -> None:

@@ -81,7 +81,19 @@ class VolumeView(QFrame):
         if scene is None:
             self.settle()
         elif _differs(self.shown, scene):
+            self._announce(scene)
             self._timer.start()
+
+    def _announce(self, scene: Scene) -> None:
+        """Say that a picture is on its way where there is none of that image yet; a film says it only once."""
+        if self._image is None or not self._image.visible or scene.identity is not self._looked_at:
+            self._tell("Working out 3D…")
+
+    def _tell(self, text: str) -> None:
+        self._note.setText(text)
+        self._note.adjustSize()
+        self._note.show()
+        self._note.raise_()
 
     def settle(self) -> None:
         """Work out what was asked for last, in the background, and draw it."""
@@ -152,10 +164,7 @@ class VolumeView(QFrame):
         self._image.scale = scale
         set_visible(self._image, True)
         self.canvas.node(self._image).relative_step_size = 0.6 if step > 1 else 0.8
-        self._note.setText("3D" if step == 1 else f"3D at 1/{step} of the resolution")
-        self._note.adjustSize()
-        self._note.show()
-        self._note.raise_()
+        self._tell("3D" if step == 1 else f"3D at 1/{step} of the resolution")
 
     def _draw_mesh(self, mesh: Mesh | None, scale: list[float]) -> None:
         if mesh is None:

@@ -352,7 +352,11 @@ class MainWindow(QMainWindow):
 
     def show_pacs_query(self) -> None:
         """Search the hospital's archive."""
-        pacs.show_query(self.services, self)
+        pacs.show_query(self.services, self, self._look_at_viewports)
+
+    def _look_at_viewports(self) -> None:
+        self.activateWindow()
+        self.grid.setFocus()
 
     def show_pacs_nodes(self) -> None:
         """Set up archives on the network."""

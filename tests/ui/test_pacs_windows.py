@@ -189,7 +189,12 @@ def test_search_unfold_retrieve_and_open(query: QueryWindow, known: Program, qtb
     assert session.series.instance_uid == CT.uid
     assert session.image is not None
     assert session.image.voxels.shape == CT.grid.shape
+    assert not query.isVisible(), "it is out of the way of what it opened"
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is known.window.grid, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: not known.services.runner.jobs, timeout=WAIT_MS)
+    again = opened(known, qtbot, "pacs.query", QueryWindow)
+    assert again is query
+    assert query.model.rowCount() == 1, "what was found is there still"
     qtbot.waitUntil(lambda: browser.model.study_item(HEAD.uid) is not None, timeout=WAIT_MS)
     assert known.services.archive.catalog.get(HEAD.uid).patient.name == "Muster^Eva"
 

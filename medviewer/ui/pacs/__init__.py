@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QWidget
@@ -25,11 +26,20 @@ def show_nodes(services: Services, parent: QWidget) -> NodesWindow:
     return window
 
 
-def show_query(services: Services, parent: QWidget) -> QueryWindow:
-    """Open the search of the archive, or bring it to the front with what it found."""
+def show_query(services: Services, parent: QWidget, left: Callable[[], object]) -> QueryWindow:
+    """Open the search of the archive, or bring it to the front with what it found.
+
+    Parameters
+    ----------
+    left
+        Called when it made way for a study that it retrieved.
+    """
     from medviewer.ui.pacs.query_window import QueryWindow
 
-    window = parent.findChild(QueryWindow) or QueryWindow(services, parent)
+    window = parent.findChild(QueryWindow)
+    if window is None:
+        window = QueryWindow(services, parent)
+        window.left.connect(left)
     window.show()
     window.raise_()
     window.activateWindow()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 
+from medviewer.app.controllers.texts import person
 from medviewer.archive.remote import SeriesFound, StudyFound, Wanted
 from medviewer.ui.theme import colour
 
@@ -14,11 +15,6 @@ COLUMNS = ("Patient", "ID", "Date", "Modality", "Description", "Series", "Images
 STATE = COLUMNS.index("State")
 _NUMBERS = (COLUMNS.index("Series"), COLUMNS.index("Images"))
 _SORT, _WANTED, _LISTED = Qt.ItemDataRole.UserRole + 1, Qt.ItemDataRole.UserRole + 2, Qt.ItemDataRole.UserRole + 3
-
-
-def person(name: str) -> str:
-    """A name for a list, family name first."""
-    return ", ".join(part.strip() for part in name.split("^")[:2] if part.strip())
 
 
 class FoundModel(QStandardItemModel):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QEvent, QModelIndex, Qt
+from PySide6.QtCore import QEvent, QModelIndex, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QDialog, QHBoxLayout, QHeaderView, QTreeView, QVBoxLayout, QWidget
 
@@ -28,6 +28,9 @@ _NOTHING = "No study is like that; widen the search."
 
 class QueryWindow(QDialog):
     """A form above, studies and their series below; never blocks the window behind it."""
+
+    left = Signal()
+    """What was retrieved to be opened is here, and this window is out of its way: the viewports are next."""
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -150,14 +153,14 @@ class QueryWindow(QDialog):
         for one in wanted:
             self.model.set_state(one.study_uid, "waiting", "quiet")
         retrieval.job.progressed.connect(partial(self._progressed, retrieval))
-        retrieval.job.finished.connect(partial(self._retrieved, retrieval, wanted))
+        retrieval.job.finished.connect(partial(self._retrieved, retrieval, wanted, show))
         self._enable()
 
     def _progressed(self, retrieval: pacs.Retrieval, *_: object) -> None:
         for state in tuple(retrieval.progress.values()):
             self.model.set_state(state.study_uid, pacs.counted(state.present, state.total), "accent")
 
-    def _retrieved(self, retrieval: pacs.Retrieval, wanted: Sequence[Wanted]) -> None:
+    def _retrieved(self, retrieval: pacs.Retrieval, wanted: Sequence[Wanted], show: bool) -> None:
         self._retrievals.remove(retrieval)
         self._enable()
         error = retrieval.job.error
@@ -165,6 +168,8 @@ class QueryWindow(QDialog):
             for outcome in retrieval.job.result():
                 text = "done" if outcome.complete else f"{outcome.present} of {outcome.total} images: {outcome.problem}"
                 self.model.set_state(outcome.study_uid, text, "ok" if outcome.complete else "warning")
+            if show and any(outcome.present for outcome in retrieval.job.result()):
+                self._make_way()
             return
         stopped = isinstance(error, JobCancelled)
         for one in wanted:
@@ -172,6 +177,15 @@ class QueryWindow(QDialog):
             far = f", {pacs.counted(state.present, state.total)}" if state else ""
             text = f"stopped{far}" if stopped else f"failed{far}: {error}"
             self.model.set_state(one.study_uid, text, "quiet" if stopped else "error")
+
+    def _make_way(self) -> None:
+        """Hide, so that what opens now is seen; what was found is there when this window is opened again.
+
+        It stays where something else is still searched for or retrieved: somebody is not done with it.
+        """
+        if not self._jobs():
+            self.hide()
+            self.left.emit()
 
     # -- parts ----------------------------------------------------------------------------------------------------
 

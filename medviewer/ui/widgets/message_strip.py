@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import QRect, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -20,14 +20,73 @@ from medviewer.app.state import Message
 from medviewer.ui.icons import icon
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.widgets.links import Links
-from medviewer.ui.widgets.parts import explain, label, push, tool
+from medviewer.ui.widgets.parts import explain, push, tool
 
 FADE_MS = 8000
 """How long a message stays that asks nothing of the user."""
 
 _MOST_LINES = 8
+_LINES = 2
+"""Lines of the sentence itself: it lies over an image. What does not fit is in the details."""
 
 _COLOURS = {"info": "quiet", "ok": "ok", "warning": "warning", "error": "error"}
+
+
+class ShortText(QLabel):
+    """A text of two lines at most, whatever its width; an ellipsis stands for the rest."""
+
+    fitted = Signal()
+    """The width is another one: `shortened` may have changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)  # what files and plugins say is never taken for markup
+        self.setWordWrap(True)
+        self.whole = ""
+
+    @property
+    def shortened(self) -> bool:
+        """Whether some of the text is not seen."""
+        return self.text() != self.whole
+
+    def say(self, text: str) -> None:
+        """Show another text."""
+        self.whole = text
+        self._fit()
+
+    def heightForWidth(self, width: int) -> int:
+        """Height of the whole text, or of two lines."""
+        return min(self._height(self.whole, width), _LINES * self.fontMetrics().lineSpacing())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the text anew."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Fit the text, now that the width counts."""
+        super().showEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        shown = self._fitting() if self.isVisible() else self.whole
+        if shown != self.text():
+            self.setText(shown)
+        self.setToolTip(self.whole if self.shortened else "")
+        self.setAccessibleName(self.whole)
+        self.fitted.emit()
+
+    def _fitting(self) -> str:
+        width, most = self.contentsRect().width(), _LINES * self.fontMetrics().lineSpacing()
+        if self._height(self.whole, width) <= most:
+            return self.whole
+        words = self.whole.split(" ")
+        fits = (" ".join(words[:k]).rstrip(" ,;:.") + "…" for k in range(len(words) - 1, 1, -1))
+        return next((text for text in fits if self._height(text, width) <= most), f"{words[0]}…")
+
+    def _height(self, text: str, width: int) -> int:
+        room = QRect(0, 0, width, 1 << 16)
+        return self.fontMetrics().boundingRect(room, Qt.TextFlag.TextWordWrap, text).height()
 
 
 class MessageStrip(QWidget):
@@ -40,18 +99,19 @@ class MessageStrip(QWidget):
         self._edge = QFrame()
         self._edge.setFixedWidth(3)
         self._icon = QLabel()
-        self.text = label(wrap=True)
+        self.text = ShortText()
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.details_button = push("Details", "Show what a developer wants to know about this", self._fold)
+        self.details_button = push("Details", "Show all that is known about this", self._fold)
         self.details_button.setCheckable(True)
         self.dismiss_button: QToolButton = tool("cancel", "Dismiss this message (Esc)", self.dismiss)
         self.details = QPlainTextEdit()
         self.details.setReadOnly(True)
-        explain(self.details, "What a developer wants to know about this message", "Details")
+        explain(self.details, "All that is known about this message", "Details")
         self.fade = QTimer(self, singleShot=True, interval=FADE_MS)
         self.fade.timeout.connect(self.dismiss)
         self._lay_out()
+        self.text.fitted.connect(self._tell_rest)
         self._links.add(self._session.events.message, self._show)
         self._show(self._session.message)
 
@@ -93,15 +153,24 @@ class MessageStrip(QWidget):
         self._edge.setStyleSheet(f"background: {COLOURS[colour]}")
         self._icon.setPixmap(icon(message.level if message.level in _COLOURS else "info", colour).pixmap(16, 16))
         self._icon.setAccessibleName(message.level)
-        self.text.setText(message.text)
-        self.details.setPlainText(message.details)
-        lines = min(message.details.count("\n") + 2, _MOST_LINES)
-        self.details.setFixedHeight(lines * self.fontMetrics().lineSpacing() + 12)
-        self.details_button.setVisible(bool(message.details))
         self.details_button.setChecked(False)
+        self.text.say(message.text)
         self._fold()
         if message.level in ("info", "ok"):
             self.fade.start()
+
+    def _tell_rest(self) -> None:
+        """Put into the details what is not in the sentence; all of the sentence, where its end is not seen."""
+        message = self._session.message
+        if message is None:
+            return
+        parts = (message.text if self.text.shortened else "", message.details)
+        text = "\n\n".join(part for part in parts if part)
+        if text != self.details.toPlainText():
+            self.details.setPlainText(text)
+            lines = min(text.count("\n") + (4 if self.text.shortened else 2), _MOST_LINES)
+            self.details.setFixedHeight(lines * self.fontMetrics().lineSpacing() + 12)
+        self.details_button.setVisible(bool(text))
 
     def _fold(self) -> None:
         """Show or hide the details; a message that is being studied does not fade."""

@@ -240,8 +240,7 @@ class StudyBrowser(QWidget):
     def _choose_page(self) -> None:
         text = self.search.text().strip()
         self.number.setVisible(self.model.rowCount() > 0)
-        loaded, count = self.model.loaded, self.model.count
-        self.number.setText(f"1–{loaded:,} of {count:,}" if loaded < count else _studies(count))
+        self.number.setText(self._number())
         if self.model.rowCount() > 0:
             self.pages.setCurrentIndex(0)
         elif self.model.empty:
@@ -251,6 +250,15 @@ class StudyBrowser(QWidget):
             what = f"matches “{text}”{filtered}" if text else "matches this filter"
             self.no_match.setText(f"No study {what}.")
             self.pages.setCurrentIndex(2)
+
+    def _number(self) -> str:
+        """How many studies are listed, of how many there are: a filter that was forgotten is seen here."""
+        loaded, count = self.model.loaded, self.model.count
+        if loaded < count:
+            return f"1–{loaded:,} of {count:,}"
+        if not self.model.query.narrowed:
+            return _studies(count)
+        return f"{count:,} of {_studies(self.model.total)}"
 
     def _near_end(self) -> bool:
         bar = self.tree.verticalScrollBar()

@@ -90,7 +90,7 @@ class StudyFilterPanel(QWidget):
 
     def _date(self, tip: str, name: str) -> QLineEdit:
         made = QLineEdit()
-        made.setPlaceholderText("2020-03-14")
+        made.setPlaceholderText("YYYY-MM-DD")
         made.setMaxLength(10)
         explain(made, tip, name)
 

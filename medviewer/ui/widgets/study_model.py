@@ -74,6 +74,11 @@ class StudyModel(QStandardItemModel):
     # -- what the browser asks
 
     @property
+    def total(self) -> int:
+        """Studies of the catalogue, those that do not match too."""
+        return self._total
+
+    @property
     def empty(self) -> bool:
         """Whether there is nothing to search in at all."""
         return self._total == 0 and not self._services.session.studies

@@ -71,3 +71,32 @@ def test_escape_dismisses(strip: MessageStrip, services: Services, qtbot: QtBot)
 def test_text_of_files_is_never_markup(strip: MessageStrip, services: Services) -> None:
     services.session.say("<b>bold</b> & more", "error")
     assert strip.text.textFormat() == Qt.TextFormat.PlainText
+
+
+LONG = "Slices 12 to 48 of the series are missing; they are shown blank and must not be taken for tissue. " * 3
+
+
+def test_a_long_sentence_takes_two_lines_and_the_rest_is_in_the_details(
+    strip: MessageStrip, services: Services
+) -> None:
+    strip.resize(360, 60)
+    services.session.say(LONG, "warning", "Slice 12\nSlice 13")
+    two = 2 * strip.text.fontMetrics().lineSpacing()
+    assert strip.text.heightForWidth(strip.text.width()) == two
+    assert strip.text.text().endswith("…")
+    assert LONG.startswith(strip.text.text()[:-1])
+    assert strip.text.accessibleName() == LONG
+    assert strip.details.toPlainText() == f"{LONG}\n\nSlice 12\nSlice 13"
+    assert not strip.details_button.isHidden()
+    strip.resize(4000, 60)
+    assert strip.text.text() == LONG
+    assert strip.details.toPlainText() == "Slice 12\nSlice 13"
+
+
+def test_a_long_sentence_without_details_gets_some(strip: MessageStrip, services: Services) -> None:
+    strip.resize(360, 60)
+    services.session.say(LONG, "warning")
+    assert not strip.details_button.isHidden()
+    assert strip.details.toPlainText() == LONG
+    services.session.say("Short.", "warning")
+    assert strip.details_button.isHidden()

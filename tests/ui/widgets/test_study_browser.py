@@ -20,11 +20,11 @@ from medviewer.app.services import Services
 from medviewer.archive.catalog import SeriesEntry, StudyEntry
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Window
-from medviewer.domain.study import Attachment, Patient, ScanResult, Series, Study, Warning
+from medviewer.domain.study import UNORIENTED_PICTURE, Attachment, Patient, ScanResult, Series, Study, Warning
 from medviewer.ui.widgets import study_model
 from medviewer.ui.widgets.study_browser import StudyBrowser
 from medviewer.ui.widgets.study_model import Role
-from medviewer.ui.widgets.study_rows import Node, extent, subtitle
+from medviewer.ui.widgets.study_rows import Node, extent, subtitle, tip
 from medviewer.ui.widgets.thumbnails import EDGE, middle_file, picture
 
 Wait = Callable[[Callable[[], bool]], None]
@@ -156,6 +156,7 @@ def test_filters_narrow_the_list_and_say_so(browser: StudyBrowser, services: Ser
     catalog.mark(services, "s1", "read")
     browser.filters.state.setCurrentIndex(browser.filters.state.findData("read"))
     assert (browser.model.count, browser.filter_text.text()) == (1, "read")
+    assert browser.number.text() == "1 of 3 studies"
     browser.filters.first.setText("2020-")
     assert browser.model.count == 1, "a date that is half typed"
     browser.filters.first.setText("2020-01")
@@ -393,6 +394,20 @@ def test_warnings_are_in_the_tool_tip_those_of_loading_too(browser: StudyBrowser
     assert "Slice 3 is missing." in index.data(Qt.ItemDataRole.ToolTipRole)
     services.session.series = replace(bad, warnings=(*bad.warnings, Warning("unreadable", "Slice 5 is blank.")))
     assert "Slice 5 is blank." in index.data(Qt.ItemDataRole.ToolTipRole)
+
+
+def test_what_is_usual_is_told_without_a_warning_sign(browser: StudyBrowser, services: Services) -> None:
+    (study, *_) = two_patients()
+    sono = replace(study.series[0], warnings=(Warning("no-orientation", UNORIENTED_PICTURE),))
+    services.session.studies = (replace(study, series=(sono,)),)
+    told = index_of(browser, "a").data(Qt.ItemDataRole.ToolTipRole)
+    assert UNORIENTED_PICTURE in told
+    assert "⚠" not in told
+
+
+def test_tags_that_the_narrow_list_cuts_off_are_in_the_tool_tip() -> None:
+    told = tip(Node(StudyEntry("s", Patient("P"), tags=("teaching", "second opinion", "to discuss"))))
+    assert "Tags: teaching, second opinion, to discuss" in told.split("\n")
 
 
 def test_the_shown_series_is_the_current_row(browser: StudyBrowser, services: Services) -> None:

@@ -16,7 +16,7 @@ from medviewer.app.context import current
 from medviewer.app.services import Services
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Window
-from medviewer.domain.study import ScanResult, Series, Study, Warning
+from medviewer.domain.study import UNORIENTED_PICTURE, ScanResult, Series, Study, Warning
 from medviewer.errors import InputError, NotFoundError, UnreadableError
 from medviewer.jobs import FinishReason
 
@@ -256,3 +256,22 @@ def test_what_was_said_of_a_scan_stays_when_a_series_opens(services: Services, d
     services.session.say("One file could not be read.", "warning")
     services.runner.wait(study.show(services, series("next")), WAIT_S)
     assert services.session.message.text == "One file could not be read."
+
+
+def test_what_is_usual_for_a_kind_of_image_alarms_nobody(services: Services, disk: Disk) -> None:
+    usual = Warning("no-orientation", UNORIENTED_PICTURE)
+    disk.finish("sono", "odd")
+    services.runner.wait(study.show(services, replace(series("sono", 1), warnings=(usual,))), WAIT_S)
+    assert services.session.message is None
+    assert services.session.series.warnings == (usual,), "it is still known, and no letters are shown"
+    both = (usual, Warning("odd", "Slice 2 is cut short."))
+    services.runner.wait(study.show(services, replace(series("odd", 1), warnings=both)), WAIT_S)
+    assert services.session.message.text == "Slice 2 is cut short."
+    assert UNORIENTED_PICTURE in services.session.message.details
+
+
+def test_pet_opens_black_on_white_and_the_next_ct_does_not(services: Services, disk: Disk) -> None:
+    disk.finish("pet", "ct")
+    for uid, modality, inverted in (("pet", "PT", True), ("ct", "CT", False)):
+        services.runner.wait(study.show(services, replace(series(uid), modality=modality)), WAIT_S)
+        assert services.session.view.inverted is inverted

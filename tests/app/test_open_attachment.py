@@ -90,3 +90,20 @@ def test_a_mask_of_a_series_that_is_not_listed_is_refused_on_an_image_without_a_
     mask = replace(attachment_in(listed, "seg"), of_series=("1.2.3",))
     with pytest.raises(InputError, match=r"seg\.dcm was drawn on is not listed"):
         masks.open_attachment(listed, mask)
+
+
+def test_masks_that_come_without_images_say_where_they_are_listed(services: Services, folder: Path) -> None:
+    services.session.say("What was said of another study.", "warning")
+    services.runner.wait(study.open_paths(services, [folder / "seg.dcm"]), WAIT_S)
+    assert services.session.message.text == ("1 mask is listed, but not the images that it belongs to; open them too.")
+    services.runner.wait(study.open_paths(services, [folder / "first", folder / "second"], show_first=False), WAIT_S)
+    [second] = formats.scan([folder / "second"]).series
+    services.runner.wait(study.open_paths(services, [folder / "seg.dcm"]), WAIT_S)
+    name = f"{second.modality} {second.description}".strip()
+    assert services.session.message.text == f"1 mask is listed with {name}; click it to open it."
+    assert services.session.message.level == "info"
+    settle(services)
+    # After a restart the catalogue knows the images.
+    services.session.studies = ()
+    services.runner.wait(study.open_paths(services, [folder / "seg.dcm"]), WAIT_S)
+    assert services.session.message.text == f"1 mask is listed with {name}; click it to open it."

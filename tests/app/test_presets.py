@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from medviewer.app.presets import choices, windows_for
-from medviewer.domain.image import Image, Lut, Window
+from medviewer.app.presets import choices, first_window, opens_inverted, windows_for
+from medviewer.domain.image import Image, Lut, Rescale, Window
 
 
 def test_ct_has_the_windows_that_readers_expect() -> None:
@@ -35,3 +36,26 @@ def test_tables_and_sigmoids_stay_what_they_are(image: Image) -> None:
     assert [window.name for window in chosen] == ["NORMAL", "File 2", "File 3"]
     assert [window.lut is lut for window in chosen] == [True, True, False]
     assert chosen[2].function == "SIGMOID"
+
+
+def test_pet_in_suv_opens_as_0_to_10_and_has_its_presets_on_the_keys(image: Image) -> None:
+    pet = replace(image, modality="PT", rescale=Rescale(0.1, 0, "SUV"), windows=())
+    assert first_window(pet).limits == (0, 10)
+    names = [window.name for window in choices(pet)]
+    assert names == ["Auto", "SUV 0-5", "SUV 0-7", "SUV 0-10", "SUV 0-15"]
+    assert [choices(pet)[k].limits for k in (1, 2, 3, 4)] == [(0, 5), (0, 7), (0, 10), (0, 15)]
+    own = Window(3, 6, "Own")
+    assert first_window(replace(pet, windows=(own,))) is own
+
+
+def test_pet_in_its_files_own_unit_opens_automatically(image: Image) -> None:
+    counts = replace(image, modality="PT", rescale=Rescale(1, 0, "BQML"), windows=())
+    assert first_window(counts).name == "Auto"
+    assert [window.name for window in choices(counts)] == ["Auto"]
+
+
+@pytest.mark.parametrize(
+    ("modality", "stored", "inverted"), [("PT", False, True), ("PT", True, False), ("CT", False, False)]
+)
+def test_pet_is_black_on_white(image: Image, modality: str, stored: bool, inverted: bool) -> None:
+    assert opens_inverted(replace(image, modality=modality, inverted=stored)) is inverted

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from medviewer.app.presets import windows_for
+from medviewer.app.presets import first_window
 from medviewer.app.state import Arrival, Session
 from medviewer.domain.image import Image, Window
 from medviewer.errors import InputError
@@ -100,14 +100,6 @@ def check_complete(session: Session) -> None:
     """
     if session.arrival is not None:
         raise InputError(_WAIT)
-
-
-def first_window(image: Image) -> Window:
-    """The window that an image opens with: the file's own, the modality's first preset for CT, or an automatic one."""
-    if image.windows:
-        return image.windows[0]
-    presets = windows_for(image.modality)
-    return presets[0] if presets else image.auto_window()
 
 
 def early_window(image: Image) -> Window:

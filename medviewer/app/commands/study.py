@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medviewer import formats
-from medviewer.app.commands import catalog, mask_restore, masks, recent, results
-from medviewer.app.commands.arriving import Arriving, early_window, first_window, take_away
+from medviewer.app.commands import attachments, catalog, mask_restore, masks, recent, results
+from medviewer.app.commands.arriving import Arriving, early_window, take_away
+from medviewer.app.presets import first_window, opens_inverted
 from medviewer.app.resources import resource
 from medviewer.app.state import Arrival
 from medviewer.domain.image import Image
@@ -40,6 +41,8 @@ def open_paths(services: Services, paths: Sequence[Path], show_first: bool = Tru
 
     def found_some(found: ScanResult) -> None:
         _add(services, found, show_first)
+        if not found.series and not found.warnings:
+            attachments.announce(services, found)
         catalog.register(services, found)
 
     return services.when_done(job, found_some)
@@ -189,7 +192,7 @@ def present(session: Session, series: Series, image: Image, arrival: Arrival | N
     session.series, session.study = series, _study_of(session.studies, series)
     view.phase, view.playing = 0, False
     view.cursor = image.grid.clamp([n // 2 for n in image.grid.shape])
-    view.inverted = False
+    view.inverted = opens_inverted(image)
     view.window = first_window(image) if arrival is None else early_window(image)
     view.layout = "mpr" if image.is_volume else "single"
     view.active = 0

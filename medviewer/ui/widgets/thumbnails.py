@@ -15,7 +15,7 @@ from PySide6.QtCore import QBuffer, QIODevice, QObject, Qt, Signal
 from PySide6.QtGui import QImage, QPixmap
 
 from medviewer import formats
-from medviewer.app.commands.arriving import first_window
+from medviewer.app.presets import first_window, opens_inverted
 from medviewer.app.services import Services
 from medviewer.archive.catalog import Catalog, SeriesEntry
 from medviewer.domain.image import Image
@@ -64,7 +64,7 @@ def picture(image: Image) -> QImage:
 
 def _grey(image: Image, stored: NDArray[np.generic], k: int) -> NDArray[np.uint8]:
     part = first_window(image).apply(image.real_of(stored, k if image.is_volume else 0))
-    return np.asarray((1 - part if image.inverted else part) * 255, np.uint8)
+    return np.asarray((1 - part if image.inverted or opens_inverted(image) else part) * 255, np.uint8)
 
 
 class Thumbnails(QObject):

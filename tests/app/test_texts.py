@@ -44,6 +44,7 @@ def test_age_at_the_study_in_years_and_months_for_infants(born: str, seen: str, 
         (Window(40, 400, "Soft tissue"), False, "HU", "W 400  L 40 HU  Soft tissue"),
         (Window(-600.4, 1500), False, "HU", "W 1500  L -600 HU"),
         (Window(0.00123, 0.002), False, "mm2/s", "W 0.002  L 0.00123 mm2/s"),
+        (Window(5, 10, "SUV 0-10"), True, "SUV", "W 10  L 5  SUV 0-10  inverted"),
         (Window(127.5, 255), True, "", "W 255  L 128  inverted"),
         (Window(40, 400, "Soft", "LINEAR"), False, "HU", "W 400  L 40 HU  Soft"),
         (Window(40, 400, "Soft", "SIGMOID"), True, "HU", "W 400  L 40 HU  Soft  sigmoid  inverted"),
@@ -58,8 +59,8 @@ def test_window_text(window: Window, inverted: bool, unit: str, text: str) -> No
 def test_patient_lines_leave_out_what_is_not_known() -> None:
     assert patient_lines(None) == ""
     assert patient_lines(Study("1")) == ""
-    whole = Study("1", "2020-03-01", "Trauma", Patient("ID-17", "Muster^Eva", "1960-03-02", "F"))
-    assert patient_lines(whole) == "Muster^Eva\n59 y  F  ID-17\n2020-03-01  Trauma"
+    whole = Study("1", "2020-03-01", "Trauma", Patient("ID-17", "Muster, Eva", "1960-03-02", "F"))
+    assert patient_lines(whole) == "Muster, Eva\n59 y  F  ID-17\n2020-03-01  Trauma"
     assert patient_lines(replace(whole, patient=Patient(sex="M"))) == "M\n2020-03-01  Trauma"
 
 
@@ -69,7 +70,7 @@ def test_patient_window_and_results_stand_in_the_first_viewport_only(session: Se
     session.heatmap = Heatmap(np.zeros(grid.shape, np.float32), grid, "Grad-CAM", "Brain", made)
     session.classification = Classification({"NORMAL": 0.25, "PNEUMONIA": 0.75}, made)
     texts = [corners(session, session.image, session.series, plane, k) for k, plane in enumerate(planes_of(grid))]
-    assert texts[0].top_left.startswith("Muster^Eva")
+    assert texts[0].top_left.startswith("Muster, Eva")
     assert texts[0].top_right == "Axial  3 / 4\n3.00 mm\nHead"
     assert texts[0].bottom_left == (
         "NORMAL 0.25  PNEUMONIA 0.75\ntiny, model 1.2.0\nGrad-CAM of Brain, tiny, model 1.2.0\n"
@@ -131,7 +132,7 @@ def test_the_large_viewport_carries_the_patient(session: Session) -> None:
     session.view.layout, session.view.active = "single", 1
     planes = planes_of(session.image.grid)
     large = corners(session, session.image, session.series, planes[1], 1)
-    assert "Muster^Eva" in large.top_left
+    assert "Muster, Eva" in large.top_left
     assert large.bottom_left.startswith("W ")
 
 

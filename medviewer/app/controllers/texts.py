@@ -47,7 +47,7 @@ def window_text(view: View, unit: str) -> str:
         return "  ".join(part for part in ("VOI LUT", view.window.name, "inverted" if view.inverted else "") if part)
     width, center = (f"{v:.0f}" if abs(v) >= 20 else f"{v:.3g}" for v in (view.window.width, view.window.center))
     name = f"  {view.window.name}" if view.window.name else ""
-    suffix = f" {unit}" if unit else ""
+    suffix = f" {unit}" if unit and not view.window.name.startswith(unit) else ""
     shape = "" if view.window.is_linear else "  sigmoid"
     return f"W {width}  L {center}{suffix}{name}{shape}{'  inverted' if view.inverted else ''}"
 

@@ -158,12 +158,12 @@ class Overlay(QWidget):
     def _write(
         painter: QPainter, box: QRectF, place: Qt.AlignmentFlag, text: str, colour: QColor, wrap: bool = False
     ) -> None:
-        """Text with a dark shadow, so that it can be read over bright bone."""
+        """Text with a dark rim, so that it can be read over bright bone and on the white around a PET."""
         if not text:
             return
         flags = int(place) | int(Qt.TextFlag.TextWordWrap) if wrap else int(place)
         painter.setPen(QColor(0, 0, 0, 220))
-        for dx, dy in ((1, 1), (-1, 0), (0, -1)):
+        for dx, dy in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
             painter.drawText(box.translated(dx, dy), flags, text)
         painter.setPen(colour)
         painter.drawText(box, flags, text)

@@ -91,8 +91,12 @@ class Orthanc:
         """Its own REST interface, which is not what is tested."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}{path}", data, method=method)
         request.add_header("Authorization", f"Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}")
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return bytes(answer.read())
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as error:
+            error.close()  # it holds the connection
+            raise
 
     def upload(self, *files: Path) -> None:
         """Put files into it."""

@@ -87,6 +87,7 @@ class NodeSession(requests.Session):
         """Where a redirect leads; another scheme, host or port would see our log-in or what we ask for."""
         target = super().get_redirect_target(resp)
         if target is not None and _origin(urljoin(resp.url, target)) != _origin(resp.url):
+            resp.close()  # nobody else will: its connection would stay open
             raise RemoteError(
                 f"{self.node.name} sends us on to another host, which is not followed; set up that address instead."
             )
@@ -113,11 +114,11 @@ class NodeSession(requests.Session):
 
 def _bounded(node: Node, response: Response) -> bytes:
     data = bytearray()
-    for chunk in response.iter_content(1 << 16):
-        data += chunk
-        if len(data) > MAX_ANSWER:
-            response.close()
-            raise RemoteError(f"{node.name} answers with more than {MAX_ANSWER >> 20} MB; narrow the search.")
+    with response:
+        for chunk in response.iter_content(1 << 16):
+            data += chunk
+            if len(data) > MAX_ANSWER:
+                raise RemoteError(f"{node.name} answers with more than {MAX_ANSWER >> 20} MB; narrow the search.")
     return bytes(data)
 
 

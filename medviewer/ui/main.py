@@ -14,7 +14,7 @@ from types import TracebackType
 from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal
 from PySide6.QtWidgets import QApplication
 
-from medviewer.app.commands import study
+from medviewer.app.commands import catalog, study
 from medviewer.app.resources import resource
 from medviewer.app.services import Services
 from medviewer.jobs import Runner
@@ -66,6 +66,7 @@ class Program:
         self.services = Services.open(home)
         keep_napari_apart(self.services.archive.home)
         self._pump = Pump(self.services.runner)
+        catalog.housekeep(self.services)
         if paths:
             # the scan runs beside the import of napari, which takes longer
             study.open_paths(self.services, list(paths))

@@ -12,6 +12,7 @@ from medviewer import formats
 from medviewer.app.commands import catalog, listed, masks, study, verdicts
 from medviewer.app.resources import resource
 from medviewer.app.services import Services
+from medviewer.archive.outgoing import sending
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
 from medviewer.domain.study import ScanResult
@@ -147,8 +148,37 @@ def test_the_folder_of_a_study_that_is_gone_is_told(empty: Services, tmp_path: P
             (folder / file.name).write_bytes(file.read_bytes())
     empty.archive.catalog.add(formats.scan([folder]))
     [entry] = empty.archive.catalog.search()
-    assert catalog.folder_of(empty, entry.uid) == folder
+    places: list[Path] = []
+    catalog.find_folder(empty, entry.uid, places.append)
+    settle(empty)
+    assert places == [folder]
     for file in folder.iterdir():
         file.unlink()
-    with pytest.raises(InputError, match="no longer where they were"):
-        catalog.folder_of(empty, entry.uid)
+    catalog.find_folder(empty, entry.uid, places.append)
+    settle(empty)
+    assert len(places) == 1
+    assert empty.session.message is not None
+    assert "no longer where they were" in empty.session.message.text
+
+
+def test_what_an_earlier_start_left_goes(empty: Services) -> None:
+    home = empty.archive.home
+    killed = home / ".send-killed"
+    killed.mkdir()
+    (killed / "held").touch()
+    (home / "studies" / ".removed" / "gone").mkdir(parents=True)
+    with sending(home) as busy:
+        catalog.housekeep(empty)
+        settle(empty)
+        assert list(home.glob(".send-*")) == [busy], "only the one that is being sent stays"
+    assert list(home.glob(".send-*")) == []
+    assert list((home / "studies" / ".removed").iterdir()) == []
+
+
+def test_files_of_a_removed_study_are_deleted_beside_the_window(empty: Services) -> None:
+    empty.archive.catalog.add(formats.scan([CHEST]), copy=True)
+    [entry] = empty.archive.catalog.search()
+    catalog.remove(empty, entry.uid)
+    assert empty.archive.catalog.count() == 0
+    settle(empty)
+    assert [path for path in (empty.archive.home / "studies").rglob("*") if path.is_file()] == []

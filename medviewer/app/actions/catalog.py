@@ -32,7 +32,7 @@ def study_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
             catalog.set_tags(services, entry.uid, answer.split(","))
 
     def reveal() -> None:
-        shell.reveal(catalog.folder_of(services, catalog.entry_of_chosen(services).uid))
+        catalog.find_folder(services, catalog.entry_of_chosen(services).uid, shell.reveal)
 
     def remove() -> None:
         entry = catalog.entry_of_chosen(services)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medviewer.archive.outgoing import tidy_sending
 from medviewer.domain.study import ScanResult
 from medviewer.errors import InputError, JobCancelled, JobError, NotFoundError
 from medviewer.jobs import Job
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     # Loads the database, which commands that only read files do without.
     from medviewer.app.services import Services
     from medviewer.archive.catalog import Added, StudyEntry
+
+
+HURRY_S = 1.0
+"""How long the window waits for another program that writes to the database."""
 
 
 def register(services: Services, found: ScanResult) -> None:
@@ -50,7 +55,7 @@ def entry_of_chosen(services: Services) -> StudyEntry:
 
 def mark(services: Services, study_uid: str, state: str) -> None:
     """Say where a study stands: ``new``, ``read``, ``to-correct`` or ``approved``."""
-    services.archive.catalog.set_state(study_uid, state)
+    services.archive.catalog.set_state(study_uid, state, HURRY_S)
     _changed(services)
 
 
@@ -64,35 +69,48 @@ def approved(services: Services, study_uid: str) -> None:
 
 def set_tags(services: Services, study_uid: str, tags: Iterable[str]) -> tuple[str, ...]:
     """Give a study these tags and no others."""
-    kept = services.archive.catalog.set_tags(study_uid, tags)
+    kept = services.archive.catalog.set_tags(study_uid, tags, HURRY_S)
     _changed(services)
     return kept
 
 
 def remove(services: Services, study_uid: str) -> None:
-    """Forget a study; its files in the archive (copied, retrieved) are deleted, masks and corrections stay."""
-    try:
-        services.archive.catalog.remove(study_uid)
-    finally:
-        session = services.session
-        session.studies = tuple(study for study in session.studies if study.uid != study_uid)
-        if session.chosen_study == study_uid:
-            choose(services, "")
-        _changed(services)
+    """Forget a study; its files in the archive (copied, retrieved) are deleted, masks and corrections stay.
 
-
-def folder_of(services: Services, study_uid: str) -> Path:
-    """The folder in which a study's first file lies.
-
-    Raises
-    ------
-    InputError
-        If no file of it is there any more.
+    The list changes at once; the files are deleted off the home thread, or at the next start.
     """
-    for path in services.archive.catalog.files_of_study(study_uid):
-        if path.exists():
-            return path.parent
-    raise InputError("The files of this study are no longer where they were; open them from where they are now.")
+    has_files = services.archive.catalog.forget(study_uid, HURRY_S)
+    session = services.session
+    session.studies = tuple(study for study in session.studies if study.uid != study_uid)
+    if session.chosen_study == study_uid:
+        choose(services, "")
+    _changed(services)
+    if has_files:
+        work = services.archive.catalog.sweep
+        job = services.runner.submit(lambda _: work(), title="Removing the files of a study", must_finish=True)
+        services.when_done(job, lambda _: None)
+
+
+def find_folder(services: Services, study_uid: str, then: Callable[[Path], object]) -> Job[Path]:
+    """Look for the folder in which a study's first file lies, off the home thread: it may be on a slow share."""
+
+    def work(_: RunContext) -> Path:
+        for path in services.archive.catalog.files_of_study(study_uid):
+            if path.exists():
+                return path.parent
+        raise InputError("The files of this study are no longer where they were; open them from where they are now.")
+
+    return services.when_done(services.runner.submit(work, title="Looking for the files of a study"), then)
+
+
+def housekeep(services: Services) -> None:
+    """Delete what an earlier start left: files of removed studies, and what it was sending."""
+
+    def work(_: RunContext) -> None:
+        services.archive.catalog.sweep()
+        tidy_sending(services.archive.home)
+
+    services.when_done(services.runner.submit(work, title=""), lambda _: None)
 
 
 def noted(services: Services) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from medviewer.app.services import Services
 
 KEY_NAME = "deidentify.key"
+_NOTHING = "De-identifying needs the files of a study, but none is where it was; open them again."
 _COPIED = (Kind.DICOM, Kind.NIFTI)
 
 
@@ -166,12 +167,30 @@ def key_from(path: Path) -> Key:
     """
     try:
         if not path.exists():
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-                stream.write(secrets.token_bytes(KEY_BYTES))
+            _make_key(path)
         return Key(path.read_bytes())
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise InputError(f"The key file {path} cannot be read or made ({reason}); name another one.") from error
+
+
+def _make_key(path: Path) -> None:
+    """Write a new key that is either whole or not there, and takes the place of none that was made meanwhile."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            stream.write(secrets.token_bytes(KEY_BYTES))
+            stream.flush()
+            os.fsync(stream.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return
+        except OSError:  # a disk without hard links
+            if not path.exists():
+                temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def export(services: Services, files: Sequence[Path], choice: DeidentifyChoice) -> Job[Report]:
@@ -180,15 +199,17 @@ def export(services: Services, files: Sequence[Path], choice: DeidentifyChoice) 
     Raises
     ------
     InputError
-        If there are no files, or the folder is not to be used.
+        If there are no files. That none is left, or the folder is not to be used, is told when the job ends.
     """
-    there = [file for file in files if file.is_file()]
-    if not there:
-        raise InputError("De-identifying needs the files of a study, but none is where it was; open them again.")
-    key = key_from(services.archive.home / KEY_NAME) if choice.keep_key else Key.random()
-    check_folder(there, choice.folder)
+    if not files:
+        raise InputError(_NOTHING)
 
     def work(context: RunContext) -> Report:
+        there = [file for file in files if file.is_file()]
+        if not there:
+            raise InputError(_NOTHING)
+        check_folder(there, choice.folder)
+        key = key_from(services.archive.home / KEY_NAME) if choice.keep_key else Key.random()
         return run(there, choice.folder, choice.options, key, context.report, context.cancelled)
 
     def tell(report: Report) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from medviewer import formats
 from medviewer.app.commands import catalog, masks, study
+from medviewer.archive.outgoing import sending
 from medviewer.archive.remote import (
     Node,
     NodeBook,
@@ -134,7 +134,8 @@ def retrieve(services: Services, node: Node, wanted: Sequence[Wanted], show: boo
         folders = [outcome.folder for outcome in outcomes if outcome.present]
         services.session.say(*told(node, outcomes))
         if folders:
-            study.open_paths(services, folders, show_first=show)
+            opening = "Opening the retrieved study" if len(folders) == 1 else "Opening the retrieved studies"
+            study.open_paths(services, folders, show_first=show, title=opening)
 
     services.when_done(job, arrived)
     return Retrieval(job, progress)
@@ -185,8 +186,8 @@ def send(services: Services, node: Node, what: What) -> Job[int]:
     mask, series = masks.signed(services, session.mask), session.series
 
     def work(context: RunContext) -> int:
-        with tempfile.TemporaryDirectory(prefix=".send-", dir=services.archive.home) as folder:
-            file = Path(folder) / "mask.dcm"
+        with sending(services.archive.home) as folder:
+            file = folder / "mask.dcm"
             formats.save_segmentation(mask, file, series)
             return _send(node, [file], context)
 

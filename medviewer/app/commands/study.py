@@ -25,17 +25,18 @@ if TYPE_CHECKING:
     from medviewer.app.state import Session
 
 
-def open_paths(services: Services, paths: Sequence[Path], show_first: bool = True) -> Job[ScanResult]:
+def open_paths(services: Services, paths: Sequence[Path], show_first: bool = True, title: str = "") -> Job[ScanResult]:
     """Scan files, folders or archives off the home thread and list what they hold.
 
-    Studies that are listed already are brought up to date, not doubled. The largest series is shown.
+    Studies that are listed already are brought up to date, not doubled. The largest series is shown. `title` is what
+    the user reads meanwhile, where the names of the paths say nothing.
     """
     chosen = [Path(path) for path in paths]
 
     def work(context: RunContext) -> ScanResult:
         return formats.scan(chosen, context.report, context.cancelled)
 
-    title = f"Opening {chosen[0].name}" if len(chosen) == 1 else f"Opening {len(chosen)} items"
+    title = title or (f"Opening {chosen[0].name}" if len(chosen) == 1 else f"Opening {len(chosen)} items")
     job = services.runner.submit(work, title=title)
     recent.follow(services, chosen, job)
 

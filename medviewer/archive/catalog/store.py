@@ -170,19 +170,7 @@ class Catalog:
             row = _study(session, study_uid)
             patient = session.get_one(PatientRow, row.patient)
             tags = session.scalars(select(TagRow.tag).where(TagRow.study == row.number).order_by(TagRow.tag))
-            return StudyEntry(
-                row.uid,
-                Patient(patient.patient_id, patient.name, patient.birth_date, patient.sex),
-                row.date,
-                row.description,
-                row.accession,
-                tuple(row.modalities.split()),
-                row.images,
-                State(row.state),
-                tuple(tags),
-                row.copied,
-                row.seen,
-            )
+            return _entry(row, patient, tags)
 
     def series_of(self, study_uid: str) -> list[SeriesEntry]:
         """The series of a study, by their number."""
@@ -329,22 +317,24 @@ def _listed(session: Session, query: Query, count: int, limit: int, offset: int)
         select(TagRow.study, TagRow.tag).where(TagRow.study.in_([row.number for row in found])).order_by(TagRow.tag)
     ):
         tags.setdefault(number, []).append(tag)
-    return [
-        StudyEntry(
-            row.uid,
-            Patient(row.patient_id, row.name, row.birth_date, row.sex),
-            row.date,
-            row.description,
-            row.accession,
-            tuple(row.modalities.split()),
-            row.images,
-            State(row.state),
-            tuple(tags.get(row.number, ())),
-            bool(row.copied),
-            row.seen,
-        )
-        for row in found
-    ]
+    return [_entry(row, row, tags.get(row.number, ())) for row in found]
+
+
+def _entry(study: Any, person: Any, tags: Iterable[str]) -> StudyEntry:
+    """A study of its row and its patient's, or of one row that has both."""
+    return StudyEntry(
+        study.uid,
+        Patient(person.patient_id, person.name, person.birth_date, person.sex),
+        study.date,
+        study.description,
+        study.accession,
+        tuple(study.modalities.split()),
+        study.images,
+        State(study.state),
+        tuple(tags),
+        bool(study.copied),
+        study.seen,
+    )
 
 
 def _series_entry(row: SeriesRow, study_uid: str) -> SeriesEntry:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, V
 
 from medviewer.archive.blobs import sync_folder
 from medviewer.archive.home import make_folder
+from medviewer.archive.lock import alone
 from medviewer.errors import InputError, NotFoundError, StoreError
 
 FILE_NAME = "nodes.json"
@@ -229,7 +231,7 @@ class NodeBook:
         StoreError
             If the file cannot be written.
         """
-        with self._writing:
+        with self._alone():
             others = [other for other in self.nodes() if other.name != replacing]
             if any(other.name.casefold() == node.name.casefold() for other in others):
                 raise InputError(f"There is an archive called {node.name} already; choose another name.")
@@ -237,9 +239,16 @@ class NodeBook:
 
     def remove(self, name: str) -> None:
         """Forget a node; raises NotFoundError where there is none of that name."""
-        with self._writing:
+        with self._alone():
             gone = self.get(name)
             self._write([node for node in self.nodes() if node != gone])
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else changes the file between reading and writing it, in this process or another."""
+        make_folder(self.path.parent)
+        with self._writing, alone(self.path.with_name(f"{FILE_NAME}.lock")):
+            yield
 
     def _write(self, nodes: list[Node]) -> None:
         entries = [{**node.model_dump(), "secret": node.secret.get_secret_value()} for node in nodes]

@@ -63,7 +63,7 @@ def test_they_are_kept_for_their_owner_only(tmp_path: Path) -> None:
     assert "Geheim" not in f"{web!r} {web} {book.nodes()}"
     if os.name != "nt":
         assert stat.S_IMODE(book.path.stat().st_mode) == 0o600
-    assert [file.name for file in book.path.parent.iterdir()] == ["nodes.json"]
+    assert {file.name for file in book.path.parent.iterdir()} == {"nodes.json", "nodes.json.lock"}
 
 
 def test_change_rename_and_remove(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from medviewer.archive.home import make_folder
 from medviewer.archive.incoming import FOLDER, hashed, incoming, study_folder
+from medviewer.archive.remote.room import Room
 from medviewer.errors import RemoteError, StoreError, UnreadableError
 from medviewer.formats.dicom import tags as t
 from medviewer.formats.dicom.headers import read_header
@@ -35,6 +36,8 @@ class Landing:
         Called after each new object.
     max_object
         Bytes that one object may have.
+    room
+        What the whole retrieval may bring.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Landing:
         wanted: Sequence[str],
         arrived: Callable[[], None] = lambda: None,
         max_object: int = MAX_OBJECT,
+        room: Room | None = None,
     ) -> None:
         self.study_uid, self.series_uid = study_uid, series_uid
         self.folder = study_folder(home, study_uid) / hashed(series_uid)
@@ -52,6 +56,9 @@ class Landing:
         self.wanted = frozenset(wanted)
         self.max_object = max_object
         self._arrived = arrived
+        self._room = Room(self._studies) if room is None else room
+        self._sizes = self._count = 0  # a little off where connections run side by side: an estimate
+        self._missing: int | None = None
 
     def path(self, sop_uid: str) -> Path:
         """Where an object lies, or will lie."""
@@ -69,6 +76,11 @@ class Landing:
         """Whether that object was asked for."""
         return not self.wanted or sop_uid in self.wanted
 
+    @property
+    def is_full(self) -> bool:
+        """Whether more came that nobody listed than is taken."""
+        return self._room.is_spent
+
     def take(self, write: Callable[[BinaryIO], object]) -> None:
         """Write an object as it came, check what it is, and give it its name.
 
@@ -82,15 +94,22 @@ class Landing:
         RemoteError
             If it is no DICOM, or an object that was not asked for.
         StoreError
-            If the disk does not take it.
+            If the disk does not take it, or will not take the rest of the series.
         """
         make_folder(self.folder)
+        self._room.check()
+        if self._missing is None:
+            self._missing = sum(not self.has(uid) for uid in self.wanted)
+        missing = self._missing
         try:
             with incoming(self._studies) as (temporary, stream):
                 write(stream)
                 stream.flush()
                 os.fsync(stream.fileno())
                 target = self.path(self._identify(temporary))
+                size = stream.tell()
+                if not self.wanted:
+                    self._room.unlisted(size)
                 if os.name == "nt":
                     stream.close()  # Windows renames no open file
                 new = not target.exists()
@@ -101,6 +120,9 @@ class Landing:
             ) from error
         if new:
             self._arrived()
+            self._sizes, self._count = self._sizes + size, self._count + 1
+            if self.wanted:
+                self._room.check_rest(self._sizes, self._count, max(missing - self._count, 0))
 
     def _identify(self, file: Path) -> str:
         """The SOP Instance UID of a file that belongs here."""

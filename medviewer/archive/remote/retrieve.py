@@ -11,6 +11,7 @@ from medviewer.archive.incoming import FOLDER, study_folder, tidy
 from medviewer.archive.remote.found import InstanceFound, checked_uid
 from medviewer.archive.remote.landing import MAX_OBJECT, Landing
 from medviewer.archive.remote.peer import Peer, Stop
+from medviewer.archive.remote.room import Room
 from medviewer.errors import RemoteError
 
 _TRIES = 4
@@ -113,12 +114,14 @@ class _Retrieval:
         self._peer, self._home, self._wanted = peer, home, wanted
         self._tell, self._stop, self._max_object = tell, stop, max_object
         self._lock = threading.Lock()  # objects of a C-MOVE may come over several connections
+        self._room = Room(home / FOLDER)
         self._present = 0
         self._total: int | None = None
 
     def run(self) -> Outcome:
         study = checked_uid(self._wanted.study_uid)
         tidy(self._home / FOLDER)
+        self._room.check()
         uids = self._wanted.series_uids or tuple(s.series_uid for s in self._peer.series(study, self._stop))
         plan = [self._planned(study, checked_uid(uid)) for uid in uids]
         total = sum(len(series.listed) for series in plan)
@@ -134,7 +137,9 @@ class _Retrieval:
 
     def _planned(self, study: str, series: str) -> _Series:
         listed = {instance.sop_uid: instance for instance in self._peer.instances(study, series, self._stop)}
-        return _Series(Landing(self._home, study, series, list(listed), self._arrived, self._max_object), listed)
+        return _Series(
+            Landing(self._home, study, series, list(listed), self._arrived, self._max_object, self._room), listed
+        )
 
     def _bring(self, series: _Series) -> str:
         """Fetch until nothing is missing; why something still is, empty when nothing."""
@@ -151,6 +156,8 @@ class _Retrieval:
                 problem = "The archive left some objects out without a reason; ask who runs it."
             except RemoteError as error:
                 problem = str(error)
+                if self._room.is_spent:
+                    return problem
             self._stop.check()
             if not series.missing and series.listed:
                 return ""

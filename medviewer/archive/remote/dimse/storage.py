@@ -15,7 +15,7 @@ from pynetdicom.presentation import PresentationContext
 from medviewer.archive.remote.dimse.limits import Meter
 from medviewer.archive.remote.landing import Landing
 from medviewer.archive.remote.peer import Stop
-from medviewer.errors import MedviewerError, RemoteError
+from medviewer.errors import MedviewerError, RemoteError, StoreError
 
 SYNTAXES: tuple[str, ...] = (
     uid.ExplicitVRLittleEndian,
@@ -95,7 +95,7 @@ class Taker:
         if not self._landing.admits(str(request.AffectedSOPInstanceUID)):
             self._meter.restart(event.assoc)
             return _REFUSED_NOT_ASKED
-        if self._stop.cancelled.is_set():
+        if self._stop.cancelled.is_set() or isinstance(self.error, StoreError):
             return _REFUSED_NO_ROOM
         try:
             self._landing.take(lambda stream: _write(event, request, stream))
@@ -106,7 +106,8 @@ class Taker:
             self.error = error
             return _REFUSED_NO_ROOM
         finally:
-            self._meter.restart(event.assoc)
+            if not self._landing.is_full:  # else the connection ends when its room does: some send for ever
+                self._meter.restart(event.assoc)
         return 0x0000
 
     def check(self) -> None:

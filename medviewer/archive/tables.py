@@ -244,7 +244,8 @@ class FolderRow(Base):
 class FileRow(Base):
     """One file of a series, with its size in bytes and its time of change when it was last looked at.
 
-    `mark` tells it from others of its name and size, and is empty as long as there was none.
+    `sop` is its SOP Instance UID. `mark` tells a file without one from others of its name and size, and is empty as
+    long as there was none.
     """
 
     __tablename__ = "catalog_files"
@@ -260,6 +261,7 @@ class FileRow(Base):
     size: Mapped[int]
     mtime_ns: Mapped[int]
     mark: Mapped[str]
+    sop: Mapped[str]
 
 
 class TagRow(Base):

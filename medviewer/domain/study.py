@@ -131,6 +131,8 @@ class Series:
         The lattice that its voxels lie on.
     files
         Its files in the order of the slices.
+    instances
+        SOP Instance UID of each file, empty where it has none. Empty for other formats than DICOM.
     frames
         How many frames each file holds, one number a file. Empty means one each.
     index
@@ -169,6 +171,7 @@ class Series:
     frames: tuple[int, ...] = ()
     phases: PhaseAxis | None = None
     source: SliceStack | None = None
+    instances: tuple[str, ...] = ()
 
     @property
     def slices(self) -> int:

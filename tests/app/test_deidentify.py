@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import create_autospec
 
@@ -17,6 +18,7 @@ from medviewer.app.commands import deidentify
 from medviewer.app.ports import DeidentifyChoice, Dialogs, Shell
 from medviewer.app.services import Services
 from medviewer.domain.image import Image
+from medviewer.domain.study import Attachment
 from medviewer.errors import InputError, JobCancelled, UnreadableError
 from medviewer.formats.dicom.deidentify.options import Key, Options
 
@@ -140,3 +142,14 @@ def test_a_study_of_the_list_that_is_not_open_is_exported_from_its_files(service
     services.session.studies, services.session.study = (), None
     services.session.chosen_study = found.studies[0].uid
     assert {file.name for file in deidentify.files_of_chosen(services)} == {f"000{k}.dcm" for k in range(1, 5)}
+
+
+def test_a_study_of_which_only_a_part_was_opened_is_exported_whole(services: Services, folder: Path) -> None:
+    found = formats.scan([folder])
+    services.archive.catalog.add(found)
+    [study] = found.studies
+    [series] = study.series
+    mask = Attachment("1.2.826.0.1.99", "seg", "Brain", folder / "mask.dcm", "SEG")
+    services.session.studies = (replace(study, series=(), attachments=(mask,)),)
+    services.session.series, services.session.chosen_study = None, study.uid
+    assert deidentify.files_of_chosen(services) == (*series.files, folder / "mask.dcm")

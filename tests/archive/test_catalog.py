@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import zipfile
 from dataclasses import replace
@@ -64,6 +65,21 @@ def test_a_scan_is_listed_by_reference(archive: Archive, head: Path) -> None:
     assert (series.uid, series.slices, series.images, series.number) == (SERIES.uid, 4, 4, 2)
     assert set(archive.catalog.files_of(series.uid)) == set(head.iterdir())
     assert archive.catalog.missing(entry.uid) == ()
+
+
+@pytest.mark.parametrize("retrieved_first", [False, True])
+def test_a_retrieved_study_and_its_disc_are_one_set_of_files(
+    archive: Archive, head: Path, retrieved_first: bool
+) -> None:
+    own = archive.home / "studies" / "a1b2" / "c3d4"
+    own.mkdir(parents=True)
+    for k, file in enumerate(sorted(head.iterdir())):
+        shutil.copyfile(file, own / f"{k}f.dcm")
+    for folder in (own, head) if retrieved_first else (head, own):
+        archive.catalog.add(formats.scan([folder]))
+    assert set(archive.catalog.files_of(SERIES.uid)) == set(own.iterdir())
+    shutil.rmtree(head)
+    assert archive.catalog.missing(STUDY.uid) == ()
 
 
 def test_opening_the_same_files_twice_imports_once(archive: Archive, head: Path) -> None:

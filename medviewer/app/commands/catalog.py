@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medviewer.archive.outgoing import tidy_sending
 from medviewer.domain.study import ScanResult
 from medviewer.errors import InputError, JobCancelled, JobError, NotFoundError
 from medviewer.jobs import Job
@@ -107,6 +106,8 @@ def housekeep(services: Services) -> None:
     """Delete what an earlier start left: files of removed studies, and what it was sending."""
 
     def work(_: RunContext) -> None:
+        from medviewer.archive.outgoing import tidy_sending  # brings the database
+
         services.archive.catalog.sweep()
         tidy_sending(services.archive.home)
 

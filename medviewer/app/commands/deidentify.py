@@ -233,11 +233,15 @@ def files_of_chosen(services: Services) -> tuple[Path, ...]:
     uid = catalog.chosen(services)
     if not uid:
         raise InputError("De-identifying needs a study; choose one in the list, or open one.")
-    study = next((one for one in services.session.studies if one.uid == uid), None)
-    if study is None:
-        return tuple(services.archive.catalog.files_of_study(uid))
-    files = [file for series in study.series for file in series.files]
-    return tuple(dict.fromkeys([*files, *(attachment.file for attachment in study.attachments)]))
+    store = services.archive.catalog
+    files = list(store.files_of_study(uid))
+    listed = {series.uid for series in store.series_of(uid)} | {one.uid for one in store.attachments_of(uid)}
+    # what was opened a moment ago may not be listed yet
+    for study in services.session.studies:
+        if study.uid == uid:
+            files += [file for series in study.series if series.uid not in listed for file in series.files]
+            files += [attachment.file for attachment in study.attachments if attachment.uid not in listed]
+    return tuple(dict.fromkeys(files))
 
 
 def chosen_in_words(services: Services) -> str:

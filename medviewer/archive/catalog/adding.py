@@ -133,9 +133,10 @@ class _Writer:
         raise StoreError("The copies were deleted before they could be listed; import again when no other import runs.")
 
     def _copy_series(self, study: Study, series: Series) -> _Part:
-        files = list(dict.fromkeys(series.files))
-        taken = self._copies.take(study.uid, files, self._discard, self._cancelled)
-        return _Part(study, [(series, [known for _, known in taken])], copied=True, lost=len(files) - len(taken))
+        instances = _instances(series)
+        taken = self._copies.take(study.uid, list(instances), self._discard, self._cancelled)
+        copies = [replace(known, sop=instances[file]) for file, known in taken]
+        return _Part(study, [(series, copies)], copied=True, lost=len(instances) - len(taken))
 
     def _copy_attachments(self, study: Study) -> _Part:
         files = [attachment.file for attachment in study.attachments]
@@ -208,14 +209,14 @@ class _Writer:
     def _merged(self, series: Series, known: list[Known], found: list[Known], copied: bool) -> list[Known]:
         """The files of a series after an import: copies take the place of what lies elsewhere."""
         if not copied:
-            return reconciled(known, found, self._marks)
+            return reconciled(known, found, self._marks, self._copies.holds)
         if series.reader != "dicom":
             return found  # such a series is the file at its place: one that was changed takes the place of the former
         alike: dict[tuple[str, int], list[Known]] = {}
         for file in found:
             alike.setdefault(file.likeness, []).append(file)
         left = [file for file in known if not self._is_replaced(file, alike.get(file.likeness, []))]
-        return reconciled(left, found, self._marks)
+        return reconciled(left, found, self._marks, self._copies.holds)
 
     def _is_replaced(self, file: Known, alike: list[Known]) -> bool:
         """Whether a file that lies elsewhere is one of those that were copied now."""
@@ -228,11 +229,16 @@ class _Writer:
 def _looked(study: Study) -> _Part:
     """Every series with its files as the disk has them now; those that vanished since the scan are left out."""
     looked = [
-        (series, [known for file in dict.fromkeys(series.files) if (known := look(file)) is not None])
+        (series, [known for file, sop in _instances(series).items() if (known := look(file, sop)) is not None])
         for series in study.series
     ]
     lost = sum(len(set(series.files)) - len(known) for series, known in looked)
     return _Part(study, looked, list(study.attachments), lost=lost)
+
+
+def _instances(series: Series) -> dict[Path, str]:
+    """Every file with its SOP Instance UID, or nothing where the format has none."""
+    return dict(zip(series.files, series.instances or [""] * len(series.files), strict=True))
 
 
 def _known_files(session: Session, study_uid: str, uid: str) -> list[Known]:

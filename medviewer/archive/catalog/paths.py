@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -18,21 +19,23 @@ _BYTES = "bytes:"
 class Known:
     """A file with the size in bytes and the time of change (ns) that it had when it was last looked at.
 
-    `mark` is what `mark_of` said of it, or empty where nobody had to ask: it costs reading the file.
+    `mark` is what `mark_of` said of it, or empty where nobody had to ask: it costs reading the file. `sop` is its SOP
+    Instance UID, which tells for sure what is one.
     """
 
     path: Path
     size: int
     mtime_ns: int
     mark: str = field(default="", compare=False)
+    sop: str = field(default="", compare=False)
 
     @property
     def likeness(self) -> tuple[str, int]:
-        """By what a file that was moved may be known again, within its series: name and size.
+        """By what a file that was moved may be known again, within its series: SOP Instance UID, or name and size.
 
-        Not for sure: a series on two discs has files of equal names, and all slices of a CT are of one size.
+        The latter not for sure: a series on two discs has files of equal names, and many are of one size.
         """
-        return self.path.name, self.size
+        return (self.sop, 0) if self.sop else (self.path.name, self.size)
 
 
 def to_text(path: str) -> str:
@@ -49,13 +52,13 @@ def from_text(text: str) -> str:
     return os.fsdecode(unquote_to_bytes(text.removeprefix(_BYTES))) if text.startswith(_BYTES) else text
 
 
-def look(path: Path) -> Known | None:
-    """What the disk says of a file; None where it is not there or may not be looked at."""
+def look(path: Path, sop: str = "") -> Known | None:
+    """What the disk says of a file with that SOP Instance UID; None where it is not there or may not be looked at."""
     try:
         found = path.stat()
     except OSError:
         return None
-    return Known(path, found.st_size, found.st_mtime_ns)
+    return Known(path, found.st_size, found.st_mtime_ns, sop=sop)
 
 
 def mark_of(path: Path) -> str:
@@ -99,6 +102,8 @@ class Marks:
 
     def are_one(self, former: Known, file: Known, gone: bool) -> bool:
         """Whether two files that are alike are one; of a former file that is gone, and has no mark, it is believed."""
+        if former.sop and file.sop:
+            return former.sop == file.sop
         if gone and not former.mark:
             return True
         mark = self(file)
@@ -114,13 +119,16 @@ def is_fleeting(path: Path) -> bool:
     return len(inner.parts) > 1 and inner.parts[0].startswith("medviewer-")
 
 
-def reconciled(known: list[Known], found: list[Known], marks: Marks) -> list[Known]:
+def reconciled(
+    known: list[Known], found: list[Known], marks: Marks, is_own: Callable[[Path], bool] = lambda path: False
+) -> list[Known]:
     """The files of a series, after it was found again, maybe in part or elsewhere.
 
     A file that is where it was is brought up to date. One that turns up at a new place, while the former one is gone,
-    moves. One that is a second copy of a file that is still there changes nothing. Anything else is new: files of one
-    name and size are compared by their marks. Where at least as many files were found as were known and none of the
-    others is left, these others are forgotten.
+    moves. One that is a second copy of a file that is still there changes nothing; but a copy of our own (`is_own`)
+    takes the place of a file elsewhere. Anything else is new: files without a SOP Instance UID are compared by their
+    marks where name and size are one. Where at least as many files were found as were known and none of the others is
+    left, these others are forgotten.
     """
     places = {file.path: file for file in found}
     kept = {file.path: _again(file, places.pop(file.path, file)) for file in known}
@@ -135,13 +143,13 @@ def reconciled(known: list[Known], found: list[Known], marks: Marks) -> list[Kno
     for path, file in places.items():
         candidates = alike.get(file.likeness, [])
         former = next((one for one in candidates if marks.are_one(one, file, one.path in gone)), None)
-        if candidates and (former is None or former.path not in gone):
+        if candidates and not file.sop and (former is None or former.path not in gone):
             file = replace(file, mark=marks(file))
         if former is None:
             kept[path] = file
             continue
         candidates.remove(former)
-        if former.path in gone:
+        if former.path in gone or (is_own(path) and not is_own(former.path)):
             kept.pop(former.path)
             kept[path] = file
         else:

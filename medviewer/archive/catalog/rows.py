@@ -112,20 +112,20 @@ def series_row(session: Session, study: int, series: Series, files: Sequence[Kno
 
 
 def _are_same(files: Sequence[Known], former: Sequence[Known]) -> bool:
-    return [(file, file.mark) for file in files] == [(file, file.mark) for file in former]
+    return [(file, file.mark, file.sop) for file in files] == [(file, file.mark, file.sop) for file in former]
 
 
 def files_of(session: Session, series: int) -> list[Known]:
     """The files of a series in their order."""
     query = (
-        select(FolderRow.path, FileRow.name, FileRow.size, FileRow.mtime_ns, FileRow.mark)
+        select(FolderRow.path, FileRow.name, FileRow.size, FileRow.mtime_ns, FileRow.mark, FileRow.sop)
         .join(FolderRow, FolderRow.number == FileRow.folder)
         .where(FileRow.series == series)
         .order_by(FileRow.position)
     )
     return [
-        Known(Path(from_text(folder), from_text(name)), size, mtime_ns, mark)
-        for folder, name, size, mtime_ns, mark in session.execute(query)
+        Known(Path(from_text(folder), from_text(name)), size, mtime_ns, mark, sop)
+        for folder, name, size, mtime_ns, mark, sop in session.execute(query)
     ]
 
 
@@ -160,6 +160,7 @@ def _write_files(session: Session, series: int, files: Sequence[Known], fresh: b
             "size": file.size,
             "mtime_ns": file.mtime_ns,
             "mark": file.mark,
+            "sop": file.sop,
         }
         for k, file in enumerate(files)
     ]

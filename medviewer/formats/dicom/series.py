@@ -222,6 +222,7 @@ def _series(
         warnings=(*notes, *found, *spacings),
         frames=frames,
         index=index,
+        instances=tuple(plane.file.plain(t.SOP_INSTANCE_UID) for plane in files),
     )
 
 

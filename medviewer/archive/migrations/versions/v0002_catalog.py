@@ -90,7 +90,7 @@ def _files() -> None:
         sa.Column("folder", sa.Integer(), nullable=False, index=True),
         *_text("name"),
         *_whole("size", "mtime_ns"),
-        *_text("mark"),
+        *_text("mark", "sop"),
         sa.ForeignKeyConstraint(["series"], ["catalog_series.number"]),
         sa.ForeignKeyConstraint(["folder"], ["catalog_folders.number"]),
     )

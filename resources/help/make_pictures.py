@@ -26,7 +26,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QWidget
 from scipy import ndimage
 
-from medviewer.app.commands import explain, learning, masks, predict, study, view
+from medviewer.app.commands import explain, learning, masks, predict, study, verdicts, view
 from medviewer.app.resources import resource
 from medviewer.archive.home import home as user_home
 from medviewer.domain.plane import Plane
@@ -72,6 +72,12 @@ class Studio:
             if time.monotonic() > until:
                 raise SystemExit(f"Waited {PATIENCE_S} s for {what}; the last message was: {self.session.message}")
             QTest.qWait(20)
+
+    def has_all_of(self, uid: str = "") -> bool:
+        """Whether that series, or any, is open with all of its slices."""
+        session = self.session
+        open_uid = session.series.uid if session.series is not None else ""
+        return session.image is not None and session.arrival is None and uid in ("", open_uid)
 
     def finish(self, job: Job[Any]) -> None:
         """Wait for a job; a failed one ends the script with its sentence."""
@@ -121,7 +127,7 @@ def chest(studio: Studio) -> None:
     services = studio.services
     series = next(one for known in studio.session.studies for one in known.series if one.modality == "CR")
     study.show(services, series)
-    studio.wait(lambda: studio.session.series is not None and studio.session.series.uid == series.uid, "the chest")
+    studio.wait(lambda: studio.has_all_of(series.uid), "the chest")
     if predict.weights_present(services, services.plugin(CHEST)):
         studio.finish(predict.run(services, CHEST))
         studio.finish(explain.run(services, CHEST))
@@ -133,7 +139,7 @@ def brain(studio: Studio) -> None:
     """The head with the brain mask."""
     series = next(one for known in studio.session.studies for one in known.series if one.modality == "MR")
     study.show(studio.services, series)
-    studio.wait(lambda: studio.session.series is not None and studio.session.series.uid == series.uid, "the head")
+    studio.wait(lambda: studio.has_all_of(series.uid), "the head")
     studio.finish(predict.run(studio.services, BRAIN))
     studio.panels("ai", "segments", "saliency")
     studio.save("window")
@@ -159,7 +165,7 @@ def learn(studio: Studio) -> None:
     services, plane = studio.services, studio.plane(1)
     start, end = (plane.to_screen(voxel) for voxel in _SAGITTAL_STROKE)
     studio.stroke(plane, start, end, radius_mm=5.0)
-    masks.approve(services)
+    verdicts.approve(services)
     options = FinetuneOptions(epochs=2, max_steps=2, learning_rate=1e-4)
     job = learning.finetune(services, BRAIN, options)
     studio.finish(job)
@@ -224,7 +230,7 @@ def main() -> None:
             studio = Studio(program, out)
             program.services.author = "reader"
             borrow_weights(program, Path(folder))
-            studio.wait(lambda: studio.session.image is not None, "the demo")
+            studio.wait(studio.has_all_of, "the demo")
             for step in (brain, saliency, learn, correct, chest, keys):
                 step(studio)
         finally:

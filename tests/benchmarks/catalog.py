@@ -88,7 +88,8 @@ def fill(archive: Archive, studies: tuple[Study, ...], seed: int = 8) -> None:
             row, _ = rows.study_row(session, study, f"2026-01-01T{k // 3600:02d}:{k // 60 % 60:02d}:{k % 60:02d}+00:00")
             assert isinstance(row, StudyRow)
             for series in study.series:
-                rows.series_row(session, row.number, series, [Known(file, 1000, 0) for file in series.files])
+                files = [Known(file, 1000, 0) for file in series.files]
+                rows.series_row(session, row.number, series, files, alone=True)
             row.state = draw.choices(list(State), (6, 3, 1, 2))[0].value
             session.add_all(
                 [TagRow(study=row.number, tag=tag) for tag in draw.sample(_TAGS, draw.choice((0, 0, 1, 2)))]

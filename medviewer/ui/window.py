@@ -14,8 +14,6 @@ from PySide6.QtGui import (
     QActionGroup,
     QCloseEvent,
     QDesktopServices,
-    QDragEnterEvent,
-    QDropEvent,
     QKeySequence,
 )
 from PySide6.QtWidgets import (
@@ -32,7 +30,7 @@ from PySide6.QtWidgets import (
 )
 
 from medviewer.app import actions, context
-from medviewer.app.commands import masks, study
+from medviewer.app.commands import masks
 from medviewer.app.ports import DeidentifyChoice
 from medviewer.app.presets import choices
 from medviewer.app.services import Services
@@ -45,6 +43,7 @@ from medviewer.ui.viewport_grid import RESEARCH_USE, EmptyState, ViewportGrid
 from medviewer.ui.widgets.ai_panel import AiPanel
 from medviewer.ui.widgets.deidentify_dialog import DeidentifyDialog
 from medviewer.ui.widgets.document_view import show_document
+from medviewer.ui.widgets.drops import OpensDrops
 from medviewer.ui.widgets.job_bar import JobBar
 from medviewer.ui.widgets.learning_panel import LearningPanel
 from medviewer.ui.widgets.message_strip import MessageStrip
@@ -81,7 +80,7 @@ _VIEWPORT_KEYS = ("view.next", "view.slice_up", "view.slice_down", "view.page_up
 _names = count()
 
 
-class MainWindow(QMainWindow):
+class MainWindow(OpensDrops, QMainWindow):
     """The window of one running program. It owns the widgets; `services` owns everything else."""
 
     def __init__(self, services: Services) -> None:
@@ -380,18 +379,6 @@ class MainWindow(QMainWindow):
         return super().eventFilter(watched, event)
 
     # -- Qt -------------------------------------------------------------------------------------------------------
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take files and folders."""
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        """Open what was dropped."""
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        if paths:
-            event.acceptProposedAction()
-            self.services.attempt(lambda: study.open_paths(self.services, paths))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep the mask, stop the work, let go of the canvases; a mask that cannot be kept is asked about."""

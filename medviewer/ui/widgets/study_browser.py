@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -26,6 +25,7 @@ from medviewer.archive.catalog import Query, SeriesEntry, StudyEntry
 from medviewer.domain.study import Attachment, Patient
 from medviewer.jobs import Job
 from medviewer.ui.icons import icon
+from medviewer.ui.widgets.drops import OpensDrops
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import GAP, MARGIN, explain, label, push, set_text
 from medviewer.ui.widgets.study_delegate import StudyDelegate
@@ -48,7 +48,7 @@ _MENU = (
 """Actions of the context menu in groups; those that the program does not have are left out."""
 
 
-class StudyBrowser(QWidget):
+class StudyBrowser(OpensDrops, QWidget):
     """Patients, their studies and series, with a search over all of them.
 
     Attributes
@@ -63,7 +63,7 @@ class StudyBrowser(QWidget):
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.commands: Mapping[str, QAction] = {}
-        self._services = services
+        self.services = services
         self._links = Links(self)
         self._folded: set[str] = set()
         self._unfolded: set[str] = set()
@@ -107,22 +107,10 @@ class StudyBrowser(QWidget):
             self.left.emit()
             return True
         if watched is self.tree and event.key() == Qt.Key.Key_Delete and "study.remove" in self.commands:
-            if self._services.session.chosen_study:
+            if self.services.session.chosen_study:
                 self.commands["study.remove"].trigger()
             return True
         return super().eventFilter(watched, event)
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take files and folders."""
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        """Open what was dropped."""
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        if paths:
-            event.acceptProposedAction()
-            self._services.attempt(lambda: study.open_paths(self._services, paths))
 
     # -- parts
 
@@ -170,7 +158,7 @@ class StudyBrowser(QWidget):
         self.setAcceptDrops(True)
 
     def _listen(self) -> None:
-        events = self._services.session.events
+        events = self.services.session.events
         self._links.add(events.studies, self._studies_changed)
         self._links.add(events.catalog_revision, self._catalog_changed)
         self._links.add(events.series, self._mark)
@@ -202,12 +190,12 @@ class StudyBrowser(QWidget):
 
     def _studies_changed(self, *_: object) -> None:
         """Something was opened: its studies come first, unfolded."""
-        self._unfolded |= {one.uid for one in self._services.session.studies} - self._folded
+        self._unfolded |= {one.uid for one in self.services.session.studies} - self._folded
         self._look_up()
 
     def _study_changed(self, *_: object) -> None:
         """Another study is open: a search that hides it is over; actions would be about a study that is not seen."""
-        opened = self._services.session.study
+        opened = self.services.session.study
         if opened is not None and self.model.study_item(opened.uid) is None:
             self.search.clear()
             self.filters.clear()
@@ -271,7 +259,7 @@ class StudyBrowser(QWidget):
     def _mark(self, *_: object) -> None:
         """Another series is shown: its row is marked, and is the current one unless somebody is using the list."""
         self.tree.viewport().update()
-        shown, opened = self._services.session.series, self._services.session.study
+        shown, opened = self.services.session.series, self.services.session.study
         if shown is None or opened is None or self.tree.hasFocus():
             return
         above = self.model.study_item(opened.uid)
@@ -295,9 +283,9 @@ class StudyBrowser(QWidget):
         if isinstance(node, Node) and isinstance(node.value, Patient) and self.model.rowCount(index) == 1:
             uid = self.model.index(0, 0, index).data(Role.NODE).study
         attachment = isinstance(node, Node) and isinstance(node.value, Attachment)
-        self._services.session.chosen_attachment = node.value.uid if attachment else ""
-        if uid != self._services.session.chosen_study:
-            self._services.attempt(lambda: catalog.choose(self._services, uid))
+        self.services.session.chosen_attachment = node.value.uid if attachment else ""
+        if uid != self.services.session.chosen_study:
+            self.services.attempt(lambda: catalog.choose(self.services, uid))
 
     def _enter_list(self) -> None:
         """Put the keyboard on the first study that was found: the next Enter opens it, in sight of its name."""
@@ -323,13 +311,13 @@ class StudyBrowser(QWidget):
             self._show(node.study, node.value.uid)
         elif isinstance(node.value, Attachment):
             attachment = node.value
-            self._services.attempt(lambda: listed.open_attachment(self._services, node.study, attachment))
+            self.services.attempt(lambda: listed.open_attachment(self.services, node.study, attachment))
         else:
             self.tree.setExpanded(index, not self.tree.isExpanded(index))
 
     def _show(self, study_uid: str, uid: str) -> None:
         """Open a series, once: a double click is two clicks, and a click on the open one changes nothing."""
-        services = self._services
+        services = self.services
         on_its_way = self._asked is not None and not self._asked[1].done
         asked = self._asked[0] if self._asked is not None and on_its_way else ""
         shown = services.session.image is not None and self.model.is_shown(uid)
@@ -339,7 +327,7 @@ class StudyBrowser(QWidget):
         self._asked = (uid, job) if job is not None else None
 
     def _open_demo(self) -> Any:
-        return self._services.attempt(lambda: study.open_demo(self._services))
+        return self.services.attempt(lambda: study.open_demo(self.services))
 
     def _show_menu(self, where: QPoint) -> None:
         index = self.tree.indexAt(where)
@@ -364,7 +352,7 @@ class StudyBrowser(QWidget):
         return menu
 
     def _open_study(self, uid: str) -> None:
-        self._services.attempt(lambda: listed.open_series(self._services, uid))
+        self.services.attempt(lambda: listed.open_series(self.services, uid))
 
     # -- folding
 

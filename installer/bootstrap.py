@@ -418,6 +418,9 @@ def test(layout: Layout, args: Sequence[str], display: bool) -> int:
     failed = [] if args else check(layout)
     say("== pytest")
     status = call([str(layout.python), "-m", "pytest", *args], display, layout.root)
+    if failed:
+        # Said again: thousands of passed tests stand between the first time and here.
+        say(f"== static checks: failed: {', '.join(failed)}")
     return status or int(bool(failed))
 
 

@@ -26,7 +26,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QWidget
 from scipy import ndimage
 
-from medviewer.app.commands import explain, learning, masks, predict, study, verdicts, view
+from medviewer.app.commands import explain, learning, predict, study, verdicts, view
 from medviewer.app.resources import resource
 from medviewer.archive.home import home as user_home
 from medviewer.domain.plane import Plane

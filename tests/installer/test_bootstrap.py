@@ -323,7 +323,9 @@ class TestChecks:
         assert ran[:3] == ["-m ruff check", "-m ruff format --check", "-m mypy"]
         assert "importlinter" in ran[3]
         assert ran[4:] == ["-m pytest"]
-        assert "static checks: failed: mypy" in capfd.readouterr().out
+        said = capfd.readouterr().out
+        assert "static checks: failed: mypy" in said
+        assert said.splitlines()[-1] == "== static checks: failed: mypy"
 
     def test_arguments_are_for_pytest_alone(self, layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
         ran: list[list[str]] = []

@@ -8,6 +8,7 @@
     +-- PluginError                a plugin could not do its part
     |   +-- ManifestError          its plugin.yaml is missing, broken or for another API
     |   +-- WeightsMissingError    its weights are not on this machine yet
+    |   +-- UntrustedError         its code may not run: nobody trusted it, or it changed since
     |   +-- ContractError          it returned something other than what its manifest declares
     +-- JobError                   work off the window's thread did not finish
     |   +-- JobCancelled           because somebody asked it to stop
@@ -67,6 +68,10 @@ class ManifestError(PluginError):
 
 class WeightsMissingError(PluginError):
     """The weights of a plugin are not on this machine yet."""
+
+
+class UntrustedError(PluginError):
+    """Code of a plugin that its user has not trusted, or that changed since."""
 
 
 class ContractError(PluginError):

@@ -74,7 +74,7 @@ class Services:
             queue=CorrectionQueue(archive),
             registry=ModelRegistry(archive),
             runner=Runner(archive.home / "scratch"),
-            plugins=discover([*folders, *plugin_folders(), archive.home / "plugins"]),
+            plugins=discover(folders, shipped=plugin_folders(), installed=[archive.home / "plugins"]),
             author=_user(),
         )
 

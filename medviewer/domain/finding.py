@@ -21,12 +21,15 @@ class Classification:
         The image that was classified.
     notes
         What has to be read beside the numbers, for example that this is a demonstration.
+    abstained
+        Whether the model gives no answer: its highest probability is too low, or the image is unlike what it knows.
     """
 
     probabilities: dict[str, float]
     provenance: Provenance = field(default_factory=Provenance)
     series_uid: str = ""
     notes: tuple[str, ...] = ()
+    abstained: bool = False
 
     @property
     def top(self) -> tuple[str, float]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medviewer.domain.geometry import Grid
+from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.provenance import Provenance
 
 Colour = tuple[int, int, int]
@@ -77,6 +78,9 @@ class Segmentation:
         Who or what made it.
     series_uid
         The image series that it labels.
+    uncertainty
+        Voxel maps of the model's doubt, 0 to 1, where they were asked for; they belong to the model's answer and are
+        kept beside the mask, not in it.
     """
 
     labels: NDArray[np.uint8] | NDArray[np.uint16]
@@ -84,6 +88,7 @@ class Segmentation:
     segments: tuple[Segment, ...]
     provenance: Provenance = field(default_factory=Provenance)
     series_uid: str = ""
+    uncertainty: tuple[Heatmap, ...] = ()
 
     def __post_init__(self) -> None:
         if self.labels.shape != self.grid.shape:

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from medviewer.domain.doubt import Doubt
+
 
 def utc_now() -> str:
     """The present time in UTC, ISO 8601 to the second."""
@@ -33,7 +35,12 @@ class Provenance:
     device
         Where it ran, for example ``cpu`` or ``cuda:0``.
     notes
-        What was done differently on the way (a fallback, a warning).
+        What has to be read beside the result.
+    steps
+        What the run did differently on its way, where that changes nothing in how the result is read: a smaller batch,
+        the CPU after the GPU's memory ran out.
+    doubt
+        How far the result can be trusted.
     """
 
     plugin_id: str = ""
@@ -45,6 +52,8 @@ class Provenance:
     created: str = field(default_factory=utc_now)
     device: str = ""
     notes: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    doubt: Doubt = field(default_factory=Doubt)
 
     @property
     def label(self) -> str:
@@ -53,9 +62,18 @@ class Provenance:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
-        return {**asdict(self), "notes": list(self.notes)}
+        doubt = {**asdict(self.doubt), "flags": list(self.doubt.flags)}
+        return {**asdict(self), "notes": list(self.notes), "steps": list(self.steps), "doubt": doubt}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Provenance:
         """Read back what `to_json` wrote."""
-        return cls(**{**data, "notes": tuple(data.get("notes", ()))})
+        doubt = data.get("doubt", {})  # results from before there was any have none
+        return cls(
+            **{
+                **data,
+                "notes": tuple(data.get("notes", ())),
+                "steps": tuple(data.get("steps", ())),
+                "doubt": Doubt(**{**doubt, "flags": tuple(doubt.get("flags", ()))}),
+            }
+        )

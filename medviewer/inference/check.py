@@ -60,10 +60,10 @@ def check_rows(request: WorkerRequest, context: RunContext) -> list[CheckRow]:
     run = PluginRun.from_json(request.payload["run"])
     rows = []
     try:
-        load_code(run.folder)
+        load_code(run.folder, run.adapter, run.fingerprint, run.trusted)
         rows.append(CheckRow("entry", True, "The code imports and offers what its kinds need."))
         device = resolve_device(run.device)
-        loaded = load_plugin(run.folder, run.weights, run.sha256, device)
+        loaded = load_plugin(run, device)
         rows.append(CheckRow("weights", True, "The weights fit the network."))
     except MedviewerError as error:
         return [*rows, CheckRow("weights" if rows else "entry", False, str(error))]

@@ -116,7 +116,17 @@ def plugin_run(
     """What the child has to load; the weights that came with the plugin have to hash to what its manifest says."""
     spec = checked_manifest(plugin).weights
     own = bool(spec.file) and weights == plugin.folder / spec.file
-    return PluginRun(plugin.folder, weights, spec.sha256 if own else "", model_version, device, parameters)
+    return PluginRun(
+        plugin.folder,
+        weights,
+        spec.sha256 if own else "",
+        model_version,
+        device,
+        parameters,
+        adapter=plugin.adapter,
+        fingerprint=plugin.trusted,
+        trusted=plugin.may_run,
+    )
 
 
 def base_weights(plugin: DiscoverResult, home: Path) -> Path:

@@ -12,21 +12,30 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from medviewer.errors import ContractError, ManifestError, MedviewerError, PluginError, WeightsMissingError
-from medviewer.plugin_api import Manifest, Plugin
+from medviewer.errors import (
+    ContractError,
+    ManifestError,
+    MedviewerError,
+    PluginError,
+    UntrustedError,
+    WeightsMissingError,
+)
+from medviewer.inference.request import PluginRun
+from medviewer.plugin_api import Manifest, NetworkLoader, Plugin
+from medviewer.plugin_api.adapters import Adapter, read_adapter
+from medviewer.plugin_api.fingerprint import fingerprint
 from medviewer.plugin_api.manifest import file_sha256, read_manifest
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _METHODS: dict[str, tuple[str, ...]] = {
-    "segment": ("build_network", "normalise", "probabilities"),
-    "classify": ("build_network", "normalise", "class_probabilities"),
+    "own segment": ("probabilities",),
+    "own classify": ("class_probabilities",),
     "explain": ("explain_layer", "explain_logits"),
     "train": ("loss", "trainable_parameters"),
-    "weights.fetch": ("fetch_weights",),
 }
 """The methods of `plugin_api.protocols` that each kind needs, by name, so that an error can say which are missing."""
 _CACHED_NETWORKS = 2
@@ -78,11 +87,24 @@ def plugin_step(name: str, doing: str) -> Iterator[None]:
 
 
 @cache
-def load_code(folder: Path) -> tuple[Manifest, Plugin]:
-    """Import the package in `folder` and make its plugin object.
+def load_code(
+    folder: Path, adapter: Path | None = None, expected: str = "", trusted: bool = True
+) -> tuple[Manifest, Plugin]:
+    """Import the package in `folder` and make its plugin object, or let its adapter make it.
+
+    Parameters
+    ----------
+    adapter
+        The folder of the adapter that runs it, None for a plugin with code of its own.
+    expected
+        The fingerprint under which the user trusted the folder; empty where no such word is needed.
+    trusted
+        Whether its code may run at all.
 
     Raises
     ------
+    UntrustedError
+        If it has code that nobody trusted, or is not what the user trusted.
     ManifestError
         If plugin.yaml is broken or its entry names something that is not there.
     ContractError
@@ -91,33 +113,90 @@ def load_code(folder: Path) -> tuple[Manifest, Plugin]:
         If its code raises.
     """
     manifest = read_manifest(folder)
-    module_name, _, attribute = manifest.entry.partition(":")
+    if expected and fingerprint(folder) != expected:
+        raise UntrustedError(
+            f"{manifest.name} changed since it was trusted; look at what changed, and trust it again in Plugins or "
+            f"with: medviewer plugin trust {manifest.id}"
+        )
+    if adapter is None and not trusted:
+        raise UntrustedError(untrusted_sentence(manifest))
+    if adapter is None:
+        plugin = _made(folder, manifest.entry, manifest.name)
+    else:
+        door = load_adapter(adapter)
+        with plugin_step(manifest.name, "its adapter opened it"):
+            plugin = door.open(folder, manifest, trusted=trusted)
+    for kind, names in _missing(manifest, plugin):
+        raise ContractError(
+            f"{manifest.name} declares {kind}, which needs {', '.join(names)}; add it to {type(plugin).__name__}."
+        )
+    return manifest, plugin
+
+
+@cache
+def load_adapter(folder: Path) -> Adapter:
+    """Import the adapter in `folder` and make its object; errors as in `load_code`."""
+    manifest = read_adapter(folder)
+    missing = [name for name in manifest.needs if importlib.util.find_spec(name) is None]
+    if missing:
+        raise PluginError(
+            f"{manifest.name} needs {', '.join(missing)}, which this Python does not have; install it with pip and run "
+            "again."
+        )
+    found = _made(folder, manifest.entry, manifest.name)
+    absent = [name for name in ("recognises", "install", "open") if not callable(getattr(found, name, None))]
+    if absent:
+        raise ContractError(f"{manifest.name} is an adapter, which needs {', '.join(absent)}; tell its author.")
+    return cast(Adapter, found)
+
+
+def untrusted_sentence(manifest: Manifest) -> str:
+    """Why a plugin's code does not run, and what to do."""
+    return (
+        f"{manifest.name} brings code that nobody has trusted yet; read where it comes from, and trust it in Plugins "
+        f"or with: medviewer plugin trust {manifest.id}"
+    )
+
+
+def _made(folder: Path, entry: str, name: str) -> Any:
+    """The object that an entry names, of the package that is exactly that folder."""
+    module_name, _, attribute = entry.partition(":")
     package = module_name.partition(".")[0]
     if package != folder.name:
-        raise ManifestError(f"{manifest.name}: entry should begin with its folder, {folder.name}, not {package}.")
-    with plugin_step(manifest.name, "its code was imported"):
+        raise ManifestError(f"{name}: entry should begin with its folder, {folder.name}, not {package}.")
+    with plugin_step(name, "its code was imported"):
         _import_package(folder)
         module = importlib.import_module(module_name)
         factory = getattr(module, attribute, None)
         if not callable(factory):
-            raise ManifestError(f"{manifest.name}: entry should name a class, but {module_name} has no {attribute}.")
-        plugin = factory()
-    for kind in (*manifest.kinds, *(["weights.fetch"] if manifest.weights.fetch else [])):
-        missing = [name for name in _METHODS[kind] if not callable(getattr(plugin, name, None))]
-        if missing:
-            raise ContractError(
-                f"{manifest.name} declares {kind}, which needs {', '.join(missing)}; add it to {attribute}."
-            )
-    return manifest, plugin
+            raise ManifestError(f"{name}: entry should name a class, but {module_name} has no {attribute}.")
+        return factory()
 
 
-def load_plugin(folder: Path, weights: Path, sha256: str, device: str) -> LoadedPlugin:
+def _missing(manifest: Manifest, plugin: object) -> Iterator[tuple[str, list[str]]]:
+    """Each declared kind for which the object has no method, with the names of the missing ones."""
+
+    def lacks(*names: str) -> bool:
+        return not any(callable(getattr(plugin, name, None)) for name in names)
+
+    if lacks("build_network", "load_network"):
+        yield "a network", ["build_network"]
+    if manifest.weights.fetch and not manifest.weights.package and lacks("fetch_weights"):
+        yield "weights.fetch", ["fetch_weights"]
+    own = manifest.outputs.activation == "own"
+    for kind in (*manifest.kinds, *(f"own {kind}" for kind in manifest.kinds if own)):
+        names = [name for name in _METHODS.get(kind, ()) if lacks(name)]
+        if names:
+            yield kind.removeprefix("own "), names
+
+
+def load_plugin(run: PluginRun, device: str) -> LoadedPlugin:
     """A plugin with its network ready; the same one again as long as the weights file stays the same.
 
     Parameters
     ----------
-    weights, sha256
-        A safetensors file, and what it has to hash to; empty when nobody knows that beforehand.
+    run
+        Names the folder, the adapter, the weights file and what it has to hash to.
     device
         Torch device string.
 
@@ -128,12 +207,14 @@ def load_plugin(folder: Path, weights: Path, sha256: str, device: str) -> Loaded
     PluginError
         If it is not the file that the manifest names, or does not fit the network; or the plugin's code raises.
     """
-    manifest, plugin = load_code(folder)
+    manifest, plugin = load_code(run.folder, run.adapter, run.fingerprint, run.trusted)
     try:
-        stat = weights.stat()
+        stat = run.weights.stat()
     except OSError as error:
-        raise WeightsMissingError(f"{manifest.name} needs its weights {weights.name}, which are not there.") from error
-    network = _network(folder, weights, sha256, device, (stat.st_mtime_ns, stat.st_size))
+        name = run.weights.name
+        raise WeightsMissingError(f"{manifest.name} needs its weights {name}, which are not there.") from error
+    code = (run.folder, run.adapter, run.fingerprint, run.trusted)
+    network = _network(code, run.weights, run.sha256, device, (stat.st_mtime_ns, stat.st_size))
     return LoadedPlugin(manifest, plugin, network, device)
 
 
@@ -148,8 +229,7 @@ def read_state(weights: Path, name: str, sha256: str = "") -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    if sha256 and file_sha256(weights) != sha256:
-        raise PluginError(f"{name}: {weights.name} is not the file that the manifest names; install the plugin again.")
+    _check_sha256(weights, sha256, name)
     try:
         return load_file(weights)
     except (SafetensorError, OSError) as error:
@@ -159,10 +239,21 @@ def read_state(weights: Path, name: str, sha256: str = "") -> dict[str, Tensor]:
         ) from error
 
 
+def _check_sha256(weights: Path, sha256: str, name: str) -> None:
+    if sha256 and file_sha256(weights) != sha256:
+        raise PluginError(f"{name}: {weights.name} is not the file that the manifest names; install the plugin again.")
+
+
 @lru_cache(maxsize=_CACHED_NETWORKS)
-def _network(folder: Path, weights: Path, sha256: str, device: str, stamp: tuple[int, int]) -> nn.Module:
+def _network(
+    code: tuple[Path, Path | None, str, bool], weights: Path, sha256: str, device: str, stamp: tuple[int, int]
+) -> nn.Module:
     """Build and fill the network; `stamp` only makes a rewritten file another entry of the cache."""
-    manifest, plugin = load_code(folder)
+    manifest, plugin = load_code(*code)
+    if isinstance(plugin, NetworkLoader):
+        _check_sha256(weights, sha256, manifest.name)
+        with plugin_step(manifest.name, "loading its network"):
+            return plugin.load_network(weights, device)
     with plugin_step(manifest.name, "building its network"):
         network = plugin.build_network()
     state = read_state(weights, manifest.name, sha256)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from medviewer.inference.loader import LoadedPlugin, load_plugin, plugin_step
 from medviewer.inference.request import PluginRun, image_from_json, input_hash
 from medviewer.inference.resample import to_network
 from medviewer.jobs import WorkerRequest
-from medviewer.plugin_api import RunContext
+from medviewer.plugin_api import Normaliser, RunContext
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,7 +61,7 @@ def open_run(request: WorkerRequest, context: RunContext) -> OpenedRun:
     image = image_from_json(request.payload["image"], request.arrays["voxels"])
     context.progress(0.0, "Loading the plugin")
     device = resolve_device(run.device)
-    loaded = load_plugin(run.folder, run.weights, run.sha256, device)
+    loaded = load_plugin(run, device)
     context = replace(context, device=device, parameters=run.parameters)
     return OpenedRun(run, loaded, image, context)
 
@@ -79,9 +79,9 @@ def network_input(opened: OpenedRun) -> tuple[Tensor, tuple[str, ...]]:
     loaded, image, inputs = opened.loaded, opened.image, opened.loaded.manifest.inputs
     opened.context.progress(0.05, "Resampling the image")
     resampled, notes = to_network(image, inputs.size, inputs.interpolation, loaded.device, opened.context)
-    values = _intensity(image, resampled, inputs.intensity).cpu().numpy()
+    values = _intensity(image, resampled, inputs.intensity.source).cpu().numpy()
     with plugin_step(opened.name, "normalising the image"):
-        normal = loaded.plugin.normalise(values)
+        normal = cast(Normaliser, loaded.plugin).normalise(values)
     dtype, shape = getattr(normal, "dtype", None), getattr(normal, "shape", ())
     if dtype != np.float32 or shape[1:] != tuple(inputs.size) or not np.isfinite(normal).all():
         wanted = f"a float32 array of shape (channels, {', '.join(map(str, inputs.size))}), all finite"

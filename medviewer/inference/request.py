@@ -6,13 +6,47 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Lut, Rescale, Window
+
+Tta = Literal["off", "fast", "full"]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How thorough a run is; the defaults are one pass of one version.
+
+    Parameters
+    ----------
+    tta
+        Test-time augmentation by flips: ``off``; ``fast``, the image and its left-right mirror; ``full``, every
+        combination of the axes, 8 of a volume and 4 of a picture.
+    samples
+        Passes with dropout switched on (Gal and Ghahramani 2016); 0 leaves it off.
+    uncertainty
+        Whether a voxel map of the doubt is wanted; it needs more than one pass to show disagreement.
+    ensemble
+        Weights of further versions whose answers are averaged with this one's.
+    """
+
+    tta: Tta = "off"
+    samples: int = 0
+    uncertainty: bool = False
+    ensemble: tuple[Path, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {**asdict(self), "ensemble": [str(path) for path in self.ensemble]}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> RunOptions:
+        """Read back what `to_json` wrote."""
+        return cls(**{**data, "ensemble": tuple(Path(path) for path in data.get("ensemble", ()))})
 
 
 @dataclass(frozen=True)
@@ -31,6 +65,15 @@ class PluginRun:
         ``auto``, ``cpu`` or ``cuda``; the child resolves it.
     parameters
         What was chosen for this run.
+    adapter
+        The folder of the adapter that runs it, None for a plugin with code of its own.
+    fingerprint
+        What the plugin's folder has to hash to before its code runs (`plugin_api.fingerprint`); empty where the user's
+        trust is not needed.
+    trusted
+        Whether code that came with the plugin may run at all.
+    options
+        How thorough it is.
     """
 
     folder: Path
@@ -39,15 +82,28 @@ class PluginRun:
     model_version: str = ""
     device: str = "auto"
     parameters: dict[str, Any] = field(default_factory=dict)
+    adapter: Path | None = None
+    fingerprint: str = ""
+    trusted: bool = True
+    options: RunOptions = field(default_factory=RunOptions)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
-        return {**asdict(self), "folder": str(self.folder), "weights": str(self.weights)}
+        return {
+            **vars(self),
+            "folder": str(self.folder),
+            "weights": str(self.weights),
+            "adapter": str(self.adapter) if self.adapter else "",
+            "options": self.options.to_json(),
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> PluginRun:
         """Read back what `to_json` wrote."""
-        return cls(**{**data, "folder": Path(data["folder"]), "weights": Path(data["weights"])})
+        adapter, options = data.get("adapter"), data.get("options")
+        paths = {"folder": Path(data["folder"]), "weights": Path(data["weights"])}
+        chosen = RunOptions.from_json(options) if options else RunOptions()
+        return cls(**{**data, **paths, "adapter": Path(adapter) if adapter else None, "options": chosen})
 
 
 def image_to_json(image: Image) -> dict[str, Any]:

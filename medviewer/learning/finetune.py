@@ -169,6 +169,9 @@ def version_run(registry: ModelRegistry, plugin: DiscoverResult, version: str, d
         model_version=version,
         device=device,
         parameters=checked_manifest(plugin).default_parameters(),
+        adapter=plugin.adapter,
+        fingerprint=plugin.trusted,
+        trusted=plugin.may_run,
     )
 
 

@@ -73,7 +73,7 @@ def compare(request: WorkerRequest, context: RunContext) -> WorkerReply:
 def _open(data: dict[str, Any], context: RunContext) -> Version:
     context.progress(0.0, "Loading the plugin")
     run = PluginRun.from_json(data)
-    return run, load_plugin(run.folder, run.weights, run.sha256, resolve_device(run.device))
+    return run, load_plugin(run, resolve_device(run.device))
 
 
 def _prepare(

@@ -2,16 +2,33 @@
 
 from medviewer.plugin_api.context import RunContext
 from medviewer.plugin_api.manifest import API_VERSION, Manifest
-from medviewer.plugin_api.protocols import Classifier, Explainable, Plugin, Segmenter, Trainable, WeightsFetcher
+from medviewer.plugin_api.protocols import (
+    Classifier,
+    Embedder,
+    Explainable,
+    NetworkLoader,
+    Normaliser,
+    Plugin,
+    Segmenter,
+    Trainable,
+    Uncertain,
+    WeightsConverter,
+    WeightsFetcher,
+)
 
 __all__ = [
     "API_VERSION",
     "Classifier",
+    "Embedder",
     "Explainable",
     "Manifest",
+    "NetworkLoader",
+    "Normaliser",
     "Plugin",
     "RunContext",
     "Segmenter",
     "Trainable",
+    "Uncertain",
+    "WeightsConverter",
     "WeightsFetcher",
 ]

@@ -5,15 +5,31 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from medviewer.errors import ManifestError, NotFoundError
+from medviewer.plugin_api.adapters import ADAPTER_FILE, AdapterManifest, read_adapter
 from medviewer.plugin_api.manifest import FILE_NAME, Manifest, read_manifest
 
 ENTRY_POINT_GROUP = "medviewer.plugins"
 FOLDERS_VARIABLE = "MEDVIEWER_PLUGINS"
+
+
+class Origin(StrEnum):
+    """How a plugin came to be found, which says whose word its code runs on."""
+
+    SHIPPED = "shipped"
+    """It comes with medviewer."""
+    PACKAGE = "package"
+    """An installed Python package names it; whoever installed that trusts it."""
+    NAMED = "named"
+    """Its folder was named for this run, by ``MEDVIEWER_PLUGINS`` or an argument: a developer's own work."""
+    INSTALLED = "installed"
+    """It was put into medviewer's data folder: its code runs once the user trusts it as it is now."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +44,28 @@ class DiscoverResult:
         What it says, or None when it is broken.
     error
         One sentence on what is wrong, empty when nothing is.
+    origin
+        How it came to be found.
+    adapter
+        The folder of the adapter that runs it, None for a plugin with code of its own.
+    trusted
+        The fingerprint under which the user trusted it; empty if nobody did, or nobody has to.
+    enabled
+        Whether the user wants it offered.
     """
 
     folder: Path
     manifest: Manifest | None = None
     error: str = ""
+    origin: Origin = Origin.NAMED
+    adapter: Path | None = None
+    trusted: str = ""
+    enabled: bool = True
+
+    @property
+    def may_run(self) -> bool:
+        """Whether code that came with it may run: somebody answers for it."""
+        return self.origin is not Origin.INSTALLED or bool(self.trusted)
 
     @property
     def id(self) -> str:
@@ -40,26 +73,48 @@ class DiscoverResult:
         return self.manifest.id if self.manifest else self.folder.name
 
 
-def discover(folders: Iterable[Path] = ()) -> list[DiscoverResult]:
+@dataclass(frozen=True)
+class AdapterResult:
+    """One adapter that was found, good or bad; fields as in `DiscoverResult`."""
+
+    folder: Path
+    manifest: AdapterManifest | None = None
+    error: str = ""
+    origin: Origin = Origin.NAMED
+
+    @property
+    def id(self) -> str:
+        """The adapter's id, or its folder's name when its manifest is broken."""
+        return self.manifest.id if self.manifest else self.folder.name
+
+
+def discover(
+    folders: Iterable[Path] = (), *, shipped: Iterable[Path] = (), installed: Iterable[Path] = ()
+) -> list[DiscoverResult]:
     """Every plugin of the installed packages, of ``MEDVIEWER_PLUGINS`` and of the given folders, sorted by id.
 
     The first of two plugins with one id wins; the second is a row with an error. One bad plugin never stops the rest.
+
+    Parameters
+    ----------
+    folders
+        Plugins, or folders of plugins, that were named for this run.
+    shipped
+        Folders of those that come with medviewer.
+    installed
+        Folders of those that were put into medviewer's data.
     """
-    found: dict[str, DiscoverResult] = {}
-    seen: set[Path] = set()
-    for folder in _candidates(folders):
-        resolved = folder.resolve()
-        if resolved in seen:
-            continue
-        seen.add(resolved)
-        result = _read(resolved)
-        if result.id in found:
-            text = f"The id {result.id} is taken by {found[result.id].folder.name}; give this plugin another id."
-            result = DiscoverResult(resolved, None, text)
-            found[f"{result.id} ({len(found)})"] = result
-        else:
-            found[result.id] = result
-    return sorted(found.values(), key=lambda result: result.id)
+    roots = _roots(folders, shipped, installed)
+    adapters = {row.id: row.folder for row in _unique(_adapters(roots)) if row.manifest is not None}
+    rows = _unique(_with_adapter(_read(folder, origin), adapters) for folder, origin in _candidates(roots, FILE_NAME))
+    return sorted(rows, key=lambda row: row.id)
+
+
+def discover_adapters(
+    folders: Iterable[Path] = (), *, shipped: Iterable[Path] = (), installed: Iterable[Path] = ()
+) -> list[AdapterResult]:
+    """Every adapter in the places where `discover` looks for plugins, sorted by id; arguments as there."""
+    return sorted(_unique(_adapters(_roots(folders, shipped, installed))), key=lambda row: row.id)
 
 
 def find(plugin_id: str, plugins: Iterable[DiscoverResult]) -> DiscoverResult:
@@ -82,21 +137,74 @@ def find(plugin_id: str, plugins: Iterable[DiscoverResult]) -> DiscoverResult:
     raise NotFoundError(f"There is no plugin {plugin_id!r}; installed are: {names}.")
 
 
-def _candidates(folders: Iterable[Path]) -> Iterator[Path]:
+_Root = tuple[Path, Origin]
+_Row = TypeVar("_Row", DiscoverResult, AdapterResult)
+
+
+def _roots(folders: Iterable[Path], shipped: Iterable[Path], installed: Iterable[Path]) -> list[_Root]:
+    variable = [Path(part) for part in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if part]
+    return [
+        *((folder, Origin.PACKAGE) for folder in _packages()),
+        *((folder, Origin.NAMED) for folder in (*variable, *folders)),
+        *((folder, Origin.SHIPPED) for folder in shipped),
+        *((folder, Origin.INSTALLED) for folder in installed),
+    ]
+
+
+def _packages() -> Iterator[Path]:
     for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
         spec = importlib.util.find_spec(point.value.partition(":")[0].partition(".")[0])
         if spec and spec.submodule_search_locations:
             yield Path(next(iter(spec.submodule_search_locations)))
-    extra = [Path(part) for part in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if part]
-    for root in [*extra, *folders]:
-        if (root / FILE_NAME).is_file():
-            yield root
-        elif root.is_dir():
-            yield from sorted(path.parent for path in root.glob(f"*/{FILE_NAME}"))
 
 
-def _read(folder: Path) -> DiscoverResult:
+def _candidates(roots: Iterable[_Root], file: str) -> Iterator[_Root]:
+    """Each folder that holds such a file, once, with the first way that leads to it."""
+    seen: set[Path] = set()
+    for root, origin in roots:
+        found = [root] if (root / file).is_file() else sorted(path.parent for path in root.glob(f"*/{file}"))
+        for folder in found:
+            resolved = folder.resolve()
+            if resolved not in seen:
+                seen.add(resolved)
+                yield resolved, origin
+
+
+def _unique(rows: Iterable[_Row]) -> list[_Row]:
+    """The rows, those whose id is taken already turned into an error."""
+    known: dict[str, str] = {}
+    unique: list[_Row] = []
+    for row in rows:
+        if row.id in known:
+            text = f"The id {row.id} is taken by {known[row.id]}; give this plugin another id."
+            unique.append(replace(row, manifest=None, error=text))
+        else:
+            known[row.id] = row.folder.name
+            unique.append(row)
+    return unique
+
+
+def _adapters(roots: Iterable[_Root]) -> Iterator[AdapterResult]:
+    for folder, origin in _candidates(roots, ADAPTER_FILE):
+        try:
+            yield AdapterResult(folder, read_adapter(folder), origin=origin)
+        except ManifestError as error:
+            yield AdapterResult(folder, None, str(error), origin)
+
+
+def _with_adapter(row: DiscoverResult, adapters: Mapping[str, Path]) -> DiscoverResult:
+    if row.manifest is None or not row.manifest.adapter:
+        return row
+    adapter = adapters.get(row.manifest.adapter)
+    if adapter is not None:
+        return replace(row, adapter=adapter)
+    known = ", ".join(adapters) or "none"
+    text = f"{row.manifest.name} needs the adapter {row.manifest.adapter}, which is not here; installed are: {known}."
+    return replace(row, manifest=None, error=text)
+
+
+def _read(folder: Path, origin: Origin) -> DiscoverResult:
     try:
-        return DiscoverResult(folder, read_manifest(folder))
+        return DiscoverResult(folder, read_manifest(folder), origin=origin)
     except ManifestError as error:
-        return DiscoverResult(folder, None, str(error))
+        return DiscoverResult(folder, None, str(error), origin)

@@ -28,15 +28,30 @@ class Plugin(Protocol):
         """The untrained network, on the CPU; the host loads the state and moves it to the device."""
         ...
 
+
+@runtime_checkable
+class NetworkLoader(Protocol):
+    """A plugin whose weights are no safetensors state, TorchScript or ONNX for instance; stands for `build_network`."""
+
+    def load_network(self, weights: Path, device: str) -> nn.Module:
+        """The network with its weights, in evaluation mode, on `device`. The host has checked the file's SHA-256."""
+        ...
+
+
+@runtime_checkable
+class Normaliser(Protocol):
+    """A plugin that turns values into network input itself, after what the manifest's `inputs.intensity` asks for."""
+
     def normalise(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Turn real values on the network's grid into network input.
+        """Turn values on the network's grid into network input.
 
         Parameters
         ----------
         values
-            Real values (HU, SUV, arbitrary), or grey values 0 to 255 where the manifest's `inputs.intensity` is
-            ``display``, that the host resampled to `inputs.size`: shape (z, y, x) for a volume, (y, x) for a
-            radiograph, MONOCHROME1 already turned bright-is-dense, every value finite.
+            Values that went through the manifest's `inputs.intensity`, on the network's grid: shape (z, y, x) for a
+            volume, (y, x) for a radiograph, with a first axis of channels where `inputs.channels` names several;
+            MONOCHROME1 already turned bright-is-dense, every value finite. With `inputs.windows` this is the whole
+            volume and not one window of it.
 
         Returns
         -------
@@ -47,10 +62,10 @@ class Plugin(Protocol):
 
 @runtime_checkable
 class Segmenter(Plugin, Protocol):
-    """A plugin that labels voxels."""
+    """A plugin that labels voxels, and whose `outputs.activation` is ``own``; the host does it for the others."""
 
     def probabilities(self, output: Tensor) -> Tensor:
-        """Turn the network's output (1, c, z, y, x) into a probability for each declared label.
+        """Turn the network's output (1, c, z, y, x) into a probability for each declared label, voxel by voxel.
 
         Returns
         -------
@@ -61,7 +76,7 @@ class Segmenter(Plugin, Protocol):
 
 @runtime_checkable
 class Classifier(Plugin, Protocol):
-    """A plugin that names classes."""
+    """A plugin that names classes, and whose `outputs.activation` is ``own``; the host does it for the others."""
 
     def class_probabilities(self, output: Tensor) -> Tensor:
         """Turn the network's output (1, c) into a probability for each declared label, shape (labels,)."""
@@ -102,6 +117,39 @@ class Trainable(Protocol):
 
     def trainable_parameters(self, network: nn.Module) -> Iterable[nn.Parameter]:
         """The parameters that fine-tuning may change."""
+        ...
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """A plugin that says what its network sees in an image, in a few numbers.
+
+    The host compares them with those of the training set, and tells a result on an image that is unlike it.
+    """
+
+    def embed(self, network: nn.Module, values: Tensor) -> Tensor:
+        """Features of network input (n, channels, ...), shape (n, features); windows are averaged by the host."""
+        ...
+
+
+@runtime_checkable
+class Uncertain(Protocol):
+    """A Segmenter whose network says itself how sure it is."""
+
+    def uncertainty(self, output: Tensor) -> Tensor:
+        """Doubt of each voxel in 0..1, shape (z, y, x), from the network's output (1, c, z, y, x)."""
+        ...
+
+
+@runtime_checkable
+class WeightsConverter(Protocol):
+    """A plugin whose fetched package holds weights in another form than safetensors."""
+
+    def convert_weights(self, package: Path, destination: Path, context: RunContext) -> None:
+        """Write the weights inside a package, whose SHA-256 the host has checked, as safetensors to `destination`.
+
+        Runs no code of the package. Raises `PluginError` with one clear sentence when it cannot.
+        """
         ...
 
 

@@ -20,7 +20,7 @@ from medviewer.domain.image import Image
 from medviewer.errors import JobCancelled, MedviewerError
 from medviewer.plugin_api.context import RunContext
 from medviewer.plugin_api.manifest import Manifest
-from medviewer.plugin_api.protocols import Explainable, Plugin, Trainable
+from medviewer.plugin_api.protocols import Explainable, Normaliser, Plugin, Trainable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -191,7 +191,7 @@ def _learns(manifest: Manifest, plugin: Plugin, trainable: Trainable, network: n
     parameters = list(trainable.trainable_parameters(network))
     if not parameters:
         return "Expected trainable_parameters to name at least one parameter, but there is none."
-    output = network(torch.from_numpy(plugin.normalise(values))[None].to(context.device))
+    output = network(torch.from_numpy(cast(Normaliser, plugin).normalise(values))[None].to(context.device))
     loss = trainable.loss(output, target)
     if loss.ndim or not bool(torch.isfinite(loss)):
         return f"Expected the loss to be one finite number, not {loss.detach().cpu().numpy()}."

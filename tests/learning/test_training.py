@@ -33,7 +33,7 @@ def ignore(step: Step) -> None:
 
 @pytest.fixture
 def loaded(plugin: DiscoverResult) -> LoadedPlugin:
-    return load_plugin(plugin.folder, plugin.folder / "weights" / "tiny.safetensors", "", "cpu")
+    return load_plugin(PluginRun(plugin.folder, plugin.folder / "weights" / "tiny.safetensors"), "cpu")
 
 
 @pytest.fixture

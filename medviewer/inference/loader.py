@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _METHODS: dict[str, tuple[str, ...]] = {
     "own segment": ("probabilities",),
     "own classify": ("class_probabilities",),
+    "interactive": ("encode_prompts",),
+    "own interactive": ("probabilities",),
     "explain": ("explain_layer", "explain_logits"),
     "train": ("loss", "trainable_parameters"),
 }

@@ -1,6 +1,7 @@
 """The only surface that plugins import, with `medviewer.domain`."""
 
 from medviewer.plugin_api.context import RunContext
+from medviewer.plugin_api.interactive import Interactive, Prompt, Prompts
 from medviewer.plugin_api.manifest import API_VERSION, Manifest
 from medviewer.plugin_api.protocols import (
     Classifier,
@@ -21,10 +22,13 @@ __all__ = [
     "Classifier",
     "Embedder",
     "Explainable",
+    "Interactive",
     "Manifest",
     "NetworkLoader",
     "Normaliser",
     "Plugin",
+    "Prompt",
+    "Prompts",
     "RunContext",
     "Segmenter",
     "Trainable",

@@ -177,6 +177,8 @@ class Inputs(Strict):
     intensity
         How values become network input; a word alone is its `source`. A plugin with a method `normalise` does the rest
         itself.
+    prompts
+        Of an interactive plugin: what its network understands of ``point``, ``box`` and ``scribble``.
     """
 
     modality: tuple[str, ...] = ()
@@ -192,6 +194,7 @@ class Inputs(Strict):
     foreground: float | None = None
     interpolation: Literal["linear", "nearest", "cubic"] = "linear"
     intensity: Annotated[Intensity, BeforeValidator(_intensity)] = Intensity()
+    prompts: tuple[Literal["point", "box", "scribble"], ...] = ("point",)
 
     @field_validator("orientation")
     @classmethod

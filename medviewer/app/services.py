@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from medviewer.app import settings
 from medviewer.app.commands.strokes import StrokeJournal
-from medviewer.app.resources import plugin_folders
+from medviewer.app.plugin_rows import adapter_rows, plugin_rows
 from medviewer.app.saves import MaskSaves
 from medviewer.app.state import Session
 from medviewer.archive import Archive
 from medviewer.domain.image import Image
-from medviewer.errors import JobCancelled, MedviewerError
+from medviewer.errors import JobCancelled, MedviewerError, PluginError
 from medviewer.jobs import Job, Runner
 from medviewer.learning.queue import CorrectionQueue
 from medviewer.learning.registry import ModelRegistry
-from medviewer.plugin_api.discovery import DiscoverResult, discover, find
+from medviewer.plugin_api.discovery import AdapterResult, DiscoverResult, find
+from medviewer.trust import TrustLedger
 
 T = TypeVar("T")
 
@@ -34,11 +36,13 @@ class Services:
     runner
         The one way to run work off the home thread.
     plugins
-        Every plugin that was found, good or bad.
+        Every plugin that was found, good or bad, with whether it is trusted and enabled; always the same list.
     session
         What is open now.
     author
         The user's name on this machine; goes into provenance.
+    folders
+        More folders in which plugins are searched.
     """
 
     archive: Archive
@@ -48,6 +52,7 @@ class Services:
     plugins: list[DiscoverResult]
     session: Session = field(default_factory=Session)
     author: str = ""
+    folders: tuple[Path, ...] = ()
     generation: int = 0
     """Grows with every series that is asked for; an answer with an older number is dropped."""
     loading: Job[Image] | None = None
@@ -56,6 +61,8 @@ class Services:
     def __post_init__(self) -> None:
         self.saves = MaskSaves(self.archive, self.runner, self.session.say)
         """Masks that are saved while something else is on the screen."""
+        self.trust = TrustLedger.open(self.archive.home)
+        """Whose code the user lets run."""
 
     @classmethod
     def open(cls, home: Path | None = None, folders: Iterable[Path] = ()) -> Services:
@@ -68,14 +75,15 @@ class Services:
         folders
             More folders to search for plugins, beside the first-party ones and ``<home>/plugins``.
         """
-        archive = Archive.open(home)
+        archive, named = Archive.open(home), tuple(folders)
         return cls(
             archive=archive,
             queue=CorrectionQueue(archive),
             registry=ModelRegistry(archive),
             runner=Runner(archive.home / "scratch"),
-            plugins=discover(folders, shipped=plugin_folders(), installed=[archive.home / "plugins"]),
+            plugins=_rows(archive.home, named, TrustLedger.open(archive.home)),
             author=_user(),
+            folders=named,
         )
 
     def close(self) -> None:
@@ -96,8 +104,30 @@ class Services:
         return self.generation
 
     def plugin(self, plugin_id: str) -> DiscoverResult:
-        """The healthy plugin of that id."""
-        return find(plugin_id, self.plugins)
+        """The healthy plugin of that id, to be used.
+
+        Raises
+        ------
+        NotFoundError, ManifestError
+            If there is none of that id, or it is broken.
+        PluginError
+            If the user switched it off.
+        """
+        found = find(plugin_id, self.plugins)
+        if not found.enabled:
+            raise PluginError(
+                f"{plugin_id} is switched off; switch it on in Plugins or with: medviewer plugin enable {plugin_id}"
+            )
+        return found
+
+    def refresh(self) -> None:
+        """Look for plugins anew, after one was installed, removed, trusted, enabled or disabled."""
+        self.plugins[:] = _rows(self.archive.home, self.folders, self.trust)
+        self.session.plugins_revision += 1
+
+    def adapters(self) -> list[AdapterResult]:
+        """Every adapter that was found, good or bad."""
+        return adapter_rows(self.folders)
 
     def attempt(self, function: Callable[[], T]) -> T | None:
         """Call a command for the user: what it raises on purpose becomes a message, and the answer is None."""
@@ -138,6 +168,10 @@ class Services:
 
         job.finished.connect(finished)
         return job
+
+
+def _rows(home: Path, folders: tuple[Path, ...], ledger: TrustLedger) -> list[DiscoverResult]:
+    return plugin_rows(home, folders, ledger, settings.load(home).disabled)
 
 
 def _user() -> str:

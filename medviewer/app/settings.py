@@ -25,9 +25,12 @@ class Settings(BaseModel):
     ----------
     recent
         What was opened last, newest first: folders, files and archives. Paths only; what is in them is not kept here.
+    disabled
+        Ids of the plugins that the user switched off.
     """
 
     recent: tuple[Path, ...] = ()
+    disabled: tuple[str, ...] = ()
 
     def opened(self, paths: Sequence[Path]) -> Settings:
         """The settings after paths were opened: each of them comes first, once.
@@ -39,6 +42,11 @@ class Settings(BaseModel):
         if len(given) > 3 and len(folders) == 1:
             given = list(folders)
         return self.model_copy(update={"recent": tuple(dict.fromkeys((*given, *self.recent)))[:RECENT]})
+
+    def switched(self, plugin_id: str, on: bool) -> Settings:
+        """The settings after a plugin was switched on or off."""
+        others = {known for known in self.disabled if known != plugin_id}
+        return self.model_copy(update={"disabled": tuple(sorted(others if on else {*others, plugin_id}))})
 
 
 def load(home: Path) -> Settings:

@@ -127,6 +127,8 @@ class Session:
     """Grows when a case enters or leaves the fine-tuning queue."""
     models_revision: int = 0
     """Grows when a model version is added, promoted or rolled back."""
+    plugins_revision: int = 0
+    """Grows when a plugin is installed, removed, trusted, enabled or disabled."""
     catalog_revision: int = 0
     """Grows when the catalogue of studies changes."""
     chosen_study: str = ""

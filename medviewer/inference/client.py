@@ -12,8 +12,9 @@ from medviewer.domain.image import Image
 from medviewer.domain.mask import Segmentation
 from medviewer.domain.provenance import Provenance
 from medviewer.domain.study import Series
-from medviewer.errors import InputError, ManifestError, WeightsMissingError
+from medviewer.errors import InputError, ManifestError, UntrustedError, WeightsMissingError
 from medviewer.inference.device import check_choice
+from medviewer.inference.loader import untrusted_sentence
 from medviewer.inference.request import PluginRun, image_to_json
 from medviewer.inference.suitability import check_suitable, doubts
 from medviewer.plugin_api import Manifest
@@ -61,6 +62,8 @@ def submit_prediction(
         If the weights are not on this machine.
     InputError
         If the device or a parameter is unknown.
+    UntrustedError
+        If the plugin was installed with code of its own that nobody has trusted.
     ManifestError
         If the plugin is broken, or can neither segment nor classify.
     """
@@ -113,7 +116,14 @@ def request_payload(
 def plugin_run(
     plugin: DiscoverResult, weights: Path, model_version: str, device: str, parameters: dict[str, Any]
 ) -> PluginRun:
-    """What the child has to load; the weights that came with the plugin have to hash to what its manifest says."""
+    """What the child has to load; the weights that came with the plugin have to hash to what its manifest says.
+
+    Raises
+    ------
+    UntrustedError
+        If the plugin was installed with code of its own that nobody has trusted.
+    """
+    check_trusted(plugin)
     spec = checked_manifest(plugin).weights
     own = bool(spec.file) and weights == plugin.folder / spec.file
     return PluginRun(
@@ -158,6 +168,17 @@ def checked_manifest(plugin: DiscoverResult) -> Manifest:
     if plugin.manifest is None:
         raise ManifestError(plugin.error)
     return plugin.manifest
+
+
+def check_trusted(plugin: DiscoverResult) -> None:
+    """Raise UntrustedError for a plugin with code of its own that nobody answers for.
+
+    One that an adapter runs passes: the adapter says what of it needs trust. Whether the folder still is what was
+    trusted is checked in the child, right before its code is imported.
+    """
+    manifest = checked_manifest(plugin)
+    if plugin.adapter is None and not plugin.may_run:
+        raise UntrustedError(untrusted_sentence(manifest))
 
 
 def plugin_lane(plugin: DiscoverResult) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medviewer.errors import ManifestError, StoreError
-from medviewer.inference.client import base_weights, checked_manifest, plugin_lane
+from medviewer.inference.client import base_weights, check_trusted, checked_manifest, plugin_lane
 from medviewer.plugin_api.discovery import DiscoverResult
 
 if TYPE_CHECKING:
@@ -26,12 +26,15 @@ def submit_fetch(runner: Runner, plugin: DiscoverResult, home: Path) -> Job[Path
     ------
     ManifestError
         If the plugin is broken, or brings its weights along.
+    UntrustedError
+        If it was installed with code that nobody has trusted.
     StoreError
         If the folder for the weights cannot be made.
     """
     manifest = checked_manifest(plugin)
     if not manifest.weights.fetch:
         raise ManifestError(f"{manifest.name} brings its weights along; there is nothing to fetch.")
+    check_trusted(plugin)
     target = base_weights(plugin, home)
     partial = target.with_name(f"partial-{target.name}")
     try:

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from medviewer.jobs.job import Job
     from medviewer.jobs.lane import Lane
     from medviewer.jobs.runner import Runner
+    from medviewer.jobs.turnstile import Place
 
-__all__ = ["FinishReason", "Job", "JobState", "Lane", "Runner", "WorkerReply", "WorkerRequest"]
+__all__ = ["FinishReason", "Job", "JobState", "Lane", "Place", "Runner", "WorkerReply", "WorkerRequest"]
 
-_HOST = {"Job": "job", "Lane": "lane", "Runner": "runner"}
+_HOST = {"Job": "job", "Lane": "lane", "Runner": "runner", "Place": "turnstile"}
 
 
 def __getattr__(name: str) -> Any:

@@ -6,13 +6,8 @@ import math
 import threading
 import time
 import traceback
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
-
-from numpy.typing import NDArray
 
 from medviewer.errors import JobCancelled, JobTimeout, MedviewerError, PluginError
 from medviewer.jobs import scratch
@@ -21,6 +16,8 @@ from medviewer.jobs.failure import foreign_sentence, restore, with_log
 from medviewer.jobs.job import Job, Outcome, failed
 from medviewer.jobs.process import WorkerProcess
 from medviewer.jobs.state import FinishReason
+from medviewer.jobs.task import Task
+from medviewer.jobs.turnstile import Turnstile
 
 # How long a job may take to heed a cancel before its process is killed; with the kill it is idle within a second.
 GRACE_S = 0.9
@@ -48,47 +45,8 @@ class Host(Protocol):
         """Nothing waits in that lane."""
 
 
-@dataclass(eq=False)
-class Task:
-    """One job of a lane, with all that its worker needs.
-
-    Parameters
-    ----------
-    job
-        What the home thread sees of it.
-    entry
-        ``package.module:function``.
-    payload, arrays
-        The request; the arrays are written when its turn comes.
-    convert
-        Turns the reply into the job's value, on the lane's thread.
-    silence_s
-        Seconds without progress or event after which it counts as hung.
-    cancelled_at
-        `time.monotonic` of the wish to stop, None as long as nobody wishes that.
-    """
-
-    job: Job[Any]
-    entry: str
-    payload: dict[str, Any]
-    arrays: Mapping[str, NDArray[Any]]
-    convert: Callable[[WorkerReply], Any]
-    silence_s: float
-    cancelled_at: float | None = field(default=None)
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether somebody wants it to stop."""
-        return self.cancelled_at is not None
-
-    def check(self) -> None:
-        """Raise JobCancelled if somebody wants it to stop."""
-        if self.cancelled:
-            raise JobCancelled(f"{self.job.name} was cancelled.")
-
-
 class Lane:
-    """Jobs of one kind, first come first served, in one worker process that stays warm between them.
+    """Jobs of one kind, one after the other, in one worker process that stays warm between them.
 
     The process starts with the first job, and anew after it died. One daemon thread serves both; it lives as long as
     the process does.
@@ -101,16 +59,18 @@ class Lane:
         Where each job gets a folder of its own while it runs.
     host
         Who is told.
+    turnstile
+        Says whose turn it is, over all lanes; its lock is that of all of them.
     """
 
-    def __init__(self, name: str, folder: Path, host: Host) -> None:
+    def __init__(self, name: str, folder: Path, host: Host, turnstile: Turnstile) -> None:
         self.name = name
         self.idle_since = time.monotonic()
         self._folder = folder
         self._host = host
-        self._changed = threading.Condition()
-        self._waiting: deque[Task] = deque()
-        self._current: Task | None = None
+        self._turnstile = turnstile
+        self._changed = turnstile.changed
+        self._queue = turnstile.queue()
         self._process: WorkerProcess | None = None
         self._thread: threading.Thread | None = None
         self._retiring = False
@@ -126,14 +86,13 @@ class Lane:
     def busy(self) -> bool:
         """Whether a job runs or waits."""
         with self._changed:
-            return self._current is not None or bool(self._waiting)
+            return self._queue.current is not None or bool(self._queue.waiting)
 
     def submit(self, task: Task) -> None:
-        """Put a task at the end of the queue."""
+        """Put a task into the queue."""
         with self._changed:
-            self._waiting.append(task)
+            self._turnstile.add(self._queue, task)
             self._retiring = False
-            self._changed.notify()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name=f"medviewer-lane-{self.name}", daemon=True)
                 self._thread.start()
@@ -143,9 +102,8 @@ class Lane:
         with self._changed:
             if task.cancelled_at is None:
                 task.cancelled_at = time.monotonic()
-            if task in self._waiting:
-                self._waiting.remove(task)
-            process = self._process if self._current is task else None
+            self._turnstile.remove(self._queue, task)
+            process = self._process if self._queue.current is task else None
         if process:
             process.notify({"type": "cancel", "id": task.job.id})
 
@@ -153,16 +111,16 @@ class Lane:
         """End the process and the thread as soon as nothing runs or waits; a later job starts new ones."""
         with self._changed:
             self._retiring = True
-            self._changed.notify()
+            self._changed.notify_all()
 
     def abort(self) -> None:
         """Drop what waits, kill what runs, and retire."""
         with self._changed:
-            self._waiting.clear()
-            if self._current:
-                self._current.cancelled_at = -math.inf  # no grace
+            self._turnstile.clear(self._queue)
+            if self._queue.current:
+                self._queue.current.cancelled_at = -math.inf  # no grace
             self._retiring = True
-            self._changed.notify()
+            self._changed.notify_all()
 
     def join(self, seconds: float) -> None:
         """Wait until the process is gone, at most that long."""
@@ -174,24 +132,23 @@ class Lane:
         while (task := self._next()) is not None:
             folder = self._folder / task.job.id
             outcome = self._run(task, folder)
-            self._host.job_ended(task.job, outcome)
-            del task, outcome  # an idle lane must not hold a result in memory
-            # Last, because on a busy disk this may take longer than all the rest, and nobody has to wait for it.
-            scratch.remove(folder)
-            with self._changed:
-                self._current = None
+            with self._changed:  # who sees the job's end finds its place free
+                self._host.job_ended(task.job, outcome)
+                self._turnstile.end(self._queue)
                 self.idle_since = time.monotonic()
+            del task, outcome  # an idle lane must not hold a result in memory
+            # Last, because on a busy disk this may take longer than all the rest, and nobody else has to wait for it.
+            scratch.remove(folder)
             if not self.busy:
                 self._host.lane_idle(self)
 
     def _next(self) -> Task | None:
         """Wait for the next task; None, with the process gone, once the lane retires."""
         with self._changed:
-            while not self._waiting and not self._retiring:
+            while self._queue.waiting or not self._retiring:
+                if task := self._turnstile.begin(self._queue):
+                    return task
                 self._changed.wait()
-            if self._waiting:
-                self._current = self._waiting.popleft()
-                return self._current
             # From here on a new task gets a new thread and a new process, while the old one ends.
             process, self._process = self._process, None
             self._leaving, self._thread = self._thread, None

@@ -18,9 +18,11 @@ from medviewer.jobs import scratch as folders
 from medviewer.jobs.exchange import WorkerReply, encode
 from medviewer.jobs.inbox import Inbox
 from medviewer.jobs.job import Job, Outcome, failed
-from medviewer.jobs.lane import Lane, Task
+from medviewer.jobs.lane import Lane
 from medviewer.jobs.state import FinishReason
+from medviewer.jobs.task import Task
 from medviewer.jobs.threads import Threads
+from medviewer.jobs.turnstile import Place, Turnstile
 from medviewer.plugin_api.context import RunContext
 
 T = TypeVar("T")
@@ -55,7 +57,9 @@ class Runner:
         self._folder = folders.new_run_folder(scratch)
         self._inbox = Inbox(wake)
         self._threads = Threads()
+        self._turnstile = Turnstile()
         self._lanes: dict[str, Lane] = {}
+        self._tasks: dict[str, Task] = {}
         self._jobs: dict[str, Job[Any]] = {}
         self._stops: dict[str, Callable[[], None]] = {}
         self._must_finish: dict[str, threading.Event] = {}
@@ -132,6 +136,8 @@ class Runner:
         lane: str,
         convert: Callable[[WorkerReply], T],
         silence_s: float = 120.0,
+        resource: str = "",
+        priority: int = 0,
     ) -> Job[T]:
         """Run a function in a child process.
 
@@ -153,6 +159,12 @@ class Runner:
             Turns the reply into the result, on the lane's thread; its arrays may be kept and written into.
         silence_s
             Seconds without progress or event after which the job counts as hung.
+        resource
+            What only one job may have at a time, as people call it, for example ``GPU``: jobs that name the same one
+            run one after the other, whatever their lanes. `place` tells where a waiting one stands.
+        priority
+            Of those that wait for the same lane or resource, the highest goes first, then who came first; give 10 to
+            what a person waits for with the hand on the mouse. A job that runs is not stopped for it.
 
         Raises
         ------
@@ -162,12 +174,24 @@ class Runner:
             If the payload is not JSON-ready.
         """
         snapshot = json.loads(encode(payload))
-        queue = self._lanes.setdefault(lane, Lane(lane, self._folder, self))
+        queue = self._lanes.get(lane)
+        if queue is None:
+            queue = self._lanes[lane] = Lane(lane, self._folder, self, self._turnstile)
         job: Job[T] = self._admit(title, lambda: queue.cancel(task))
-        task = Task(job, entry, snapshot, dict(arrays or {}), convert, silence_s)
+        task = Task(job, entry, snapshot, dict(arrays or {}), convert, silence_s, resource, priority)
+        self._tasks[job.id] = task
         queue.submit(task)
         self.started.emit(job)
         return job
+
+    def place(self, job: Job[Any]) -> Place | None:
+        """What a job in the queue of a child process waits for, and how many go before it; None once it runs."""
+        task = self._tasks.get(job.id)
+        return self._turnstile.place(task) if task else None
+
+    def busy(self, resource: str) -> bool:
+        """Whether a job has that resource now."""
+        return self._turnstile.busy(resource)
 
     def pump(self) -> None:
         """Let the home thread see what happened since the last time.
@@ -270,6 +294,7 @@ class Runner:
 
     def _tell_finished(self, job: Job[Any]) -> None:
         self._stops.pop(job.id, None)
+        self._tasks.pop(job.id, None)
         self._jobs.pop(job.id, None)
         self._must_finish.pop(job.id, None)
         job.finished.emit()

@@ -31,6 +31,8 @@ class Start(Protocol):
         lane: str = "lane",
         convert: Callable[[WorkerReply], Any] = as_it_is,
         silence_s: float = PATIENCE_S,
+        resource: str = "",
+        priority: int = 0,
     ) -> Job[Any]: ...
 
 
@@ -57,6 +59,8 @@ def starter(runner: Runner) -> Start:
         lane: str = "lane",
         convert: Callable[[WorkerReply], Any] = as_it_is,
         silence_s: float = PATIENCE_S,
+        resource: str = "",
+        priority: int = 0,
     ) -> Job[Any]:
         return runner.submit_process(
             f"worker_entries:{entry}",
@@ -66,6 +70,8 @@ def starter(runner: Runner) -> Start:
             lane=lane,
             convert=convert,
             silence_s=silence_s,
+            resource=resource,
+            priority=priority,
         )
 
     return submit

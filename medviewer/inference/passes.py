@@ -1,0 +1,195 @@
+"""How thorough a run is: mirrored passes, passes with dropout on, ensembles of versions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain, combinations
+from typing import TYPE_CHECKING, cast
+
+from medviewer.inference.calibration import cooled_each
+from medviewer.inference.loader import LoadedPlugin, load_plugin
+from medviewer.inference.windows import Plan
+from medviewer.plugin_api import Manifest, Segmenter
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from medviewer.inference.pipeline import OpenedRun
+    from medviewer.inference.request import Tta
+
+Flips = tuple[tuple[int, ...], ...]
+
+PLAIN: Flips = ((),)
+"""One pass over the image as it is."""
+
+
+def plan_of(opened: OpenedRun, temperature: float = 1.0) -> Plan:
+    """What the run's options ask of the sliding window.
+
+    Loads the further versions of an ensemble. Dropout is not switched on here: see `dropout_on`, which belongs around
+    the sweep, and `steps_of` for what was asked for and left out.
+
+    Parameters
+    ----------
+    temperature
+        What scores are divided by before they become probabilities (see `inference.reference`).
+    """
+    run, loaded, manifest = opened.run.options, opened.loaded, opened.loaded.manifest
+    flips, _ = flips_of(run.tta, manifest, left_right_axis(opened))
+    return Plan(
+        device=loaded.device,
+        amp=manifest.resources.amp,
+        channels_last=manifest.resources.channels_last,
+        flips=flips,
+        samples=run.samples if dropouts(loaded.network) else 0,
+        probabilities=voxel_probabilities(loaded, temperature),
+        uncertainty=run.uncertainty,
+        exclusive=manifest.outputs.activation == "softmax",
+        networks=ensemble_of(opened),
+        memory_gb=manifest.resources.memory_gb,
+    )
+
+
+def steps_of(opened: OpenedRun) -> tuple[str, ...]:
+    """What the run's options asked for and this plugin or image cannot give, one sentence each."""
+    run, manifest = opened.run.options, opened.loaded.manifest
+    _, left_out = flips_of(run.tta, manifest, left_right_axis(opened))
+    said = [left_out] if left_out else []
+    if run.samples and not dropouts(opened.loaded.network):
+        said.append("Passes with dropout were left out: this network has no dropout.")
+    return tuple(said)
+
+
+def flips_of(tta: Tta, manifest: Manifest, left_right: int | None) -> tuple[Flips, str]:
+    """The mirrored passes of a run, axes counted 0 = z, 1 = y, 2 = x, and what was left out and why.
+
+    A network whose labels say left or right is not shown a patient whose sides are swapped.
+
+    Parameters
+    ----------
+    left_right
+        The axis that runs from one side of the patient to the other; None if the image shows none.
+    """
+    if tta == "off":
+        return PLAIN, ""
+    safe = mirrors_safely(manifest)
+    if tta == "fast":
+        if left_right is None:
+            return PLAIN, "The mirrored pass was left out: this image shows no left and right."
+        if not safe:
+            return PLAIN, "The mirrored pass was left out: this model tells left from right."
+        return ((), (left_right,)), ""
+    axes = [axis for axis in range(3 - manifest.inputs.ndim, 3) if safe or axis != left_right]
+    every = chain.from_iterable(combinations(axes, count) for count in range(len(axes) + 1))
+    said = "Passes that swap left and right were left out: this model tells them apart."
+    return tuple(every), "" if safe or left_right is None else said
+
+
+def mirrors_safely(manifest: Manifest) -> bool:
+    """Whether a mirrored patient is a valid case: not where a label says left or right."""
+    labels = manifest.outputs.labels
+    names = " ".join(f"{label.name} {label.code.meaning if label.code else ''}" for label in labels)
+    words = re.split(r"[\W_]+", names.lower())
+    return not any(label.side for label in labels) and not {"left", "right"} & set(words)
+
+
+def left_right_axis(opened: OpenedRun) -> int | None:
+    """The axis of the network's grid (0 = z, 1 = y, 2 = x) that runs between the patient's sides, None if none does."""
+    inputs = opened.loaded.manifest.inputs
+    if inputs.orientation:
+        return next(k for k, letter in enumerate(inputs.orientation) if letter in "RL")
+    axis = opened.image.grid.array_axis(0)
+    return axis if axis >= 3 - inputs.ndim else None
+
+
+def ensemble_of(opened: OpenedRun) -> tuple[nn.Module, ...]:
+    """The networks of the further versions. Raises as `load_plugin` does."""
+    runs = (replace(opened.run, weights=weights, sha256="") for weights in opened.run.options.ensemble)
+    return tuple(load_plugin(run, opened.loaded.device).network for run in runs)
+
+
+def voxel_probabilities(loaded: LoadedPlugin, temperature: float = 1.0) -> Callable[[Tensor], Tensor]:
+    """How scores (n, K, ...) become probabilities (n, P, ...), voxel by voxel, for any number of windows.
+
+    With ``softmax`` channel 0 of them is the background; otherwise a channel is a label.
+    """
+    activation = loaded.manifest.outputs.activation
+
+    def own(scores: Tensor) -> Tensor:
+        import torch
+
+        plugin = cast(Segmenter, loaded.plugin)
+        return torch.stack([cooled_each(plugin.probabilities(one[None]).float(), temperature) for one in scores])
+
+    def softmax(scores: Tensor) -> Tensor:
+        return (scores.float() / temperature).softmax(dim=1)
+
+    def sigmoid(scores: Tensor) -> Tensor:
+        return (scores.float() / temperature).sigmoid()
+
+    return {"own": own, "softmax": softmax, "sigmoid": sigmoid}[activation]
+
+
+def dropouts(network: nn.Module) -> list[nn.Module]:
+    """The dropout layers of a network that drop anything."""
+    from torch.nn.modules.dropout import _DropoutNd
+
+    return [layer for layer in network.modules() if isinstance(layer, _DropoutNd) and layer.p > 0]
+
+
+@contextmanager
+def dropout_on(networks: Sequence[nn.Module], samples: int, seed: int = 0) -> Iterator[None]:
+    """Let dropout drop, and nothing else train, while passes are sampled (Gal and Ghahramani 2016).
+
+    Normalisation keeps the statistics of training. Networks are shared between runs, so that they are put back.
+
+    Parameters
+    ----------
+    samples
+        Passes that are wanted; with 0 everything stays as it is.
+    seed
+        Makes the passes the same again.
+    """
+    import torch
+
+    layers = [layer for network in networks for layer in dropouts(network)] if samples else []
+    torch.manual_seed(seed)
+    try:
+        for layer in layers:
+            layer.train()
+        yield
+    finally:
+        for layer in layers:
+            layer.eval()
+
+
+def class_passes(
+    opened: OpenedRun, values: Tensor, forward: Callable[[nn.Module, Tensor], Tensor], read: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """The probabilities of a classifier in every pass that the run's options ask for, shape (passes, labels).
+
+    Parameters
+    ----------
+    values
+        Network input (1, channels, ...).
+    forward
+        Runs a network on such input; the output of the first pass is what the plain run gives.
+    read
+        Takes that output to checked probabilities (labels,).
+    """
+    import torch
+
+    run, loaded = opened.run.options, opened.loaded
+    flips, _ = flips_of(run.tta, loaded.manifest, left_right_axis(opened))
+    networks = (loaded.network, *ensemble_of(opened))
+    answers = []
+    with dropout_on(networks, run.samples, opened.context.seed):
+        for network in networks:
+            times = max(1, run.samples) if dropouts(network) else 1
+            for axes in flips:
+                seen = values.flip([axis - 3 for axis in axes]) if axes else values
+                answers += [read(forward(network, seen)) for _ in range(times)]
+    return torch.stack(answers)

@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 import torch
 
 from medviewer.errors import InputError
-from medviewer.inference.device import describe_device, resolve_device
+from medviewer.inference import device as devices
+from medviewer.inference.device import (
+    budget,
+    describe_device,
+    first_batch,
+    gpu_resource,
+    has_gpu,
+    limit_memory,
+    resolve_device,
+)
+
+GIB = 2**30
+
+
+@pytest.fixture(autouse=True)
+def _asked_anew() -> Iterator[None]:
+    has_gpu.cache_clear()
+    yield
+    has_gpu.cache_clear()
+
+
+def plugin(memory_gb: float = 0, batch: int = 1, gpu: str = "optional") -> Any:
+    windows = SimpleNamespace(batch=batch)
+    return SimpleNamespace(
+        inputs=SimpleNamespace(windows=windows), resources=SimpleNamespace(memory_gb=memory_gb, gpu=gpu)
+    )
 
 
 def test_auto_takes_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,3 +56,61 @@ def test_cuda_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_cpu_is_described() -> None:
     assert describe_device("cpu") == f"CPU, {torch.get_num_threads()} threads"
+
+
+def test_a_gpu_is_looked_for_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver, package = tmp_path / "nvidiactl", tmp_path / "torch"
+    package.mkdir()
+    monkeypatch.setattr(devices, "_DRIVERS", (str(driver),))
+    spec = SimpleNamespace(origin=str(package / "__init__.py"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: cast(Any, spec))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    def found(cuda: str) -> bool:
+        (package / "version.py").write_text(f"__version__ = '2.13'\ncuda: Optional[str] = {cuda}\nhip = None\n")
+        has_gpu.cache_clear()
+        return has_gpu()
+
+    assert not found("'13.0'"), "no driver"
+    driver.touch()
+    assert found("'13.0'")
+    assert not found("None"), "a torch for the CPU"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert not found("'13.0'"), "hidden by the user"
+
+
+def test_only_what_may_run_on_the_gpu_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "has_gpu", lambda: True)
+    assert [gpu_resource(choice) for choice in ("auto", "cuda", "cpu")] == ["GPU", "GPU", ""]
+    assert gpu_resource("auto", plugin(gpu="never")) == ""
+    monkeypatch.setattr(devices, "has_gpu", lambda: False)
+    assert gpu_resource("auto") == ""
+
+
+def test_a_run_starts_with_as_many_windows_as_the_memory_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert budget("cpu") is None
+    assert first_batch("cpu", plugin(memory_gb=100, batch=4)) == 4
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (6 * GIB, 16 * GIB))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 3 * GIB)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: GIB)
+    assert budget("cuda:0") == 8 * GIB
+    assert first_batch("cuda:0", plugin(memory_gb=16 * GIB / 1e9, batch=4)) == 2
+    assert first_batch("cuda:0", plugin(memory_gb=500, batch=4)) == 1
+    assert first_batch("cuda:0", plugin(memory_gb=1, batch=4)) == 4
+    assert first_batch("cuda:0", plugin(batch=4)) == 4, "nobody said what it needs"
+    monkeypatch.setenv("MEDVIEWER_GPU_SHARE", "0.25")
+    assert budget("cuda:0") == 3 * GIB
+
+
+def test_the_share_of_the_gpu_is_set_and_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[float, str]] = []
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda *values: told.append(values))
+    limit_memory("cuda:0")
+    monkeypatch.setenv("MEDVIEWER_GPU_SHARE", "0.5")
+    limit_memory("cpu")
+    limit_memory("cuda:0")
+    assert told == [(0.5, "cuda:0")]
+    for wrong in ("2", "0", "half"):
+        monkeypatch.setenv("MEDVIEWER_GPU_SHARE", wrong)
+        with pytest.raises(InputError, match="above 0 and up to 1"):
+            limit_memory("cuda:0")

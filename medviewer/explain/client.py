@@ -12,6 +12,7 @@ from medviewer.domain.study import Series
 from medviewer.errors import InputError
 from medviewer.explain.methods import find_method
 from medviewer.inference.client import checked_manifest, plugin_lane, request_payload
+from medviewer.inference.device import gpu_resource
 from medviewer.plugin_api.discovery import DiscoverResult
 
 if TYPE_CHECKING:
@@ -74,4 +75,5 @@ def submit_explanation(
         title=f"{shown}: {manifest.name}",
         lane=plugin_lane(plugin),
         convert=heatmap,
+        resource=gpu_resource(device, manifest),
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from medviewer.domain.image import Image
 from medviewer.errors import MedviewerError
 from medviewer.inference.client import check_weights, checked_manifest, plugin_lane, plugin_run
-from medviewer.inference.device import check_choice
+from medviewer.inference.device import check_choice, gpu_resource
 from medviewer.inference.request import PluginRun
 from medviewer.plugin_api import RunContext
 from medviewer.plugin_api.discovery import DiscoverResult
@@ -49,6 +49,7 @@ def submit_check(runner: Runner, plugin: DiscoverResult, weights: Path, *, devic
         title=f"Checking {manifest.name}",
         lane=plugin_lane(plugin),
         convert=rows,
+        resource=gpu_resource(device, manifest),
     )
 
 

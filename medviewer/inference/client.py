@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from medviewer.domain.finding import Classification
 from medviewer.domain.image import Image
@@ -13,7 +13,7 @@ from medviewer.domain.mask import Segmentation
 from medviewer.domain.provenance import Provenance
 from medviewer.domain.study import Series
 from medviewer.errors import InputError, ManifestError, UntrustedError, WeightsMissingError
-from medviewer.inference.device import check_choice
+from medviewer.inference.device import check_choice, gpu_resource
 from medviewer.inference.loader import untrusted_sentence
 from medviewer.inference.request import PluginRun, image_to_json
 from medviewer.inference.suitability import check_suitable, doubts
@@ -22,6 +22,8 @@ from medviewer.plugin_api.discovery import DiscoverResult
 
 if TYPE_CHECKING:
     from medviewer.jobs import Job, Runner, WorkerReply
+
+T = TypeVar("T")
 
 SILENCE_S = 120.0
 """A plugin reports before every layer; one that says nothing for so long hangs."""
@@ -70,17 +72,27 @@ def submit_prediction(
     manifest = checked_manifest(plugin)
     payload = request_payload(plugin, image, series, weights, model_version, device, parameters)
     notes = doubts(manifest, image, series)
-    arrays, lane = {"voxels": image.voxels}, plugin_lane(plugin)
-    title, service = f"{manifest.name}: {series.description or manifest.id}", "medviewer.inference.service"
+    service = "medviewer.inference.service"
+
+    def submit(entry: str, convert: Callable[[WorkerReply], T]) -> Job[T]:
+        return runner.submit_process(
+            entry,
+            payload,
+            {"voxels": image.voxels},
+            title=f"{manifest.name}: {series.description or manifest.id}",
+            lane=plugin_lane(plugin),
+            convert=convert,
+            silence_s=SILENCE_S,
+            resource=gpu_resource(device, manifest),
+        )
+
     if "segment" in manifest.kinds:
 
         def segmentation(reply: WorkerReply) -> Segmentation:
             made = _provenance(reply, notes)
             return Segmentation(reply.arrays["labels"], image.grid, manifest.segments(), made, series.uid)
 
-        return runner.submit_process(
-            f"{service}:segment", payload, arrays, title=title, lane=lane, convert=segmentation, silence_s=SILENCE_S
-        )
+        return submit(f"{service}:segment", segmentation)
     if "classify" in manifest.kinds:
 
         def classification(reply: WorkerReply) -> Classification:
@@ -89,9 +101,7 @@ def submit_prediction(
             made = _provenance(reply, notes)
             return Classification(probabilities, made, series.uid, made.notes)
 
-        return runner.submit_process(
-            f"{service}:classify", payload, arrays, title=title, lane=lane, convert=classification, silence_s=SILENCE_S
-        )
+        return submit(f"{service}:classify", classification)
     raise ManifestError(f"{manifest.name} should segment or classify, but its kinds are {', '.join(manifest.kinds)}.")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from medviewer.errors import StoreError
 from medviewer.inference.client import checked_manifest
-from medviewer.inference.device import check_choice
+from medviewer.inference.device import check_choice, gpu_resource
 from medviewer.learning.finetune import LANE, read_scores, split_cases, version_run
 from medviewer.learning.gate import CaseScore, Verdict, judge
 from medviewer.learning.queue import CorrectionQueue
@@ -103,4 +103,5 @@ def submit_comparison(
         lane=LANE,
         convert=record,
         silence_s=_SILENCE_S,
+        resource=gpu_resource(device, manifest),
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from medviewer.domain.provenance import Provenance
 from medviewer.errors import PluginError, StoreError
 from medviewer.inference.client import base_weights, checked_manifest
-from medviewer.inference.device import check_choice
+from medviewer.inference.device import check_choice, gpu_resource
 from medviewer.inference.request import PluginRun
 from medviewer.learning.gate import CaseScore, Score, Verdict
 from medviewer.learning.options import FinetuneOptions
@@ -145,6 +145,7 @@ def submit_finetune(
         lane=LANE,
         convert=register,
         silence_s=_SILENCE_S,
+        resource=gpu_resource(chosen.device, manifest),
     )
 
 

@@ -76,4 +76,5 @@ def submit_explanation(
         lane=plugin_lane(plugin),
         convert=heatmap,
         resource=gpu_resource(device, manifest),
+        fixed=("voxels",),
     )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medviewer.errors import ContractError, JobError, PluginError
+
+if TYPE_CHECKING:
+    from medviewer.jobs.kept import KeptArrays
 
 # Control messages are small; arrays go by file. What is larger is a mistake, and must not fill the host's memory.
 MAX_MESSAGE_BYTES = 64 * 2**20
@@ -100,12 +103,21 @@ def decode(data: bytes) -> dict[str, Any]:
 
 
 def save_arrays(
-    folder: Path, arrays: Mapping[str, NDArray[Any]], prefix: Literal["request", "reply"]
+    folder: Path,
+    arrays: Mapping[str, NDArray[Any]],
+    prefix: Literal["request", "reply"],
+    kept: KeptArrays | None = None,
+    fixed: Collection[str] = (),
 ) -> dict[str, str]:
     """Write arrays into a folder, one .npy each.
 
     Names may hold anything, so files are numbered instead. Both directions share one folder and differ by prefix: each
     folder more would cost milliseconds when a busy disk removes it.
+
+    Parameters
+    ----------
+    kept, fixed
+        Where the arrays of these names, which never change, may have been written before.
 
     Returns
     -------
@@ -125,7 +137,12 @@ def save_arrays(
             array = np.asarray(arrays[name])
             if array.dtype.hasobject:
                 raise ContractError(f"Array {name!r} should hold numbers, but it holds Python objects; convert it.")
+            again = kept if name in fixed else None
+            if again is not None and again.link(array, folder / file):
+                continue
             np.save(folder / file, array, allow_pickle=False)
+            if again is not None:
+                again.keep(array, folder / file)
     except OSError as error:
         raise JobError(
             f"The arrays of a job could not be written ({error.strerror}); make room on the disk that holds "

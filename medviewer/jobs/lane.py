@@ -14,6 +14,7 @@ from medviewer.jobs import scratch
 from medviewer.jobs.exchange import WorkerReply, checked_answer, open_arrays, save_arrays, unlinked
 from medviewer.jobs.failure import foreign_sentence, restore, with_log
 from medviewer.jobs.job import Job, Outcome, failed
+from medviewer.jobs.kept import KeptArrays
 from medviewer.jobs.process import WorkerProcess
 from medviewer.jobs.state import FinishReason
 from medviewer.jobs.task import Task
@@ -61,14 +62,17 @@ class Lane:
         Who is told.
     turnstile
         Says whose turn it is, over all lanes; its lock is that of all of them.
+    kept
+        Files of arrays that were written before.
     """
 
-    def __init__(self, name: str, folder: Path, host: Host, turnstile: Turnstile) -> None:
+    def __init__(self, name: str, folder: Path, host: Host, turnstile: Turnstile, kept: KeptArrays) -> None:
         self.name = name
         self.idle_since = time.monotonic()
         self._folder = folder
         self._host = host
         self._turnstile = turnstile
+        self._kept = kept
         self._changed = turnstile.changed
         self._queue = turnstile.queue()
         self._process: WorkerProcess | None = None
@@ -161,7 +165,7 @@ class Lane:
         self._host.job_began(task.job)
         try:
             process = self._ready(task)
-            files = save_arrays(folder, task.arrays, "request")
+            files = save_arrays(folder, task.arrays, "request", self._kept, task.fixed)
             task.check()
             answer = self._ask(task, process, folder, files)
             task.check()

@@ -6,7 +6,7 @@ import atexit
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from medviewer.jobs import scratch as folders
 from medviewer.jobs.exchange import WorkerReply, encode
 from medviewer.jobs.inbox import Inbox
 from medviewer.jobs.job import Job, Outcome, failed
+from medviewer.jobs.kept import KeptArrays
 from medviewer.jobs.lane import Lane
 from medviewer.jobs.state import FinishReason
 from medviewer.jobs.task import Task
@@ -58,6 +59,7 @@ class Runner:
         self._inbox = Inbox(wake)
         self._threads = Threads()
         self._turnstile = Turnstile()
+        self._kept = KeptArrays(self._folder)
         self._lanes: dict[str, Lane] = {}
         self._tasks: dict[str, Task] = {}
         self._jobs: dict[str, Job[Any]] = {}
@@ -138,6 +140,7 @@ class Runner:
         silence_s: float = 120.0,
         resource: str = "",
         priority: int = 0,
+        fixed: Collection[str] = (),
     ) -> Job[T]:
         """Run a function in a child process.
 
@@ -165,6 +168,8 @@ class Runner:
         priority
             Of those that wait for the same lane or resource, the highest goes first, then who came first; give 10 to
             what a person waits for with the hand on the mouse. A job that runs is not stopped for it.
+        fixed
+            Names of arrays that nobody writes into as long as they live: what one job wrote of them serves the next.
 
         Raises
         ------
@@ -176,9 +181,9 @@ class Runner:
         snapshot = json.loads(encode(payload))
         queue = self._lanes.get(lane)
         if queue is None:
-            queue = self._lanes[lane] = Lane(lane, self._folder, self, self._turnstile)
+            queue = self._lanes[lane] = Lane(lane, self._folder, self, self._turnstile, self._kept)
         job: Job[T] = self._admit(title, lambda: queue.cancel(task))
-        task = Task(job, entry, snapshot, dict(arrays or {}), convert, silence_s, resource, priority)
+        task = Task(job, entry, snapshot, dict(arrays or {}), convert, silence_s, resource, priority, frozenset(fixed))
         self._tasks[job.id] = task
         queue.submit(task)
         self.started.emit(job)
@@ -256,6 +261,7 @@ class Runner:
             lane.join(ABORT_S)
         for job in self._jobs.values():  # of a thread that did not heed its cancel
             self.job_ended(job, Outcome(FinishReason.CANCELLED, error=JobCancelled(f"{job.name} was cancelled.")))
+        self._kept.close()
         folders.remove(self._folder)
 
     def _let_finish(self) -> None:

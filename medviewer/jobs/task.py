@@ -23,8 +23,8 @@ class Task:
         What the home thread sees of it.
     entry
         ``package.module:function``.
-    payload, arrays
-        The request; the arrays are written when its turn comes.
+    payload, arrays, fixed
+        The request; the arrays are written when its turn comes, and those named in `fixed` never change.
     convert
         Turns the reply into the job's value, on the lane's thread.
     silence_s
@@ -47,6 +47,7 @@ class Task:
     silence_s: float
     resource: str = ""
     priority: int = 0
+    fixed: frozenset[str] = frozenset()
     number: int = 0
     cancelled_at: float | None = field(default=None)
 

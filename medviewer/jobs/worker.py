@@ -11,6 +11,7 @@ import importlib
 import io
 import os
 import queue
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -40,7 +41,10 @@ class Worker:
             answer = self._answer(message)
             del self._cancelled[message["id"]]
             _flush()
+            fit = give_memory_back()
             self._send(answer)
+            if not fit:
+                return
 
     def _listen(self) -> None:
         """Take messages from the host; when it is gone, so is this process, whatever the main thread does."""
@@ -109,6 +113,33 @@ def resolve(entry: str) -> Callable[[WorkerRequest, RunContext], WorkerReply]:
     return found  # type: ignore[no-any-return]  # checked when its reply comes
 
 
+def give_memory_back() -> bool:
+    """Let go of GPU memory that torch holds for reuse: another worker's job may be next to need it.
+
+    Returns
+    -------
+    False when CUDA is broken in this process, as after an illegal access, and no later job could run here.
+    """
+    torch: Any = sys.modules.get("torch")  # what no job has imported holds nothing
+    if torch is None or not torch.cuda.is_initialized():
+        return True
+    try:
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _end_with_host() -> None:
+    """Ask Linux to kill this process when its host is gone: native code may never let the listening thread run."""
+    if sys.platform == "linux":
+        import ctypes
+
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
 def _flush() -> None:
     """Bring out what the job printed, before the host is told that it is over."""
     for stream in (sys.stdout, sys.stderr):
@@ -121,6 +152,7 @@ def main(address: str) -> None:
     key = bytes.fromhex(sys.stdin.readline())
     # A crash in native code leaves a Python traceback in the log, and prints reach it line by line.
     faulthandler.enable()
+    _end_with_host()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
     with Client(address, authkey=key) as connection:

@@ -32,7 +32,7 @@ from medviewer.jobs import Runner
 
 runner = Runner(Path(sys.argv[1]))
 job = runner.submit_process(
-    "worker_entries:holds_lock", {"path": sys.argv[2]}, title="it", lane="lane", convert=lambda reply: reply
+    f"worker_entries:{sys.argv[4]}", {"path": sys.argv[2]}, title="it", lane="lane", convert=lambda reply: reply
 )
 said = []
 job.event.connect(said.append)
@@ -111,13 +111,15 @@ def test_process_exists() -> None:
     assert not process_exists(dead.pid)
 
 
-@pytest.mark.parametrize("end", ["killed", "forgetful"])
-def test_worker_does_not_outlive_its_host(tmp_path: Path, end: str) -> None:
+@pytest.mark.parametrize(
+    ("end", "entry"), [("killed", "holds_lock"), ("forgetful", "holds_lock"), ("killed", "holds_lock_in_c")]
+)
+def test_worker_does_not_outlive_its_host(tmp_path: Path, end: str, entry: str) -> None:
     """The host is killed, or leaves without shutdown: the lock that the busy worker holds comes free."""
     lock = tmp_path / "lock"
     paths = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
-    arguments = [sys.executable, "-c", HOST, str(tmp_path / "scratch"), str(lock), end]
+    arguments = [sys.executable, "-c", HOST, str(tmp_path / "scratch"), str(lock), end, entry]
     with subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as host:
         assert host.stdout
         assert host.stderr

@@ -231,3 +231,12 @@ def holds_lock(request: WorkerRequest, context: RunContext) -> WorkerReply:
         request.emit({"locked": True})
         while True:
             pass
+
+
+def holds_lock_in_c(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    """The same, with the interpreter's lock held: no thread of the worker can look after the host."""
+    with Path(request.payload["path"]).open("wb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        request.emit({"locked": True})
+        ctypes.PyDLL(None).sleep(3600)
+    return WorkerReply()

@@ -25,10 +25,15 @@ def test_a_good_plugin_passes_every_check(runner: Runner, tmp_path: Path) -> Non
         "weights",
         "repeatable",
         "flipped",
+        "anisotropic",
+        "oblique",
         "tiny",
         "constant",
         "zero",
         "nan",
+        "types",
+        "huge",
+        "memory",
         "cancel",
         "explain",
         "train",
@@ -53,7 +58,7 @@ def test_division_by_the_maximum_is_found(runner: Runner, tmp_path: Path) -> Non
 
 def test_chance_is_found(runner: Runner, tmp_path: Path) -> None:
     body = "    def probabilities(self, output):\n        return torch.from_numpy(np.random.rand(1, 8, 6, 4))\n"
-    assert list(_failed(runner, write_plugin(tmp_path, "chance", body))) == ["repeatable"]
+    assert list(_failed(runner, write_plugin(tmp_path, "chance", body))) == ["repeatable", "types"]
 
 
 def test_a_foreign_layer_and_a_dead_loss_are_found(runner: Runner, tmp_path: Path) -> None:

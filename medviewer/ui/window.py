@@ -204,10 +204,12 @@ class MainWindow(OpensDrops, QMainWindow):
     def _make_status_bar(self) -> None:
         status = self.statusBar()
         status.setSizeGripEnabled(False)
-        status.addWidget(JobBar(self.services), 1)
+        jobs = JobBar(self.services)
+        status.addWidget(jobs, 1)
         self.read_out = QLabel()
         self.read_out.setObjectName("readOut")
         status.addPermanentWidget(self.read_out)
+        status.addPermanentWidget(jobs.gpu)
         self.grid.read_out.connect(self.read_out.setText)
 
     def _share_keys(self) -> None:

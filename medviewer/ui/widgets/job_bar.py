@@ -1,8 +1,9 @@
-"""What runs beside the reader: a few words, how far, how long still, and a way to stop it."""
+"""What runs beside the reader: how far it is, how long still or what it waits for, and a way to stop it."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QPoint, Qt, QTimer
@@ -10,7 +11,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout, QW
 from superqt import QElidingLabel
 
 from medviewer.app.services import Services
-from medviewer.jobs import Job, JobState
+from medviewer.inference.device import GPU, has_gpu
+from medviewer.jobs import Job, JobState, Place, Runner
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.numbers import clock
 from medviewer.ui.widgets.parts import explain, label, push, tool
@@ -35,12 +37,29 @@ def time_left(job: Job[Any], now: float) -> str:
     return f"{clock((now - job.started) * (1 - job.fraction) / job.fraction)} left"
 
 
-class JobRow(QWidget):
-    """One job in one line."""
+def in_turn(jobs: list[Job[Any]], runner: Runner) -> list[Job[Any]]:
+    """Jobs in the order in which their turn comes: what runs first, then what waits."""
 
-    def __init__(self, job: Job[Any], parent: QWidget | None = None) -> None:
+    def turn(job: Job[Any]) -> int:
+        place = runner.place(job)
+        return place.before if place else 0
+
+    return sorted(jobs, key=turn)
+
+
+class JobRow(QWidget):
+    """One job in one line.
+
+    Parameters
+    ----------
+    place
+        Tells where the job stands in a queue.
+    """
+
+    def __init__(self, job: Job[Any], place: Callable[[Job[Any]], Place | None], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.job = job
+        self._place = place
         self.title = QElidingLabel(job.title)
         self.title.setFixedWidth(min(TITLE_PX, self.title.fontMetrics().horizontalAdvance(job.title) + 6))
         self.bar = QProgressBar(textVisible=False)
@@ -65,12 +84,14 @@ class JobRow(QWidget):
         self.bar.setRange(0, 100 if known or job.state is JobState.QUEUED else 0)
         self.bar.setValue(round(job.fraction * 100))
         self.cancel_button.setEnabled(job.state in (JobState.QUEUED, JobState.RUNNING))
+        place = self._place(job)
         if job.state is JobState.QUEUED:
-            text = "waiting"
+            text = place.text if place else "Waiting"
         elif job.state is JobState.CANCELLING:
             text = "stopping"
         else:
             text = "  ".join(part for part in (f"{job.fraction:.0%}" if known else "", self._left()) if part)
+        self.bar.setVisible(job.state is not JobState.QUEUED)
         self.figures.setText(text)
         self.setToolTip("\n".join(part for part in (job.title, job.message) if part))
 
@@ -79,9 +100,14 @@ class JobRow(QWidget):
 
 
 class JobBar(QWidget):
-    """Up to two running jobs, and the rest in a list. Hidden while nothing runs.
+    """Up to two jobs, those that run first, and all in the order of their turn in a list. Hidden while nothing runs.
 
     A job without a title is housekeeping and is not shown.
+
+    Attributes
+    ----------
+    gpu
+        A label for the status bar: whether there is a GPU, and whether a job has it.
     """
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
@@ -98,6 +124,9 @@ class JobBar(QWidget):
         self.more_button.hide()
         self._box.addWidget(self.more_button)
         self._box.addStretch(1)
+        self.gpu = label(role="quiet")
+        self.gpu.setObjectName("gpu")
+        self.gpu.setParent(self)  # until the status bar takes it
         self._list = QFrame(self, Qt.WindowType.Popup)
         self._list.setProperty("popup", True)
         self._list_box = QVBoxLayout(self._list)
@@ -105,12 +134,13 @@ class JobBar(QWidget):
         self._timer.timeout.connect(self.refresh)
         self._links.add(self._runner.started, self._on_started)
         self.hide()
+        self._show_gpu()
         if self.live_jobs():
             self._timer.start()
 
     def live_jobs(self) -> list[Job[Any]]:
-        """Jobs with a title that are not over, oldest first."""
-        return [job for job in self._runner.jobs if job.title and not job.done]
+        """Jobs with a title that are not over, in the order of their turn, then of their age."""
+        return in_turn([job for job in self._runner.jobs if job.title and not job.done], self._runner)
 
     def refresh(self) -> None:
         """Bring the rows up to date; done by itself four times a second while anything runs."""
@@ -128,6 +158,7 @@ class JobBar(QWidget):
         self.setVisible(bool(shown))
         if self._list.isVisible():
             self._fill_list(lasting)
+        self._show_gpu()
         if not live:
             self._timer.stop()
             self._list.hide()
@@ -143,11 +174,21 @@ class JobBar(QWidget):
     def _on_started(self, _: Job[Any]) -> None:
         self._timer.start()
 
+    def _show_gpu(self) -> None:
+        if not has_gpu():
+            text, tip = "No GPU", "medviewer found no GPU that it can use: plugins run on the CPU"
+        elif self._runner.busy(GPU):
+            text, tip = "GPU busy", "A job uses the GPU; further ones wait for it"
+        else:
+            text, tip = "GPU idle", "No job of medviewer uses the GPU"
+        self.gpu.setText(text)
+        explain(self.gpu, tip, text)
+
     def _replace(self, jobs: list[Job[Any]]) -> None:
         for row in self._rows:
             self._box.removeWidget(row)
             row.deleteLater()
-        self._rows = [JobRow(job) for job in jobs]
+        self._rows = [JobRow(job, self._runner.place) for job in jobs]
         for position, row in enumerate(self._rows):
             self._box.insertWidget(position, row)
 
@@ -159,6 +200,6 @@ class JobBar(QWidget):
         for row in self._listed:
             self._list_box.removeWidget(row)
             row.deleteLater()
-        self._listed = [JobRow(job) for job in jobs]
+        self._listed = [JobRow(job, self._runner.place) for job in jobs]
         for row in self._listed:
             self._list_box.addWidget(row)

@@ -101,3 +101,48 @@ def test_time_left_is_a_fair_guess_or_none(started: float | None, fraction: floa
     job: Job[None] = Job("x", lambda _: None)
     job.started, job.fraction = started, fraction
     assert time_left(job, 110.0) == text
+
+
+def test_what_waits_for_the_gpu_is_shown_in_turn_and_can_be_cancelled(
+    bar: JobBar, services: Services, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_bar, "has_gpu", lambda: True)
+
+    def submit(title: str, lane: str, priority: int = 0) -> Job[object]:
+        return services.runner.submit_process(
+            "tests.jobs.worker_entries:listens",
+            {},
+            title=title,
+            lane=lane,
+            convert=lambda reply: reply,
+            resource="GPU",
+            priority=priority,
+        )
+
+    bar.refresh()
+    assert bar.gpu.text() == "GPU idle"
+    running = submit("Running", "a")
+    wait(lambda: running.state is JobState.RUNNING)
+    later, click = submit("Later", "b"), submit("Click", "c", priority=10)
+    bar.refresh()
+    bar.show_list()
+    assert bar.gpu.text() == "GPU busy"
+    assert [(row.job.title, row.figures.text()) for row in bar._listed[1:]] == [
+        ("Click", "Waiting for the GPU, 1 before it"),
+        ("Later", "Waiting for the GPU, 2 before it"),
+    ]
+    assert rows(bar) == ["Running", "Click"], "what is next is in the bar"
+    bar._listed[1].cancel_button.click()
+    assert click.done
+    bar.refresh()
+    assert bar._listed[1].figures.text() == "Waiting for the GPU, 1 before it"
+    running.cancel()
+    later.cancel()
+    wait(lambda: bar.isHidden())
+    assert bar.gpu.text() == "GPU idle"
+
+
+def test_a_machine_without_a_gpu_says_so(bar: JobBar, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_bar, "has_gpu", lambda: False)
+    bar.refresh()
+    assert bar.gpu.text() == "No GPU"

@@ -26,6 +26,16 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
+def confirmed(question: str) -> bool:
+    """Ask a yes-or-no question on the terminal; no where nobody is there to answer."""
+    import typer
+
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        return False
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as their longest entry, two blanks apart."""
     lines = [list(header), *(list(row) for row in rows)]

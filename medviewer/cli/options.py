@@ -26,6 +26,8 @@ SERIES = Annotated[
     ),
 ]
 PLUGIN = Annotated[str, typer.Option("--plugin", metavar="ID", help="The plugin; `medviewer plugin list` shows them.")]
+INSTALLED_ID = Annotated[str, typer.Argument(metavar="ID", help="The plugin's id; `medviewer plugin list` shows them.")]
+YES = Annotated[bool, typer.Option("--yes", help="You have read what is shown; do not ask.")]
 DEVICE = Annotated[Device, typer.Option("--device", help="Where it runs; auto takes CUDA where there is one.")]
 JSON = Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")]
 ANY_PLUGIN = Annotated[str | None, typer.Option("--plugin", metavar="ID", help="Only what belongs to this plugin.")]

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medviewer.cli.console import report, report_json, say, table
-from medviewer.cli.options import DEVICE, JSON, Device
+from medviewer.cli import install
+from medviewer.cli.console import confirmed, report, report_json, say, table
+from medviewer.cli.options import DEVICE, INSTALLED_ID, JSON, Device
 from medviewer.cli.reading import opened_services, result_of
 from medviewer.errors import ContractError, InputError
 
@@ -15,16 +16,21 @@ if TYPE_CHECKING:
     from medviewer.app.services import Services
     from medviewer.plugin_api.discovery import DiscoverResult
 
-ID = Annotated[str, typer.Argument(metavar="ID", help="The plugin's id; `medviewer plugin list` shows them.")]
-
-app = typer.Typer(help="List plugins, check them, fetch their weights.", no_args_is_help=True)
+app = typer.Typer(help="Install plugins and models, trust, check and switch them, fetch weights.", no_args_is_help=True)
+app.command("install")(install.install)
+app.command("trust")(install.trust)
+app.command("distrust")(install.distrust)
+app.command("enable")(install.enable)
+app.command("disable")(install.disable)
+app.command("remove")(install.remove)
 
 
 @app.command("list")
 def list_plugins(as_json: JSON = False) -> None:
     """List the plugins that were found.
 
-    A broken one is listed with what is wrong with it.
+    STATE says on whose word a plugin's code runs, or that it is switched off. A broken one is listed with what is wrong
+    with it. Nothing of any plugin is run for this.
     """
     with opened_services() as services:
         rows = [_row(services, plugin) for plugin in services.plugins]
@@ -32,15 +38,18 @@ def list_plugins(as_json: JSON = False) -> None:
         report_json({"plugins": rows})
         return
     good = [row for row in rows if not row["error"]]
-    cells = [(row["id"], row["version"], ", ".join(row["kinds"]), row["weights"], row["description"]) for row in good]
-    report(table(("ID", "VERSION", "KINDS", "WEIGHTS", "WHAT IT DOES"), cells))
+    cells = [
+        (row["id"], row["version"], ", ".join(row["kinds"]), row["state"], row["weights"], row["description"])
+        for row in good
+    ]
+    report(table(("ID", "VERSION", "KINDS", "STATE", "WEIGHTS", "WHAT IT DOES"), cells))
     for row in rows:
         if row["error"]:
             report(f"{row['id']}  broken: {row['error']}")
 
 
 @app.command("check")
-def check(plugin: ID, device: DEVICE = Device.AUTO, as_json: JSON = False) -> None:
+def check(plugin: INSTALLED_ID, device: DEVICE = Device.AUTO, as_json: JSON = False) -> None:
     """Run the contract tests on a plugin.
 
     The exit code is 1 if one of them fails.
@@ -63,7 +72,7 @@ def check(plugin: ID, device: DEVICE = Device.AUTO, as_json: JSON = False) -> No
 
 @app.command("fetch")
 def fetch(
-    plugin: ID,
+    plugin: INSTALLED_ID,
     yes: Annotated[bool, typer.Option("--yes", help="You have read source and licence; do not ask.")] = False,
 ) -> None:
     """Fetch the weights of a plugin.
@@ -80,25 +89,28 @@ def fetch(
             return
         weights = found.manifest.weights
         say(f"Source: {weights.source}\nLicence: {weights.licence}\nIntended use: {weights.intended_use}")
-        if not yes and not _agreed():
+        if not yes and not confirmed("Fetch these weights?"):
             raise InputError("The weights were not fetched: that needs your word, at the question or with --yes.")
         path = result_of(services, predicting.fetch(services, plugin))
     report(f"The weights of {plugin} are here: {path}")
 
 
-def _agreed() -> bool:
-    try:
-        return typer.confirm("Fetch these weights?", err=True)
-    except typer.Abort:  # there is nobody at the terminal to ask
-        return False
-
-
 def _row(services: Services, plugin: DiscoverResult) -> dict[str, Any]:
     from medviewer.app.commands.predict import weights_present
+    from medviewer.app.plugin_state import state_of
 
-    manifest = plugin.manifest
+    manifest, state = plugin.manifest, state_of(plugin)
+    stands = {
+        "state": state.text,
+        "enabled": plugin.enabled,
+        "runs": state.runs,
+        "origin": str(plugin.origin),
+        "fingerprint": state.fingerprint,
+        "folder": str(plugin.folder),
+        "error": plugin.error,
+    }
     if manifest is None:
-        return {"id": plugin.id, "folder": str(plugin.folder), "error": plugin.error}
+        return {"id": plugin.id, **stands}
     return {
         "id": plugin.id,
         "name": manifest.name,
@@ -107,6 +119,6 @@ def _row(services: Services, plugin: DiscoverResult) -> dict[str, Any]:
         "description": " ".join(manifest.description.split()),
         "weights": "here" if weights_present(services, plugin) else "to be fetched",
         "licence": manifest.weights.licence,
-        "folder": str(plugin.folder),
-        "error": "",
+        "adapter": manifest.adapter,
+        **stands,
     }

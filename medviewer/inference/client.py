@@ -18,7 +18,8 @@ from medviewer.inference.loader import untrusted_sentence
 from medviewer.inference.request import PluginRun, image_to_json
 from medviewer.inference.suitability import check_suitable, doubts
 from medviewer.plugin_api import Manifest
-from medviewer.plugin_api.discovery import DiscoverResult
+from medviewer.plugin_api.discovery import DiscoverResult, Origin
+from medviewer.plugin_api.manifest import FILE_NAME
 
 if TYPE_CHECKING:
     from medviewer.jobs import Job, Runner, WorkerReply
@@ -84,6 +85,7 @@ def submit_prediction(
             convert=convert,
             silence_s=SILENCE_S,
             resource=gpu_resource(device, manifest),
+            fixed=("voxels",),
         )
 
     if "segment" in manifest.kinds:
@@ -192,8 +194,17 @@ def check_trusted(plugin: DiscoverResult) -> None:
 
 
 def plugin_lane(plugin: DiscoverResult) -> str:
-    """The warm child process that a plugin's jobs share."""
-    return f"plugin:{plugin.id}"
+    """The warm child process that a plugin's jobs share.
+
+    One that was installed anew, or trusted anew, gets a new process: the former still holds the former code.
+    """
+    if plugin.origin is not Origin.INSTALLED:
+        return f"plugin:{plugin.id}"
+    try:
+        written = (plugin.folder / FILE_NAME).stat().st_mtime_ns
+    except OSError:  # gone; the child says so
+        written = 0
+    return f"plugin:{plugin.id}:{written}:{plugin.trusted[:16]}"
 
 
 def _provenance(reply: WorkerReply, notes: tuple[str, ...]) -> Provenance:

@@ -24,6 +24,7 @@ Flips = tuple[tuple[int, ...], ...]
 
 PLAIN: Flips = ((),)
 """One pass over the image as it is."""
+_NOT_TRAINED = "Mirrored passes were left out: this model was not trained on images mirrored that way."
 
 
 def plan_of(opened: OpenedRun, temperature: float = 1.0) -> Plan:
@@ -76,16 +77,19 @@ def flips_of(tta: Tta, manifest: Manifest, left_right: int | None) -> tuple[Flip
     if tta == "off":
         return PLAIN, ""
     safe = mirrors_safely(manifest)
+    declared = manifest.inputs.flips
+    trained = range(3) if declared is None else declared
     if tta == "fast":
         if left_right is None:
             return PLAIN, "The mirrored pass was left out: this image shows no left and right."
         if not safe:
             return PLAIN, "The mirrored pass was left out: this model tells left from right."
-        return ((), (left_right,)), ""
-    axes = [axis for axis in range(3 - manifest.inputs.ndim, 3) if safe or axis != left_right]
+        return (((), (left_right,)), "") if left_right in trained else (PLAIN, _NOT_TRAINED)
+    axes = [axis for axis in range(3 - manifest.inputs.ndim, 3) if axis in trained and (safe or axis != left_right)]
     every = chain.from_iterable(combinations(axes, count) for count in range(len(axes) + 1))
-    said = "Passes that swap left and right were left out: this model tells them apart."
-    return tuple(every), "" if safe or left_right is None else said
+    if not safe and left_right is not None:
+        return tuple(every), "Passes that swap left and right were left out: this model tells them apart."
+    return tuple(every), "" if len(axes) == manifest.inputs.ndim else _NOT_TRAINED
 
 
 def mirrors_safely(manifest: Manifest) -> bool:

@@ -177,6 +177,9 @@ class Inputs(Strict):
     intensity
         How values become network input; a word alone is its `source`. A plugin with a method `normalise` does the rest
         itself.
+    flips
+        The axes along which the network was trained mirrored, counted 0 = z, 1 = y, 2 = x: test-time augmentation
+        mirrors no others. None where nobody knows.
     prompts
         Of an interactive plugin: what its network understands of ``point``, ``box`` and ``scribble``.
     """
@@ -194,6 +197,7 @@ class Inputs(Strict):
     foreground: float | None = None
     interpolation: Literal["linear", "nearest", "cubic"] = "linear"
     intensity: Annotated[Intensity, BeforeValidator(_intensity)] = Intensity()
+    flips: tuple[Annotated[int, Field(ge=0, le=2)], ...] | None = None
     prompts: tuple[Literal["point", "box", "scribble"], ...] = ("point",)
 
     @field_validator("orientation")

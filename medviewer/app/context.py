@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from medviewer.app.commands.heatmaps import doubt_map
 from medviewer.app.state import Session
 
 KEYS: dict[str, Callable[[Session], object]] = {
@@ -16,6 +17,8 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "can_undo": lambda s: s.mask is not None and s.mask.can_undo,
     "can_redo": lambda s: s.mask is not None and s.mask.can_redo,
     "heat_open": lambda s: s.heatmap is not None,
+    "heats_open": lambda s: len(s.heatmaps) > 1,
+    "doubt_open": lambda s: doubt_map(s) is not None,
     "study_at_hand": lambda s: s.study is not None or bool(s.chosen_study),
     "study_chosen": lambda s: bool(s.chosen_state),
     "study_state": lambda s: s.chosen_state,

@@ -46,6 +46,8 @@ class View:
     heat_visible: bool = True
     heat_opacity: float = 0.5
     heat_colormap: str = "inferno"
+    doubt_colormap: str = "viridis"
+    """Of maps of a model's doubt, so that they are not taken for its reasons."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,25 @@ class Arrival:
         return min(max(self.count, turn - _AHEAD), turn + _AHEAD)
 
 
+@dataclass(frozen=True, eq=False)
+class Tour:
+    """The way through the places that a model was in doubt about.
+
+    Parameters
+    ----------
+    heatmap
+        The map of its doubt.
+    places
+        Their voxels (z, y, x), those with most doubt first; None while they are looked for.
+    at
+        The one that was gone to last, -1 before the first.
+    """
+
+    heatmap: Heatmap
+    places: tuple[tuple[int, int, int], ...] | None = None
+    at: int = -1
+
+
 _AHEAD = 32
 """Slices by which one may come before or after its turn: several threads read, and they tell of it now and then."""
 
@@ -118,6 +139,10 @@ class Session:
     active_label: int = 1
     hidden_labels: frozenset[int] = frozenset()
     heatmap: Heatmap | None = None
+    """The one that lies over the image."""
+    heatmaps: tuple[Heatmap, ...] = ()
+    """Those at hand: a model's reasons, and its doubt."""
+    tour: Tour | None = None
     classification: Classification | None = None
     message: Message | None = None
     document: Document | None = None

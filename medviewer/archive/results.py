@@ -14,7 +14,7 @@ from medviewer.archive.codec import grid_from_json, grid_to_json
 from medviewer.archive.database import Database
 from medviewer.archive.tables import ResultRow
 from medviewer.domain.finding import Classification
-from medviewer.domain.heatmap import Heatmap
+from medviewer.domain.heatmap import DOUBT, Heatmap
 from medviewer.domain.provenance import Provenance
 from medviewer.errors import NotFoundError
 
@@ -32,6 +32,11 @@ class HeatmapRecord:
     method: str
     target: str
     provenance: Provenance
+
+    @property
+    def is_doubt(self) -> bool:
+        """Whether it shows a model's doubt, and not its reasons."""
+        return self.method in DOUBT
 
 
 class ResultStore:
@@ -51,7 +56,11 @@ class ResultStore:
 
     def save_classification(self, result: Classification) -> str:
         """Keep a classification under its series and return its id. Raises StoreError if it cannot be kept."""
-        content = {"probabilities": dict(result.probabilities), "notes": list(result.notes)}
+        content = {
+            "probabilities": dict(result.probabilities),
+            "notes": list(result.notes),
+            "abstained": result.abstained,
+        }
         return self._add(result.series_uid, _CLASSIFICATION, content, result.provenance)
 
     def classifications_for(self, series_uid: str) -> list[Classification]:
@@ -62,6 +71,7 @@ class ResultStore:
                 Provenance.from_json(row.provenance),
                 row.series_uid,
                 tuple(row.content["notes"]),
+                row.content.get("abstained", False),  # those from before there was any have none
             )
             for row in self._rows(series_uid, _CLASSIFICATION)
         ]

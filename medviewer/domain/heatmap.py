@@ -14,6 +14,8 @@ UNCERTAINTY = "Uncertainty"
 """Method of a map of how undecided a model is, voxel by voxel: the entropy of its answer over that of no answer."""
 DISAGREEMENT = "Disagreement"
 """Method of a map of the part of it that comes from a model's passes or versions contradicting each other."""
+DOUBT = (UNCERTAINTY, DISAGREEMENT)
+"""Methods of maps that show a model's doubt, and not its reasons."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,7 @@ class Heatmap:
     @property
     def is_doubt(self) -> bool:
         """Whether it shows a model's doubt, and not its reasons."""
-        return self.method in (UNCERTAINTY, DISAGREEMENT)
+        return self.method in DOUBT
 
     @property
     def label(self) -> str:

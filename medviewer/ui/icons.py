@@ -21,6 +21,7 @@ _GLYPHS = {
     "chevron_left": MDI7.chevron_left,
     "chevron_right": MDI7.chevron_right,
     "crosshair": MDI7.crosshairs,
+    "doubt": MDI7.help_rhombus_outline,
     "download": MDI7.tray_arrow_down,
     "eraser": MDI7.eraser,
     "error": MDI7.alert_circle_outline,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import explain, masks, predict, verdicts, view
+from medviewer.app.commands import doubtful, explain, heatmaps, masks, predict, verdicts, view
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -151,16 +151,36 @@ def ai_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
                     "image_complete",
                 )
             )
-    specs.append(
+    return [
+        *specs,
+        Spec(
+            "ai.next_doubt",
+            "Next &doubtful place",
+            "ai",
+            lambda: doubtful.go_on(services),
+            "Put the crosshair where the model was most in doubt, and then where it was next",
+            ("U",),
+            "3",
+            "doubt_open",
+        ),
+        Spec(
+            "ai.switch_heat",
+            "S&witch heat map",
+            "ai",
+            lambda: heatmaps.switch(services),
+            "Show the next heat map at hand: the model's reasons, or its doubt",
+            ("Alt+G",),
+            "3",
+            "heats_open",
+        ),
         Spec(
             "ai.clear_heat",
             "Clear saliency",
             "ai",
-            lambda: explain.clear(services),
+            lambda: heatmaps.clear(services),
             "Take the heat map away",
             ("Shift+G",),
             "3",
             "heat_open",
-        )
-    )
-    return specs
+        ),
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from medviewer.app.commands import results
+from medviewer.app.commands import heatmaps, results
 from medviewer.app.commands.arriving import check_complete
 from medviewer.app.commands.predict import active_weights
 from medviewer.app.services import Services
@@ -55,8 +55,7 @@ def run(services: Services, plugin_id: str, *, method: str = "gradcam", label: i
 
     def found(heatmap: Heatmap) -> None:
         if session.series is not None and session.series.uid == series.uid and session.arrival is None:
-            session.heatmap = heatmap
-            session.view.heat_visible = True
+            heatmaps.offer(session, [heatmap])
             session.say(f"{heatmap.label}.", "ok")
         results.keep_heatmap(services, replace(heatmap, series_uid=series.uid))
 
@@ -64,8 +63,3 @@ def run(services: Services, plugin_id: str, *, method: str = "gradcam", label: i
         session.busy_plugins = session.busy_plugins - {plugin_id}
 
     return services.when_done(job, found, idle)
-
-
-def clear(services: Services) -> None:
-    """Take the heat map away."""
-    services.session.heatmap = None

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from medviewer.app.commands import masks
+from medviewer.app.commands import heatmaps, masks, results
 from medviewer.app.commands.arriving import check_complete
 from medviewer.app.mask_store import of_phase
 from medviewer.app.services import Services
 from medviewer.domain.finding import Classification
+from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image
 from medviewer.domain.mask import Segmentation
 from medviewer.domain.study import Series
@@ -60,15 +61,19 @@ def run(services: Services, plugin_id: str, *, device: str = "auto") -> Job[Pred
     session.busy_plugins = session.busy_plugins | {plugin_id}
 
     def found(result: Prediction) -> None:
-        if phase is not None and isinstance(result, Segmentation):
-            result = of_phase(result, phase)
+        maps: tuple[Heatmap, ...] = ()
+        if isinstance(result, Segmentation):
+            maps = tuple(replace(one, series_uid=series.uid) for one in result.uncertainty)
+            result = replace(result if phase is None else of_phase(result, phase), uncertainty=())
         is_open = session.series is not None and session.series.uid == series.uid
         if is_open and session.arrival is None:
-            _show(services, result)
+            _show(services, result, maps)
         elif isinstance(result, Segmentation):  # it comes back with its series, which may be on its way just now
             services.saves.submit(series.uid, result)
         if isinstance(result, Classification):
             services.archive.results.save_classification(replace(result, series_uid=series.uid))
+        for one in reversed(maps):  # the first is the newest then, and is shown first when the series is opened again
+            results.keep_heatmap(services, one)
 
     def idle() -> None:
         session.busy_plugins = session.busy_plugins - {plugin_id}
@@ -111,9 +116,11 @@ def active_weights(services: Services, plugin: DiscoverResult, version: str | No
     return chosen, services.registry.weights_path(plugin.id, chosen)
 
 
-def _show(services: Services, result: Prediction) -> None:
+def _show(services: Services, result: Prediction, maps: tuple[Heatmap, ...] = ()) -> None:
     session = services.session
     if isinstance(result, Segmentation):
+        heatmaps.forget_doubt(session)
+        heatmaps.offer(session, maps)
         masks.replace_with(services, result)
         session.view.mask_visible = True
         volumes = ", ".join(f"{s.name} {result.volume_ml(s.label):.0f} ml" for s in result.segments)

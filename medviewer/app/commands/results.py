@@ -11,6 +11,7 @@ from medviewer.jobs import Job
 if TYPE_CHECKING:
     # Loads the database, which commands that only read files do without.
     from medviewer.app.services import Services
+    from medviewer.archive.results import HeatmapRecord
 
 
 def keep_heatmap(services: Services, heatmap: Heatmap) -> Job[str]:
@@ -20,17 +21,25 @@ def keep_heatmap(services: Services, heatmap: Heatmap) -> Job[str]:
 
 
 def restore(services: Services) -> None:
-    """Show the newest classification and the newest heat map of the open series again."""
+    """Show the newest classification and the newest heat maps of the open series again."""
     session = services.session
     if session.series is None or session.image is None:
         return
     try:
         found = services.archive.results.classifications_for(session.series.uid)
         session.classification = found[0] if found else None
-        heatmaps = services.archive.results.heatmaps_for(session.series.uid)
-        heatmap = services.archive.results.load_heatmap(heatmaps[0].id) if heatmaps else None
+        maps = [services.archive.results.load_heatmap(record.id) for record in _newest(services, session.series.uid)]
     except StoreError as error:  # the image opens all the same
         session.say(str(error), "warning", error.details)
         return
     # One of another grid was made of other files under the same UID.
-    session.heatmap = heatmap if heatmap is not None and heatmap.grid.matches(session.image.grid) else None
+    fitting = tuple(heatmap for heatmap in maps if heatmap.grid.matches(session.image.grid))
+    session.heatmaps, session.heatmap = fitting, fitting[0] if fitting else None
+
+
+def _newest(services: Services, series_uid: str) -> list[HeatmapRecord]:
+    """The newest map of the reasons and of the doubt, the newer first; no more, for each is as large as its image."""
+    kept: dict[bool, HeatmapRecord] = {}
+    for record in services.archive.results.heatmaps_for(series_uid):
+        kept.setdefault(record.is_doubt, record)
+    return list(kept.values())

@@ -41,7 +41,7 @@ def heat_look(session: Session) -> HeatLook | None:
     heat, view = session.heatmap, session.view
     if heat is None or not view.heat_visible:
         return None
-    return HeatLook(heat.values, view.heat_colormap, view.heat_opacity)
+    return HeatLook(heat.values, view.doubt_colormap if heat.is_doubt else view.heat_colormap, view.heat_opacity)
 
 
 def graphic_look(session: Session, plane: Plane) -> GraphicLook | None:

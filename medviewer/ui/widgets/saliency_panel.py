@@ -7,8 +7,8 @@ from typing import Any
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
+from medviewer.app.commands import doubtful, heatmaps, predict
 from medviewer.app.commands import explain as commands
-from medviewer.app.commands import predict
 from medviewer.app.services import Services
 from medviewer.domain.heatmap import Heatmap
 from medviewer.explain.methods import METHODS
@@ -38,11 +38,12 @@ class SaliencyPanel(QWidget):
         session, look = services.session.events, services.session.view.events
         for signal in (session.image, session.models_revision, session.busy_plugins):
             self._links.add(signal, self.refresh)
-        self._links.add(session.heatmap, self._show_heatmap)
-        for signal in (look.heat_opacity, look.heat_colormap, look.heat_visible):
+        for signal in (session.heatmap, session.heatmaps):
+            self._links.add(signal, self._show_heatmap)
+        for signal in (look.heat_opacity, look.heat_colormap, look.doubt_colormap, look.heat_visible):
             self._links.add(signal, self._show_look)
         self.refresh()
-        self._show_heatmap(services.session.heatmap)
+        self._show_heatmap()
 
     # -- parts
 
@@ -68,9 +69,17 @@ class SaliencyPanel(QWidget):
         self.colour_maps = combo("Colours of the heat map, from low to high", "Colour map")
         refill(self.colour_maps, [(name.capitalize(), name) for name in COLOUR_MAPS])
         self.colour_maps.currentIndexChanged.connect(self._colour_map_chosen)
+        self.maps = combo("Which of the maps at hand lies over the image", "Shown map")
+        self.maps.currentIndexChanged.connect(self._map_chosen)
         self.what = label(wrap=True)
         self.notes = label(role="warning", wrap=True)
-        self.clear_button = push("Clear", "Take the heat map away", lambda: commands.clear(self._services))
+        self.next_button = push(
+            "Next doubtful place",
+            "Put the crosshair where the model was most in doubt, and then where it was next (U)",
+            self.next_place,
+            "doubt",
+        )
+        self.clear_button = push("Clear", "Take the heat map away", lambda: heatmaps.clear(self._services))
 
     def _lay_out(self) -> None:
         box = QVBoxLayout(self)
@@ -88,6 +97,8 @@ class SaliencyPanel(QWidget):
         look = QVBoxLayout(self.look)
         look.setContentsMargins(0, 2, 0, 0)
         look.setSpacing(GAP)
+        self.choice = _form(("Map", self.maps))
+        look.addWidget(self.choice)
         look.addWidget(self.what)
         look.addWidget(self.notes)
         opacity = QWidget()
@@ -101,6 +112,7 @@ class SaliencyPanel(QWidget):
         last.addStretch(1)
         last.addWidget(self.clear_button)
         look.addLayout(last)
+        look.addWidget(self.next_button, 0, Qt.AlignmentFlag.AlignLeft)
         box.addWidget(self.look)
         box.addStretch(1)
 
@@ -135,7 +147,21 @@ class SaliencyPanel(QWidget):
         self._services.session.view.heat_opacity = value / 100
 
     def _colour_map_chosen(self, *_: object) -> None:
-        self._services.session.view.heat_colormap = self.colour_maps.currentData()
+        session, chosen = self._services.session, self.colour_maps.currentData()
+        if session.heatmap is not None and session.heatmap.is_doubt:
+            session.view.doubt_colormap = chosen
+        else:
+            session.view.heat_colormap = chosen
+
+    def _map_chosen(self, number: int) -> None:
+        maps = self._services.session.heatmaps
+        if 0 <= number < len(maps):
+            heatmaps.show(self._services.session, maps[number])
+
+    def next_place(self) -> None:
+        """Go to the next place that the model was in doubt about."""
+        services = self._services
+        services.attempt(lambda: doubtful.go_on(services))
 
     # -- from the session
 
@@ -182,21 +208,35 @@ class SaliencyPanel(QWidget):
         self.bar.setValue(round(fraction * 100))
         self.bar.setToolTip((job.message if job is not None else "") or "How far the explanation is")
 
-    def _show_heatmap(self, heatmap: Heatmap | None) -> None:
+    def _show_heatmap(self, *_: object) -> None:
+        session = self._services.session
+        heatmap, maps = session.heatmap, session.heatmaps
         self.look.setVisible(heatmap is not None)
+        refill(self.maps, [(_title(one), k) for k, one in enumerate(maps)])
+        blocker = QSignalBlocker(self.maps)
+        self.maps.setCurrentIndex(next((k for k, one in enumerate(maps) if one is heatmap), -1))
+        blocker.unblock()
+        self.choice.setVisible(len(maps) > 1)
+        self.next_button.setVisible(heatmaps.doubt_map(session) is not None)
         self.what.setText(heatmap.label if heatmap is not None else "")
         set_text(self.notes, " ".join(heatmap.provenance.notes) if heatmap is not None else "")
         self._show_look()
 
     def _show_look(self, *_: object) -> None:
-        look = self._services.session.view
+        look, heatmap = self._services.session.view, self._services.session.heatmap
+        colours = look.doubt_colormap if heatmap is not None and heatmap.is_doubt else look.heat_colormap
         blocked = [QSignalBlocker(part) for part in (self.opacity, self.colour_maps, self.shown)]
         self.opacity.setValue(round(look.heat_opacity * 100))
-        self.colour_maps.setCurrentIndex(self.colour_maps.findData(look.heat_colormap))
+        self.colour_maps.setCurrentIndex(self.colour_maps.findData(colours))
         self.shown.setChecked(look.heat_visible)
         self.figure.setText(f"{look.heat_opacity:.0%}")
         for blocker in blocked:
             blocker.unblock()
+
+
+def _title(heatmap: Heatmap) -> str:
+    """What a map shows, in a few words."""
+    return f"{'Doubt' if heatmap.is_doubt else 'Reasons'}: {heatmap.method} of {heatmap.target}"
 
 
 def _form(*rows: tuple[str, QWidget]) -> QWidget:

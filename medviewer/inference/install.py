@@ -22,12 +22,12 @@ import yaml
 
 from medviewer.errors import InputError, ManifestError, MedviewerError, PluginError, StoreError
 from medviewer.inference.requirements import check_requirements, from_metadata, from_pyproject
-from medviewer.inference.unpack import DAMAGE, Member, archive_members, folder_members, take, within
 from medviewer.plugin_api import Manifest, RunContext
 from medviewer.plugin_api.adapters import ADAPTER_FILE
 from medviewer.plugin_api.discovery import AdapterResult
 from medviewer.plugin_api.fingerprint import fingerprint
 from medviewer.plugin_api.manifest import FILE_NAME, file_sha256, read_manifest
+from medviewer.plugin_api.unpack import DAMAGE, Member, archive_members, folder_members, take, within
 
 if TYPE_CHECKING:
     from medviewer.jobs import Job, Runner, WorkerReply, WorkerRequest

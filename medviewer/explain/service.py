@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -9,10 +10,11 @@ from numpy.typing import NDArray
 
 from medviewer.errors import PluginError
 from medviewer.explain.methods import find_method
+from medviewer.inference.activation import activated
+from medviewer.inference.frame import NetworkFrame, as_volume
+from medviewer.inference.labels import map_to_source
 from medviewer.inference.loader import plugin_step
-from medviewer.inference.pipeline import OpenedRun, layers_checked, network_input, open_run
-from medviewer.inference.resample import to_source
-from medviewer.inference.service import classifier_probabilities, segment_probabilities
+from medviewer.inference.pipeline import OpenedRun, layers_checked, network_batch, open_run, prepared
 from medviewer.jobs import WorkerReply, WorkerRequest
 from medviewer.plugin_api import Explainable, RunContext
 
@@ -24,7 +26,8 @@ def explain(request: WorkerRequest, context: RunContext) -> WorkerReply:
     """Explain an image: array ``values`` on the source grid, the ``target``'s name and the ``provenance``."""
     opened = open_run(request, context)
     method = find_method(request.payload["method"])
-    inputs, notes = network_input(opened)
+    found = prepared(opened)
+    inputs = network_batch(opened, found.values)
     scorer = Scorer(opened, request.payload["label"])
     opened.context.progress(0.1, method.name)
     plugin = cast(Explainable, opened.loaded.plugin)
@@ -32,10 +35,10 @@ def explain(request: WorkerRequest, context: RunContext) -> WorkerReply:
         layer = plugin.explain_layer(opened.loaded.network)
         attribution = method.attribute(scorer, layer, inputs)
     opened.context.progress(0.85, "Resampling the map")
-    values, empty = _heat(opened, attribution, method.name)
+    values, empty = _heat(opened, found.frame, attribution, method.name)
     labels = opened.loaded.manifest.outputs.labels
     target = labels[scorer.label or 0].name
-    provenance = opened.provenance(*notes, *scorer.notes, *empty)
+    provenance = opened.provenance(*found.notes, *scorer.notes, *empty)
     opened.context.progress(1.0, "Done")
     return WorkerReply({"target": target, "provenance": provenance.to_json()}, {"values": values})
 
@@ -68,12 +71,12 @@ class Scorer:
         if "segment" in self._opened.loaded.manifest.kinds:
             return self._segment_score(output)
         if self.label is None:
-            self.label = int(classifier_probabilities(self._opened, output.detach()).argmax())
+            self.label = int(activated(self._opened, output.detach()).argmax())
         return self._logits(output).reshape(1)
 
     def _segment_score(self, output: Tensor) -> Tensor:
         self.label = self.label or 0
-        probability = segment_probabilities(self._opened, output.detach())[self.label]
+        probability = activated(self._opened, output.detach())[self.label]
         logits = self._logits(output).reshape(probability.shape)
         inside = probability >= self._opened.loaded.manifest.outputs.threshold
         if not bool(inside.any()):
@@ -86,7 +89,9 @@ class Scorer:
         return plugin.explain_logits(output, self.label or 0)
 
 
-def _heat(opened: OpenedRun, attribution: Tensor, method: str) -> tuple[NDArray[np.float16], tuple[str, ...]]:
+def _heat(
+    opened: OpenedRun, frame: NetworkFrame, attribution: Tensor, method: str
+) -> tuple[NDArray[np.float16], tuple[str, ...]]:
     """The map on the source grid, scaled so that its highest value is 1; one that is zero everywhere gets a note.
 
     Raises
@@ -102,7 +107,7 @@ def _heat(opened: OpenedRun, attribution: Tensor, method: str) -> tuple[NDArray[
     if highest <= 0:
         note = f"{method} is zero everywhere: nothing in this layer speaks for the target, so the map shows nothing."
         return np.zeros(shape, np.float16), (note,)
-    values = to_source(coarse / highest, shape, opened.context)
+    values = map_to_source(replace(frame, shape=as_volume(coarse.shape)), coarse / highest, opened.context)
     # Interpolation passes by the highest coarse voxel, so that the finer map peaks a little below 1.
     values /= values.max()
     return values, ()

@@ -33,6 +33,17 @@ def check_probabilities(values: object, manifest: Manifest, shape: tuple[int, ..
     ContractError
         If it is no tensor of that shape, or holds something other than finite numbers in 0..1.
     """
+    checked = check_finite(values, manifest, shape)
+    low, high = (float(limit) for limit in checked.aminmax())
+    if low < -_ROUNDING or high > 1 + _ROUNDING:
+        raise ContractError(
+            f"{manifest.name} should return probabilities in 0 to 1, not {low:.3g} to {high:.3g}{_CURE}"
+        )
+    return checked.float().clamp(0, 1)
+
+
+def check_finite(values: object, manifest: Manifest, shape: tuple[int, ...]) -> Tensor:
+    """Scores or probabilities, once they are finite numbers of that shape; ContractError otherwise."""
     import torch
 
     name = manifest.name
@@ -45,12 +56,10 @@ def check_probabilities(values: object, manifest: Manifest, shape: tuple[int, ..
         )
     if not values.is_floating_point():
         raise ContractError(f"{name} should return probabilities as floating-point numbers, not {values.dtype}{_CURE}")
-    low, high = (float(limit) for limit in torch.aminmax(values))
-    if not np.isfinite((low, high)).all():
+    # Infinities and what is not a number come out at one of the ends.
+    if not np.isfinite([float(limit) for limit in values.aminmax()]).all():
         raise ContractError(f"{name} should return finite probabilities, but some are not a number{_CURE}")
-    if low < -_ROUNDING or high > 1 + _ROUNDING:
-        raise ContractError(f"{name} should return probabilities in 0 to 1, not {low:.3g} to {high:.3g}{_CURE}")
-    return values.float().clamp(0, 1)
+    return values
 
 
 _CURE = "; do not use this result, and tell the plugin's author."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -152,7 +153,15 @@ def _number_or_tuple(value: float | list[float]) -> float | tuple[float, ...]:
 
 def input_hash(image: Image) -> str:
     """SHA-256 of the stored voxels, their type and their grid, as lower-case hexadecimal."""
+    return input_digest(image)
+
+
+def input_digest(image: Image, stop: Callable[[], bool] = lambda: False) -> str:
+    """`input_hash`, slice by slice, so that it can be stopped; what comes then is of no use."""
     header = {"dtype": image.voxels.dtype.str, "shape": image.voxels.shape, "grid": asdict(image.grid)}
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
-    digest.update(np.ascontiguousarray(image.voxels).data)
+    for plane in image.voxels:
+        if stop():
+            break
+        digest.update(np.ascontiguousarray(plane).data)
     return digest.hexdigest()

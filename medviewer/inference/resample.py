@@ -1,21 +1,22 @@
-"""From the source grid to the network's size and back, edge to edge as `Grid.resized` does.
+"""From the source grid to the network's, edge to edge as `Grid.resized` does.
 
-Torch's two-dimensional antialiased kernel (a triangle as wide as the reduction, as Pillow's) runs within the slices and
-then across them, which together is the three-dimensional one. Slices are read in slabs, so that no float copy of the
-whole volume is ever made.
+Torch's two-dimensional antialiased kernels (a triangle, or Keys' cubic, as wide as the reduction: Pillow's) run within
+the slices, and the same kernel then runs across them as slices come by. They are read in slabs, so that beside the
+result only a few slices are ever held as float. Where no voxel changes its size, nothing is interpolated at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medviewer.domain.geometry import Shape
 from medviewer.domain.image import Image
 from medviewer.errors import UnsuitableImageError
+from medviewer.inference.frame import NetworkFrame
 from medviewer.plugin_api import RunContext
 
 if TYPE_CHECKING:
@@ -24,133 +25,49 @@ if TYPE_CHECKING:
 _SLAB_VOXELS = 1 << 22
 """Voxels in one slab: 16 MB of float32, which stays near the cache and keeps cancelling quick."""
 
-Slabs = Iterator[tuple[int, NDArray[np.float32]]]
+Floats = NDArray[np.float32]
+Slabs = Iterator[tuple[int, Floats]]
 
 
-def to_network(
-    image: Image, size: Sequence[int], interpolation: str, device: str, context: RunContext
-) -> tuple[Tensor, tuple[str, ...]]:
-    """Resample an image's real values to the network's size.
+def to_frame(
+    image: Image, frame: NetworkFrame, out: Floats, interpolation: str, device: str, context: RunContext
+) -> tuple[str, ...]:
+    """Resample an image's real values onto the network's grid.
 
     Parameters
     ----------
     image
-        A grey volume, or a single picture where `size` has two numbers.
-    size
-        Size of the network's input, (z, y, x) or (y, x).
+        A grey volume, or a single picture, on the frame's source grid.
+    out
+        Where they go: shape `frame.shape`. All of them are finite.
     interpolation
-        ``linear`` (antialiased) or ``nearest``.
+        ``linear`` or ``cubic`` (both antialiased), or ``nearest``.
+    device
+        Torch device string of where slices are resampled.
 
     Returns
     -------
-    Real values, float32 tensor of shape `size`, all finite; and what has to be read beside the result.
+    What has to be read beside the result.
 
     Raises
     ------
     UnsuitableImageError
         If the image holds no finite value at all.
     """
-    shape: Shape = (1, size[0], size[1]) if len(size) == 2 else (size[0], size[1], size[2])
-    fill, notes = _filling(image)
-    resize = _nearest if interpolation == "nearest" else _linear
-    return resize(image, shape, fill, device, context).reshape(tuple(size)), notes
+    fill, notes = filling(image)
+    turned: Any = frame.from_source(out)  # the same memory, in the source's order of axes
+    if not frame.resamples:
+        for start, real in _slabs(image, frame, fill):
+            context.check()
+            turned[start : start + len(real)] = real
+    elif interpolation == "nearest":
+        _nearest(image, frame, fill, turned, context)
+    else:
+        _smooth(image, frame, fill, turned, {"linear": "bilinear", "cubic": "bicubic"}[interpolation], device, context)
+    return notes
 
 
-def label_map(
-    probabilities: Tensor, shape: Shape, threshold: float, context: RunContext
-) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """Turn probabilities on the network's grid into a label map on the source grid.
-
-    Each label's probability is interpolated linearly to the full resolution and only then compared, so that edges do
-    not follow the network's coarser voxels. Where several labels reach the threshold, the most probable wins.
-
-    Parameters
-    ----------
-    probabilities
-        Shape (labels, z, y, x), in 0..1.
-    shape
-        Shape (z, y, x) of the source grid.
-    """
-    count = probabilities.shape[0]
-    labels: NDArray[np.uint8] | NDArray[np.uint16]
-    labels = np.zeros(shape, np.uint8) if count < 256 else np.zeros(shape, np.uint16)
-    for start, slab in _upsampled(probabilities, shape, context, threshold):
-        best, which = slab.max(dim=0)
-        found = (which + 1).mul_(best >= threshold) if count > 1 else best >= threshold
-        labels[start : start + slab.shape[1]] = found.cpu().numpy()
-    return labels
-
-
-def to_source(values: Tensor, shape: Shape, context: RunContext) -> NDArray[np.float16]:
-    """Interpolate one map (z, y, x) linearly onto the source grid, as float16."""
-    result = np.zeros(shape, np.float16)
-    for start, slab in _upsampled(values[None], shape, context):
-        result[start : start + slab.shape[1]] = slab[0].half().cpu().numpy()
-    return result
-
-
-def _upsampled(
-    maps: Tensor, shape: Shape, context: RunContext, threshold: float = -np.inf
-) -> Iterator[tuple[int, Tensor]]:
-    """Slabs (maps, slices, y, x) of the maps at `shape`, with the index of their first slice.
-
-    Interpolated values never exceed those around them, so slabs that cannot reach the threshold are left out.
-    """
-    import torch
-    from torch.nn import functional as F
-
-    position = ((torch.arange(shape[0]) + 0.5) * (maps.shape[1] / shape[0]) - 0.5).clamp(0, maps.shape[1] - 1)
-    low = position.floor().long()
-    high = (low + 1).clamp(max=maps.shape[1] - 1)
-    weight = (position - low).to(maps)[:, None, None]
-    step = max(1, _SLAB_VOXELS // (maps.shape[0] * shape[1] * shape[2]))
-    for start in range(0, shape[0], step):
-        context.check()
-        part = slice(start, start + step)
-        near, far = maps[:, low[part]], maps[:, high[part]]
-        if max(near.max(), far.max()) >= threshold:
-            across = torch.lerp(near, far, weight[part])
-            yield start, F.interpolate(across, size=shape[1:], mode="bilinear", align_corners=False)
-
-
-def _linear(image: Image, shape: Shape, fill: float | None, device: str, context: RunContext) -> Tensor:
-    import torch
-    from torch.nn import functional as F
-
-    depth = image.grid.shape[0]
-    planes = torch.empty((depth, *shape[1:]), device=device)
-    for start, real in _slabs(image, fill):
-        context.check()
-        slab = torch.from_numpy(real).to(device)[None]
-        planes[start : start + real.shape[0]] = F.interpolate(slab, size=shape[1:], mode="bilinear", antialias=True)[0]
-    if depth == shape[0]:
-        return planes
-    within = shape[1] * shape[2]
-    flat = planes.reshape(1, 1, depth, within)
-    return F.interpolate(flat, size=(shape[0], within), mode="bilinear", antialias=True).reshape(shape)
-
-
-def _nearest(image: Image, shape: Shape, fill: float | None, device: str, context: RunContext) -> Tensor:
-    import torch
-
-    context.check()
-    z, y, x = (
-        np.floor((np.arange(new) + 0.5) * (old / new)).astype(int)
-        for new, old in zip(shape, image.grid.shape, strict=True)
-    )
-    planes = [_real(image, int(k), image.voxels[k][np.ix_(y, x)], fill) for k in z]
-    return torch.from_numpy(np.stack(planes)).to(device)
-
-
-def _slabs(image: Image, fill: float | None) -> Slabs:
-    """Real values, slab by slab, each with the index of its first slice."""
-    depth, rows, columns = image.grid.shape
-    step = max(1, _SLAB_VOXELS // (rows * columns)) if image.rescale.is_uniform else 1
-    for start in range(0, depth, step):
-        yield start, _real(image, start, image.voxels[start : start + step], fill)
-
-
-def _real(image: Image, z: int, stored: NDArray[np.generic], fill: float | None) -> NDArray[np.float32]:
+def real_values(image: Image, z: int, stored: NDArray[np.generic], fill: float | None) -> Floats:
     """Real values of stored ones that share slice z's rescale; missing ones get `fill`, when there are any."""
     real = stored.astype(np.float32) if image.lut is None else image.real_of(stored)
     slope, intercept = image.rescale.at(z) if image.lut is None else (1.0, 0.0)
@@ -162,18 +79,15 @@ def _real(image: Image, z: int, stored: NDArray[np.generic], fill: float | None)
     return real
 
 
-def _missing(image: Image, stored: NDArray[np.generic]) -> NDArray[np.bool_]:
-    missing: NDArray[np.bool_] = ~np.isfinite(stored)
-    if image.padding is not None:
-        low, high = image.padding
-        missing |= np.greater_equal(stored, low) & np.less_equal(stored, high)
-    return missing
-
-
-def _filling(image: Image) -> tuple[float | None, tuple[str, ...]]:
+def filling(image: Image) -> tuple[float | None, tuple[str, ...]]:
     """The real value that stands in for padding and for what is not a number, and a note about the latter.
 
     It is the darkest value that the image shows: its lowest, or its highest for MONOCHROME1.
+
+    Raises
+    ------
+    UnsuitableImageError
+        If the image holds no finite value at all.
     """
     if image.padding is None and not np.issubdtype(image.voxels.dtype, np.floating):
         return None, ()
@@ -182,9 +96,92 @@ def _filling(image: Image) -> tuple[float | None, tuple[str, ...]]:
         missing = _missing(image, plane)
         broken += plane.size - int(np.count_nonzero(np.isfinite(plane)))
         if not missing.all():
-            real = image.real_of(plane[~missing], z)
+            kept = plane[~missing]
+            # A rescale is a straight line, so that the ends say enough; a table is not.
+            real = image.real_of(kept if image.lut else np.array([kept.min(), kept.max()]), z)
             darkest.append(float(real.max() if image.inverted else real.min()))
     if not darkest:
         raise UnsuitableImageError("An image needs voxels with a value, but this has none; choose another series.")
     note = f"{broken} voxels without a value were read as the image's darkest."
     return max(darkest) if image.inverted else min(darkest), (note,) if broken else ()
+
+
+def kernel(size: int, new: int, mode: str) -> Tensor:
+    """How much each of `size` slices counts for each of `new` ones, (new, size): torch's own antialiased weights."""
+    import torch
+    from torch.nn import functional as F
+
+    if size == new:
+        return torch.eye(size)
+    return F.interpolate(torch.eye(size)[None, None], size=(new, size), mode=mode, antialias=True)[0, 0]
+
+
+def _smooth(
+    image: Image, frame: NetworkFrame, fill: float | None, out: Any, mode: str, device: str, context: RunContext
+) -> None:
+    """Within the slices, and then across those that one slice of the result takes its values from."""
+    from torch.nn import functional as F
+
+    depth, height, width = out.shape
+    sides = [stop - start for start, stop in frame.box]
+    weights = kernel(sides[0], depth, mode)
+    used = weights != 0
+    first = used.int().argmax(dim=1).tolist()
+    last = [sides[0] - 1 - k for k in used.flip(1).int().argmax(dim=1).tolist()]
+    held: deque[tuple[int, Tensor]] = deque()
+    done = 0
+    for start, slab in _planes(image, frame, fill, device):
+        context.check()
+        if sides[1:] != [height, width]:
+            slab = F.interpolate(slab[None], size=(height, width), mode=mode, antialias=True)[0]
+        held.extend(enumerate(slab, start))
+        while done < depth and last[done] <= held[-1][0]:
+            while held[0][0] < first[done]:
+                held.popleft()
+            out[done] = _across(held, weights[done, first[done] : last[done] + 1]).cpu().numpy()
+            done += 1
+
+
+def _across(held: deque[tuple[int, Tensor]], weights: Tensor) -> Tensor:
+    """The weighted sum of the first slices that are held; one slice after the other, whatever slabs they came in."""
+    result = held[0][1] * float(weights[0])
+    for k in range(1, len(weights)):
+        result.add_(held[k][1], alpha=float(weights[k]))
+    return result
+
+
+def _planes(image: Image, frame: NetworkFrame, fill: float | None, device: str) -> Iterator[tuple[int, Tensor]]:
+    import torch
+
+    for start, real in _slabs(image, frame, fill):
+        yield start, torch.from_numpy(real).to(device)
+
+
+def _nearest(image: Image, frame: NetworkFrame, fill: float | None, out: Any, context: RunContext) -> None:
+    z, y, x = (
+        start + np.floor((np.arange(new) + 0.5) * ((stop - start) / new)).astype(int)
+        for new, (start, stop) in zip(out.shape, frame.box, strict=True)
+    )
+    # A frame that is turned round counts from the other end; halves, which are nobody's nearest, fall the other way.
+    for k, plane in enumerate(z):
+        context.check()
+        out[k] = real_values(image, int(plane), image.voxels[plane][np.ix_(y, x)], fill)
+
+
+def _slabs(image: Image, frame: NetworkFrame, fill: float | None) -> Slabs:
+    """Real values of the frame's box in the source's order, slab by slab, each with its first slice counted in it."""
+    (z, depth), *within = frame.box
+    rows, columns = (slice(*side) for side in within)
+    area = (rows.stop - rows.start) * (columns.stop - columns.start)
+    step = max(1, _SLAB_VOXELS // area) if image.rescale.is_uniform else 1
+    for start in range(z, depth, step):
+        stored = image.voxels[start : min(start + step, depth), rows, columns]
+        yield start - z, real_values(image, start, stored, fill)
+
+
+def _missing(image: Image, stored: NDArray[np.generic]) -> NDArray[np.bool_]:
+    missing: NDArray[np.bool_] = ~np.isfinite(stored)
+    if image.padding is not None:
+        low, high = image.padding
+        missing |= np.greater_equal(stored, low) & np.less_equal(stored, high)
+    return missing

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-import numpy as np
-from numpy.typing import NDArray
-
+from medviewer.inference.activation import activated
+from medviewer.inference.labels import Labels
 from medviewer.inference.loader import load_code, plugin_step, read_state
-from medviewer.inference.outputs import check_probabilities, implausible_volumes
+from medviewer.inference.outputs import implausible_volumes
 from medviewer.inference.pipeline import OpenedRun, network_input, open_run, run_network
-from medviewer.inference.resample import label_map
+from medviewer.inference.sweep import segmented
 from medviewer.jobs import WorkerReply, WorkerRequest
-from medviewer.plugin_api import Classifier, RunContext, Segmenter, WeightsFetcher
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-Labels = NDArray[np.uint8] | NDArray[np.uint16]
+from medviewer.plugin_api import RunContext, WeightsFetcher
 
 
 def segment(request: WorkerRequest, context: RunContext) -> WorkerReply:
-    """Label an image: array ``labels`` on the source grid, and its ``provenance``."""
+    """Label an image: array ``labels`` on the source grid, and its ``provenance``.
+
+    With uncertainty the arrays ``entropy`` and ``mutual`` are there too, float16 on the source grid.
+    """
     opened = open_run(request, context)
-    labels, notes = segment_image(opened)
-    provenance = opened.provenance(*notes, *implausible_volumes(opened.loaded.manifest, labels, opened.image))
+    found = segmented(opened)
+    notes = (*found.notes, *implausible_volumes(opened.loaded.manifest, found.labels, opened.image))
+    provenance = opened.provenance(*notes, steps=found.steps)
     opened.context.progress(1.0, "Done")
-    return WorkerReply({"provenance": provenance.to_json()}, {"labels": labels})
+    arrays = {"labels": found.labels, "entropy": found.entropy, "mutual": found.mutual}
+    return WorkerReply(
+        {"provenance": provenance.to_json()}, {name: array for name, array in arrays.items() if array is not None}
+    )
 
 
 def classify(request: WorkerRequest, context: RunContext) -> WorkerReply:
@@ -41,40 +42,14 @@ def classify(request: WorkerRequest, context: RunContext) -> WorkerReply:
 
 def segment_image(opened: OpenedRun) -> tuple[Labels, tuple[str, ...]]:
     """The label map of an opened run's image on its source grid, and notes."""
-    values, notes = network_input(opened)
-    probabilities = segment_probabilities(opened, run_network(opened, values))
-    opened.context.progress(0.85, "Resampling the result")
-    threshold = opened.loaded.manifest.outputs.threshold
-    return label_map(probabilities, opened.image.grid.shape, threshold, opened.context), notes
-
-
-def segment_probabilities(opened: OpenedRun, output: Tensor) -> Tensor:
-    """Checked probabilities (labels, z, y, x) on the network's grid; a picture has one slice."""
-    import torch
-
-    manifest = opened.loaded.manifest
-    # no_grad and not inference_mode: an explanation masks its score with them.
-    with plugin_step(opened.name, "reading its network's output"), torch.no_grad():
-        answer = cast(Segmenter, opened.loaded.plugin).probabilities(output)
-    shape = (len(manifest.outputs.labels), *manifest.inputs.size)
-    checked = check_probabilities(answer, manifest, shape)
-    return checked if checked.ndim == 4 else checked[:, None]
+    found = segmented(opened)
+    return found.labels, found.notes
 
 
 def classify_image(opened: OpenedRun) -> tuple[list[float], tuple[str, ...]]:
     """The probability of each declared class, and notes."""
     values, notes = network_input(opened)
-    return classifier_probabilities(opened, run_network(opened, values)).tolist(), notes
-
-
-def classifier_probabilities(opened: OpenedRun, output: Tensor) -> Tensor:
-    """Checked probabilities (labels,)."""
-    import torch
-
-    manifest = opened.loaded.manifest
-    with plugin_step(opened.name, "reading its network's output"), torch.no_grad():
-        answer = cast(Classifier, opened.loaded.plugin).class_probabilities(output)
-    return check_probabilities(answer, manifest, (len(manifest.outputs.labels),))
+    return activated(opened, run_network(opened, values)).tolist(), notes
 
 
 def fetch(request: WorkerRequest, context: RunContext) -> WorkerReply:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from medviewer.archive.blobs import read_array
 from medviewer.domain.image import Image
+from medviewer.inference.frame import NetworkFrame
 from medviewer.inference.loader import LoadedPlugin
-from medviewer.inference.pipeline import OpenedRun, network_input
+from medviewer.inference.pipeline import OpenedRun, network_batch, prepared
 from medviewer.inference.request import PluginRun, image_from_json
-from medviewer.inference.resample import to_network
+from medviewer.inference.resample import to_frame
 from medviewer.plugin_api import RunContext
 
 if TYPE_CHECKING:
@@ -60,18 +61,26 @@ def training_pair(run: OpenedRun, labels: NDArray[Any]) -> tuple[Tensor, Tensor]
     """
     import torch
 
-    values, _ = network_input(run)
-    manifest = run.loaded.manifest
-    parts = [
-        _covered(run, labels == number, manifest.inputs.size) for number in range(1, len(manifest.outputs.labels) + 1)
-    ]
-    covered = torch.stack([1 - torch.stack(parts).sum(dim=0), *parts])
-    winner = covered.argmax(dim=0)
-    truth = torch.stack([(winner == number).float() for number in range(1, len(covered))])
-    return values, truth[None]
+    found = prepared(run)
+    winner = torch.from_numpy(_winners(run, labels, found.frame))
+    truth = torch.stack(
+        [(winner == number).float() for number in range(1, len(run.loaded.manifest.outputs.labels) + 1)]
+    )
+    return network_batch(run, found.values), network_batch(run, truth)
 
 
-def _covered(run: OpenedRun, mask: NDArray[np.bool_], size: tuple[int, ...]) -> Tensor:
-    """How much of each network voxel a mask covers, 0..1."""
-    image = replace(Image(mask.astype(np.uint8), run.image.grid))
-    return to_network(image, size, "linear", run.loaded.device, run.context)[0]
+def _winners(run: OpenedRun, labels: NDArray[Any], frame: NetworkFrame) -> NDArray[Any]:
+    """The label that covers most of each voxel of the network's grid; one map is held at a time."""
+    if not frame.resamples:
+        return np.array(frame.view(labels))
+    background = np.ones(frame.shape, np.float32)
+    best, winner = np.zeros(frame.shape, np.float32), np.zeros(frame.shape, labels.dtype)
+    covered = np.empty(frame.shape, np.float32)
+    for number in range(1, len(run.loaded.manifest.outputs.labels) + 1):
+        mask = Image((labels == number).astype(np.uint8), run.image.grid)
+        to_frame(mask, frame, covered, "linear", run.loaded.device, run.context)
+        background -= covered
+        more = covered > best
+        best[more], winner[more] = covered[more], number
+    winner[background >= best] = 0
+    return winner

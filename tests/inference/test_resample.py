@@ -13,15 +13,37 @@ from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Lut, Rescale
 from medviewer.domain.mask import dice
 from medviewer.errors import UnsuitableImageError
-from medviewer.inference.resample import label_map, to_network, to_source
+from medviewer.inference.frame import NetworkFrame, as_volume
+from medviewer.inference.labels import LabelSink, map_to_source
+from medviewer.inference.resample import to_frame
 from medviewer.plugin_api import RunContext
 
 SHAPES = st.tuples(*[st.integers(2, 24)] * 3)
 CONTEXT = RunContext()
 
 
+def _resampled(image: Image, size: tuple[int, ...], interpolation: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    frame = NetworkFrame(image.grid, as_volume(size))
+    out = np.full(frame.shape, np.nan, np.float32)
+    notes = to_frame(image, frame, out, interpolation, "cpu", CONTEXT)
+    return out.reshape(size), notes
+
+
 def _to_network(image: Image, size: tuple[int, ...], interpolation: str = "linear") -> np.ndarray:
-    return to_network(image, size, interpolation, "cpu", CONTEXT)[0].numpy()
+    return _resampled(image, size, interpolation)[0]
+
+
+def _label_map(maps: torch.Tensor, shape: tuple[int, int, int], threshold: float, slices: int = 0) -> np.ndarray:
+    """The labels of probabilities that come in slabs of so many slices, all at once for 0."""
+    frame = NetworkFrame(Grid(shape), as_volume(maps.shape[1:]))
+    sink = LabelSink(frame, len(maps), background=False, threshold=threshold, context=CONTEXT)
+    for start in range(0, maps.shape[1], slices or maps.shape[1]):
+        sink.add(start, maps[:, start : start + (slices or maps.shape[1])])
+    return sink.labels
+
+
+def _to_source(maps: torch.Tensor, shape: tuple[int, int, int]) -> np.ndarray:
+    return map_to_source(NetworkFrame(Grid(shape), as_volume(maps.shape)), maps, CONTEXT)
 
 
 @given(SHAPES, SHAPES, st.integers(0, 2))
@@ -45,8 +67,8 @@ def test_a_ramp_keeps_its_world_positions(shape: tuple[int, int, int], size: tup
 def test_maps_come_back_edge_to_edge(size: tuple[int, int, int], shape: tuple[int, int, int]) -> None:
     maps = torch.rand(size, generator=torch.Generator().manual_seed(0))
     wanted = torch.nn.functional.interpolate(maps[None, None], size=shape, mode="trilinear", align_corners=False)
-    np.testing.assert_allclose(to_source(maps, shape, CONTEXT), wanted[0, 0].numpy(), atol=2e-3)
-    labels = label_map(maps[None], shape, 0.5, CONTEXT)
+    np.testing.assert_allclose(_to_source(maps, shape), wanted[0, 0].numpy(), atol=2e-3)
+    labels = _label_map(maps[None], shape, 0.5)
     unsure = abs(wanted[0, 0].numpy() - 0.5) < 1e-5
     np.testing.assert_array_equal(labels[~unsure], (wanted[0, 0].numpy() >= 0.5)[~unsure])
 
@@ -55,22 +77,24 @@ def test_slabs_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     voxels = np.random.default_rng(1).integers(0, 900, (19, 23, 29)).astype(np.int16)
     image = Image(voxels, Grid(voxels.shape))
     maps = torch.rand((3, 7, 8, 9), generator=torch.Generator().manual_seed(0))
-    whole = _to_network(image, (8, 9, 10)), label_map(maps, voxels.shape, 0.4, CONTEXT)
+    whole = _to_network(image, (8, 9, 10)), _label_map(maps, voxels.shape, 0.4)
     monkeypatch.setattr("medviewer.inference.resample._SLAB_VOXELS", 1)
+    monkeypatch.setattr("medviewer.inference.labels._WORK_VOXELS", 1)
     np.testing.assert_array_equal(_to_network(image, (8, 9, 10)), whole[0])
-    np.testing.assert_array_equal(label_map(maps, voxels.shape, 0.4, CONTEXT), whole[1])
+    for slices in (1, 2, 0):
+        np.testing.assert_array_equal(_label_map(maps, voxels.shape, 0.4, slices), whole[1])
 
 
 def test_the_most_probable_label_wins() -> None:
     maps = torch.tensor([0.6, 0.7, 0.2, 0.4]).reshape(2, 1, 1, 2)
-    np.testing.assert_array_equal(label_map(maps, (1, 1, 2), 0.5, CONTEXT), [[[1, 1]]])
-    np.testing.assert_array_equal(label_map(maps.flip(0), (1, 1, 2), 0.65, CONTEXT), [[[0, 2]]])
+    np.testing.assert_array_equal(_label_map(maps, (1, 1, 2), 0.5), [[[1, 1]]])
+    np.testing.assert_array_equal(_label_map(maps.flip(0), (1, 1, 2), 0.65), [[[0, 2]]])
 
 
 def test_many_labels_need_sixteen_bits() -> None:
     maps = torch.zeros((300, 1, 1, 1))
     maps[299] = 1
-    labels = label_map(maps, (1, 2, 2), 0.5, CONTEXT)
+    labels = _label_map(maps, (1, 2, 2), 0.5)
     assert labels.dtype == np.uint16
     assert np.all(labels == 300)
 
@@ -79,7 +103,7 @@ def test_a_ball_survives_the_round_trip() -> None:
     z, y, x = np.meshgrid(*[np.linspace(-1, 1, n) for n in (60, 71, 53)], indexing="ij")
     ball = (z**2 + y**2 + x**2 < 0.6).astype(np.uint8)
     network = _to_network(Image(ball, Grid(ball.shape)), (40, 40, 40))
-    assert dice(label_map(torch.from_numpy(network)[None], ball.shape, 0.5, CONTEXT), ball) > 0.985
+    assert dice(_label_map(torch.from_numpy(network)[None], ball.shape, 0.5), ball) > 0.985
 
 
 def test_reduction_is_antialiased() -> None:
@@ -125,14 +149,14 @@ def test_nearest_is_pillows() -> None:
 def test_padding_becomes_the_darkest_value(interpolation: str, inverted: bool, filled: float) -> None:
     voxels = np.array([[[-2000, 5], [40, 7]]], np.int16)
     image = Image(voxels, Grid(voxels.shape), padding=(-2000, -1500), inverted=inverted)
-    network, notes = to_network(image, (2, 2), interpolation, "cpu", CONTEXT)
+    network, notes = _resampled(image, (2, 2), interpolation)
     np.testing.assert_allclose(network, [[filled, 5], [40, 7]])
     assert notes == ()
 
 
 def test_what_is_not_a_number_is_filled_and_said() -> None:
     voxels = np.array([[[np.nan, 5], [np.inf, 7]]], np.float32)
-    network, notes = to_network(Image(voxels, Grid(voxels.shape)), (2, 2), "linear", "cpu", CONTEXT)
+    network, notes = _resampled(Image(voxels, Grid(voxels.shape)), (2, 2), "linear")
     np.testing.assert_allclose(network, [[5, 5], [5, 7]])
     assert notes == ("2 voxels without a value were read as the image's darkest.",)
 

@@ -1,0 +1,169 @@
+"""A volume's way through the network and back: windows, scores, labels and maps of doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medviewer.domain.geometry import Shape
+from medviewer.errors import ContractError
+from medviewer.inference.activation import activated, background_counts, channels_of, check_channels
+from medviewer.inference.device import describe_device
+from medviewer.inference.frame import NetworkFrame
+from medviewer.inference.labels import Labels, LabelSink, MapSink
+from medviewer.inference.outputs import check_finite, check_probabilities
+from medviewer.inference.passes import dropout_on, plan_of
+from medviewer.inference.pipeline import NetworkInput, OpenedRun, called, layers_checked, prepared
+from medviewer.inference.windows import Plan, Slab, Slabs, predict_slabs
+from medviewer.plugin_api import RunContext
+from medviewer.plugin_api.spec import Inputs, Windows
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_START, _STOP = 0.1, 0.95
+"""How far a run is before its first window and after its last one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Segmented:
+    """What a segmenter says of an image.
+
+    Parameters
+    ----------
+    labels
+        Label map on the source grid (z, y, x).
+    notes, steps
+        What has to be read beside it, and what the run did differently to get there.
+    entropy, mutual
+        Maps of doubt on the source grid, float16, 0 to 1; None unless the run's options asked for them.
+    frame
+        Where the network looked.
+    """
+
+    labels: Labels
+    notes: tuple[str, ...]
+    steps: tuple[str, ...]
+    entropy: NDArray[np.float16] | None
+    mutual: NDArray[np.float16] | None
+    frame: NetworkFrame
+
+
+def segmented(opened: OpenedRun, found: NetworkInput | None = None) -> Segmented:
+    """Label an image, slab by slab: nothing of all classes is ever held for the whole volume.
+
+    Parameters
+    ----------
+    found
+        The network's input, where it is made already.
+
+    Raises
+    ------
+    ContractError
+        If the network or the plugin answers something other than what the manifest declares.
+    """
+    found = found or prepared(opened)
+    manifest, frame = opened.loaded.manifest, found.frame
+    sink = LabelSink(
+        frame,
+        len(manifest.outputs.labels),
+        background=background_counts(manifest),
+        threshold=manifest.outputs.threshold,
+        context=opened.context,
+    )
+    plan = plan_of(opened)
+    maps = tuple(MapSink(frame, opened.context) for _ in range(2)) if plan.uncertainty else ()
+    with sweep(opened, found.values, plan) as slabs:
+        for slab in slabs:
+            sink.add(slab.start, scores_of(opened, slab, plan, frame.shape))
+            for one, values in zip(maps, (slab.entropy, slab.mutual), strict=False):
+                if values is not None:
+                    one.add(slab.start, values)
+        steps = tuple(slabs.steps)
+    entropy, mutual = (one.values for one in maps) if maps else (None, None)
+    return Segmented(sink.labels, found.notes, steps, entropy, mutual, frame)
+
+
+@contextmanager
+def sweep(opened: OpenedRun, values: Tensor, plan: Plan) -> Iterator[Slabs]:
+    """The slabs of a run: its networks called so that what they raise is mapped and a cancel stops them early.
+
+    Parameters
+    ----------
+    values
+        Network input (channels, z, y, x).
+    """
+    further = tuple(cast("nn.Module", network) for network in plan.networks)
+    networks = (opened.loaded.network, *further)
+    plan = replace(plan, networks=tuple(_mapped(opened, network) for network in further))
+    opened.context.progress(_START, f"Running on {describe_device(opened.loaded.device)}")
+    whole = opened.loaded.manifest.inputs.windows is None and len(plan.flips) == len(networks) == 1
+    with ExitStack() as stack:
+        stack.enter_context(dropout_on(networks, plan.samples, opened.context.seed))
+        for network in networks:
+            stack.enter_context(layers_checked(opened, _START, _STOP, network, tell=whole))
+        yield predict_slabs(
+            _mapped(opened, opened.loaded.network),
+            values,
+            windows_of(opened.loaded.manifest.inputs),
+            plan,
+            _share(opened.context),
+        )
+
+
+def windows_of(inputs: Inputs) -> Windows:
+    """The sliding window; a network that sees its whole input at once has a single one."""
+    return inputs.windows or Windows(roi=inputs.size, overlap=0, blend="constant")
+
+
+def scores_of(opened: OpenedRun, slab: Slab, plan: Plan, shape: Shape) -> Tensor:
+    """What a slab says of each voxel, checked: scores with the background first, or probabilities of the labels.
+
+    Parameters
+    ----------
+    shape
+        Of the network's grid.
+
+    Raises
+    ------
+    ContractError
+        If it is something other than what the manifest declares.
+    """
+    manifest, scores = opened.loaded.manifest, slab.scores
+    voxels = (slab.stop - slab.start, *shape[1:])
+    if plan.uncertainty and not background_counts(manifest):
+        return check_probabilities(scores, manifest, (channels_of(manifest), *voxels))
+    if background_counts(manifest):
+        check_channels(opened, scores[None])
+        return check_finite(scores, manifest, (channels_of(manifest), *voxels))
+    flat = manifest.inputs.ndim == 2
+    return activated(opened, (scores[:, 0] if flat else scores)[None], voxels)
+
+
+def _mapped(opened: OpenedRun, network: nn.Module) -> partial[Tensor]:
+    return partial(_output, opened, network)
+
+
+def _output(opened: OpenedRun, network: nn.Module, values: Tensor) -> Tensor:
+    output = called(opened, network, values)
+    if output.ndim != values.ndim or output.shape[0] != values.shape[0]:
+        raise ContractError(
+            f"{opened.name}: the network should answer windows of shape {tuple(values.shape)} voxel by voxel, not with "
+            f"shape {tuple(output.shape)}; tell its author."
+        )
+    return output
+
+
+def _share(context: RunContext) -> RunContext:
+    """A context that tells the sweep's own progress as a part of the run's."""
+
+    def report(fraction: float, message: str) -> None:
+        context.report(_START + (_STOP - _START) * fraction, message)
+
+    return replace(context, report=report)

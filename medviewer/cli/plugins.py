@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medviewer.cli import install
+from medviewer.cli import install, plugin_new
 from medviewer.cli.console import confirmed, report, report_json, say, table
 from medviewer.cli.options import DEVICE, INSTALLED_ID, JSON, Device
 from medviewer.cli.reading import opened_services, result_of
-from medviewer.errors import ContractError, InputError
+from medviewer.errors import ContractError, InputError, ManifestError
 
 if TYPE_CHECKING:
     from medviewer.app.services import Services
     from medviewer.plugin_api.discovery import DiscoverResult
 
 app = typer.Typer(help="Install plugins and models, trust, check and switch them, fetch weights.", no_args_is_help=True)
+app.command("new")(plugin_new.new)
 app.command("install")(install.install)
 app.command("trust")(install.trust)
 app.command("distrust")(install.distrust)
@@ -49,25 +51,50 @@ def list_plugins(as_json: JSON = False) -> None:
 
 
 @app.command("check")
-def check(plugin: INSTALLED_ID, device: DEVICE = Device.AUTO, as_json: JSON = False) -> None:
-    """Run the contract tests on a plugin.
+def check(
+    plugin: Annotated[str, typer.Argument(metavar="ID|FOLDER", help="The plugin's id, or its folder.")],
+    device: DEVICE = Device.AUTO,
+    as_json: JSON = False,
+) -> None:
+    """Run the conformance suite on a plugin.
 
-    The exit code is 1 if one of them fails.
+    Each row says in a sentence what held or what did not. The exit code is 1 if something did not.
     """
     from medviewer.inference import base_weights, submit_check
 
-    with opened_services() as services:
-        found = services.plugin(plugin)
+    folder = _plugin_folder(plugin)
+    with opened_services([folder] if folder else []) as services:
+        found = _in_folder(services, folder) if folder else services.plugin(plugin)
         weights = base_weights(found, services.archive.home)
         rows = result_of(services, submit_check(services.runner, found, weights, device=device))
     failed = [row.name for row in rows if not row.ok]
     if as_json:
         checks = [{"name": row.name, "ok": row.ok, "text": row.text} for row in rows]
-        report_json({"plugin": plugin, "ok": not failed, "checks": checks})
+        report_json({"plugin": found.id, "ok": not failed, "checks": checks})
     else:
         report(table(("CHECK", "", ""), [(row.name, "ok" if row.ok else "FAILED", row.text) for row in rows]))
     if failed:
-        raise ContractError(f"{plugin} should pass every check, but fails: {', '.join(failed)}; mend the plugin.")
+        raise ContractError(f"{found.id} should pass every check, but fails: {', '.join(failed)}; mend the plugin.")
+
+
+def _plugin_folder(plugin: str) -> Path | None:
+    """The plugin folder that is named, None where an id is."""
+    from medviewer.plugin_api.manifest import FILE_NAME
+
+    path = Path(plugin)
+    if (path / FILE_NAME).is_file():
+        return path.resolve()
+    if len(path.parts) != 1:
+        raise InputError(f"A plugin's folder holds a {FILE_NAME}, but {plugin} does not; name another, or an id.")
+    return None
+
+
+def _in_folder(services: Services, folder: Path) -> DiscoverResult:
+    """The plugin in exactly that folder."""
+    found = next(row for row in services.plugins if row.folder == folder)
+    if found.manifest is None:
+        raise ManifestError(found.error)
+    return found
 
 
 @app.command("fetch")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,11 +96,11 @@ def load(found: ScanResult, series: Series) -> Case:
 
 
 @contextmanager
-def opened_services() -> Iterator[Services]:
-    """The program's services, for as long as a command needs them."""
+def opened_services(folders: Iterable[Path] = ()) -> Iterator[Services]:
+    """The program's services, for as long as a command needs them; `folders` are searched for plugins as well."""
     from medviewer.app.services import Services
 
-    services = Services.open()
+    services = Services.open(folders=folders)
     try:
         yield services
     finally:

@@ -155,10 +155,10 @@ class Runs:
         took = self.memory.growth
         if took > allowed:
             raise ContractError(
-                f"Expected an image of {_size(image)} voxels to take {allowed / 1e9:.1f} GB at most, but it took "
-                f"{took / 1e9:.1f} GB."
+                f"Expected an image of {_size(image)} voxels to take {_bytes(allowed)} at most, but it took "
+                f"{_bytes(took)}."
             )
-        return f"A small image took {self._growth / 1e9:.1f} GB of memory, a huge one {took / 1e9:.1f} GB."
+        return f"A small image took {_bytes(self._growth)} of memory, a huge one {_bytes(took)}."
 
     def cancel(self) -> str:
         """A cancelled run stops: at the first sign of progress, in the middle, and within a second everywhere."""
@@ -196,6 +196,10 @@ class Runs:
 
 def _size(image: Image) -> str:
     return " x ".join(str(n) for n in image.grid.shape)
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def _ignore(fraction: float, message: str) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MAX_MESSAGE_BYTES = 64 * 2**20
 
 
+_PAYLOAD = "request.json"
+
+
 def _ignore(data: dict[str, Any]) -> None:
     """The event sink of a run that nobody watches."""
 
@@ -144,12 +147,21 @@ def save_arrays(
             if again is not None:
                 again.keep(array, folder / file)
     except OSError as error:
-        raise JobError(
-            f"The arrays of a job could not be written ({error.strerror}); make room on the disk that holds "
-            "medviewer's data and run it again.",
-            str(error),
-        ) from error
+        raise _no_room(error) from error
     return files
+
+
+def save_payload(folder: Path, payload: Mapping[str, Any]) -> None:
+    """Write the payload of a request into the folder of its arrays. Raises JobError if it cannot be written."""
+    try:
+        (folder / _PAYLOAD).write_bytes(encode(payload))
+    except OSError as error:
+        raise _no_room(error) from error
+
+
+def open_payload(folder: Path) -> dict[str, Any]:
+    """Read what `save_payload` wrote."""
+    return decode((folder / _PAYLOAD).read_bytes())
 
 
 def open_arrays(folder: Path, files: Mapping[str, str], mode: Literal["r", "c"]) -> dict[str, NDArray[Any]]:
@@ -209,6 +221,14 @@ def checked_answer(message: dict[str, Any]) -> dict[str, Any]:
     elif kind != "failure":
         raise ContractError(f"A worker should answer with a reply or a failure, but it sent {str(kind)[:40]!r}.")
     return message
+
+
+def _no_room(error: OSError) -> JobError:
+    return JobError(
+        f"The arrays of a job could not be written ({error.strerror}); make room on the disk that holds medviewer's "
+        "data and run it again.",
+        str(error),
+    )
 
 
 def _open(path: Path, name: str, mode: Literal["r", "c"]) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from medviewer.errors import JobCancelled, JobTimeout, MedviewerError, PluginError
 from medviewer.jobs import scratch
-from medviewer.jobs.exchange import WorkerReply, checked_answer, open_arrays, save_arrays, unlinked
+from medviewer.jobs.exchange import WorkerReply, checked_answer, open_arrays, save_arrays, save_payload, unlinked
 from medviewer.jobs.failure import foreign_sentence, restore, with_log
 from medviewer.jobs.job import Job, Outcome, failed
 from medviewer.jobs.kept import KeptArrays
@@ -185,7 +185,9 @@ class Lane:
 
     def _ask(self, task: Task, process: WorkerProcess, folder: Path, files: dict[str, str]) -> dict[str, Any]:
         """Send the request and wait for the answer; a process that gives none is ended, whatever the reason."""
-        request = {"entry": task.entry, "payload": task.payload, "folder": str(folder), "arrays": files}
+        # The payload goes by file: a message that fills the line would wait for a worker that does not listen.
+        request = {"entry": task.entry, "folder": str(folder), "arrays": files}
+        save_payload(folder, task.payload)
         try:
             process.send({"type": "run", "id": task.job.id, **request})
             if task.cancelled:  # the wish may have come before there was a request to cancel

@@ -21,6 +21,7 @@ import medviewer
 from medviewer.errors import JobCancelled, JobTimeout, WorkerDied
 from medviewer.jobs.exchange import MAX_MESSAGE_BYTES, decode, encode
 from medviewer.jobs.failure import exit_sentence, with_log
+from medviewer.jobs.frames import FrameReader
 
 # A cold disk and a virus scanner can make a Python start take many seconds.
 START_S = 60.0
@@ -88,6 +89,7 @@ class WorkerProcess:
             with contextlib.suppress(OSError), self._process.stdin as stdin:
                 stdin.write(key.hex().encode() + b"\n")
             self._connection = self._connect(listener, cancelled)
+            self._frames = FrameReader(self._connection, MAX_MESSAGE_BYTES)
 
     @property
     def pid(self) -> int:
@@ -132,8 +134,11 @@ class WorkerProcess:
         """
         try:
             # A process may send its last words and end: read them before its end is told.
-            if self._connection.poll(seconds) or (not self.alive and self._connection.poll(0)):
-                return decode(self._connection.recv_bytes(MAX_MESSAGE_BYTES))
+            data = self._frames.receive(seconds)
+            if data is None and not self.alive:
+                data = self._frames.receive(0)
+            if data is not None:
+                return decode(data)
         except (EOFError, OSError) as error:
             raise self._death() from error
         if not self.alive:

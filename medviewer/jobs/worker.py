@@ -20,7 +20,16 @@ from pathlib import Path
 from typing import Any
 
 from medviewer.errors import ContractError, PluginError
-from medviewer.jobs.exchange import WorkerReply, WorkerRequest, decode, encode, file_names, open_arrays, save_arrays
+from medviewer.jobs.exchange import (
+    WorkerReply,
+    WorkerRequest,
+    decode,
+    encode,
+    file_names,
+    open_arrays,
+    open_payload,
+    save_arrays,
+)
 from medviewer.jobs.failure import describe
 from medviewer.plugin_api.context import RunContext
 
@@ -84,7 +93,7 @@ class Worker:
         scratch.mkdir()
         arrays = open_arrays(folder, file_names(message["arrays"]), "r")
         context = RunContext(report=report, cancelled=self._cancelled[job])
-        reply = entry(WorkerRequest(message["payload"], arrays, scratch, emit), context)
+        reply = entry(WorkerRequest(open_payload(folder), arrays, scratch, emit), context)
         if not isinstance(reply, WorkerReply):
             raise ContractError(
                 f"{message['entry']} should return a WorkerReply, but it returned a {type(reply).__name__}; mend it."

@@ -151,6 +151,29 @@ def test_silent_worker_is_killed(warm_run: Run, exists: Callable[[int], bool], e
     assert warm_run("pid").result().payload["pid"] != before
 
 
+def test_half_a_message_keeps_nobody_waiting(warm_run: Run) -> None:
+    died = warm_run("cuts_message", {"ends": True})
+    assert (died.reason, "exit code 9" in str(died.error)) == (FinishReason.DIED, True)
+    silent = warm_run("cuts_message", {"ends": False}, silence_s=0.3)
+    assert silent.reason is FinishReason.TIMED_OUT
+    assert "a message may have 64 mib" in str(warm_run("announces_too_much").error).lower()
+    assert warm_run("pid").reason is FinishReason.DONE
+
+
+def test_a_cancel_after_half_a_message_ends_the_job(runner: Runner, start: Start) -> None:
+    job = start("cuts_message", {"ends": False})
+    began = start("pid", lane="other")
+    runner.wait(began, PATIENCE_S)
+    job.cancel()
+    runner.wait(job, PATIENCE_S)
+    assert job.reason is FinishReason.CANCELLED
+
+
+def test_a_payload_larger_than_the_line_arrives(warm_run: Run) -> None:
+    text = "x" * (3 << 20)
+    assert warm_run("echo", {"text": text}).result().payload == {"text": text}
+
+
 def test_progress_is_a_sign_of_life(warm_run: Run) -> None:
     warm_run("pid")
     job = warm_run("slow_but_talking", {"pause_s": 0.25}, silence_s=1.5)

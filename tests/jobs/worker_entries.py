@@ -240,3 +240,25 @@ def holds_lock_in_c(request: WorkerRequest, context: RunContext) -> WorkerReply:
         request.emit({"locked": True})
         ctypes.PyDLL(None).sleep(3600)
     return WorkerReply()
+
+
+def _line(request: WorkerRequest) -> int:
+    """The file number of the line to the host."""
+    assert request.emit.__closure__
+    cells = [cell.cell_contents for cell in request.emit.__closure__]
+    return next(cell for cell in cells if hasattr(cell, "_connection"))._connection.fileno()  # type: ignore[no-any-return]
+
+
+def cuts_message(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    """Send half a message, and end or stay."""
+    os.write(_line(request), (1000).to_bytes(4, "big") + b'{"type": "reply", ')
+    if request.payload["ends"]:
+        os._exit(9)
+    while True:
+        pause(1)
+
+
+def announces_too_much(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    os.write(_line(request), (-1).to_bytes(4, "big", signed=True) + (1 << 40).to_bytes(8, "big"))
+    while True:
+        pause(1)

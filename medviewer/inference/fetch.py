@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medviewer.errors import ManifestError, StoreError
-from medviewer.inference.client import base_weights, check_trusted, checked_manifest, plugin_lane
+from medviewer.inference.client import base_weights, checked_manifest, plugin_lane, plugin_run
+from medviewer.inference.reference import reference_path
 from medviewer.plugin_api.discovery import DiscoverResult
 
 if TYPE_CHECKING:
@@ -34,12 +35,13 @@ def submit_fetch(runner: Runner, plugin: DiscoverResult, home: Path) -> Job[Path
     manifest = checked_manifest(plugin)
     if not manifest.weights.fetch:
         raise ManifestError(f"{manifest.name} brings its weights along; there is nothing to fetch.")
-    check_trusted(plugin)
     target = base_weights(plugin, home)
+    run = plugin_run(plugin, target, manifest.version, "cpu", {})
     partial = target.with_name(f"partial-{target.name}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)
+        reference_path(partial).unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(
             f"The weights need a folder under medviewer's data, which cannot be written ({error.strerror}).", str(error)
@@ -47,6 +49,9 @@ def submit_fetch(runner: Runner, plugin: DiscoverResult, home: Path) -> Job[Path
 
     def in_place(reply: WorkerReply) -> Path:
         try:
+            # First what the training set looks like, so that weights are never there without it.
+            if reference_path(partial).exists():
+                reference_path(partial).replace(reference_path(target))
             return partial.replace(target)
         except OSError as error:
             raise StoreError(
@@ -54,8 +59,8 @@ def submit_fetch(runner: Runner, plugin: DiscoverResult, home: Path) -> Job[Path
             ) from error
 
     return runner.submit_process(
-        "medviewer.inference.service:fetch",
-        {"folder": str(plugin.folder), "partial": str(partial)},
+        "medviewer.inference.packages:fetch",
+        {"run": run.to_json(), "partial": str(partial)},
         {},
         title=f"Fetching the weights of {manifest.name}",
         lane=plugin_lane(plugin),

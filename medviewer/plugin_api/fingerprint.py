@@ -26,7 +26,9 @@ def fingerprint(folder: Path) -> str:
     weights = _declared(root)
     digest = hashlib.sha256()
     try:
-        files = sorted(path for path in root.rglob("*") if path.is_file() and not _PASSED_BY & set(path.parts))
+        files = sorted(
+            path for path in root.rglob("*") if path.is_file() and not _PASSED_BY & set(path.relative_to(root).parts)
+        )
         if len(files) > _MOST_FILES:
             raise ManifestError(
                 f"A plugin folder should hold its own files only, but {folder.name} holds {len(files)}."

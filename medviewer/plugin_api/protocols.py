@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,6 +149,19 @@ class WeightsConverter(Protocol):
         """Write the weights inside a package, whose SHA-256 the host has checked, as safetensors to `destination`.
 
         Runs no code of the package. Raises `PluginError` with one clear sentence when it cannot.
+        """
+        ...
+
+
+@runtime_checkable
+class PackageReader(Protocol):
+    """A plugin whose fetched package also holds images of the kind that it was trained on."""
+
+    def package_features(self, network: nn.Module, package: Path, context: RunContext) -> NDArray[np.floating[Any]]:
+        """What the network sees in them, shape (images, features): as `Embedder.embed` gives it for each.
+
+        The host makes of it how the training set looks to the network, and keeps that beside the weights. Runs no code
+        of the package.
         """
         ...
 

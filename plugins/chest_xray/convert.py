@@ -1,8 +1,10 @@
-"""From a Keras archive to torch's tensors. Reads numbers and names only: nothing in the archive is run."""
+"""From a Keras archive in a package to torch's tensors. Reads numbers and names only: nothing in it is run."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,35 @@ import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import save_file
 from torch import Tensor
 
+from medviewer.errors import PluginError
+
+_MEMBER = "pneumonia_model_package/trained_models/pneumonia_xception_model_val-acc_0.861.keras"
 _GROUPS = {"Conv2D": "conv2d", "SeparableConv2D": "separable_conv2d", "BatchNormalization": "batch_normalization"}
 """Keras numbers the groups of a class by their order in the model, whatever the layers are called."""
+
+
+def convert_package(package: Path, destination: Path) -> None:
+    """Write the weights inside the published wheel as safetensors.
+
+    Raises
+    ------
+    PluginError
+        If the wheel does not hold them in the known form.
+    """
+    with tempfile.TemporaryDirectory(prefix="medviewer-") as folder:
+        archive = Path(folder) / "model.keras"
+        try:
+            with zipfile.ZipFile(package) as opened, opened.open(_MEMBER) as source, archive.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+            state = convert(archive)
+        except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+            raise PluginError(
+                "The package should hold the network's weights, but they cannot be read; fetch it again.", str(error)
+            ) from error
+    save_file(state, destination, metadata={"format": "pt", "source": package.name})
 
 
 def convert(archive: Path) -> dict[str, Tensor]:

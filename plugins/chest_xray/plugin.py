@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import cast
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from chest_xray.fetch import convert_package, fetch_package
+from chest_xray.convert import convert_package
 from chest_xray.network import ChestXception
 from medviewer.plugin_api import RunContext
 
@@ -39,15 +38,12 @@ class ChestXray:
         """The class' logit, shape (1,)."""
         return output[:, label]
 
-    def fetch_weights(self, destination: Path, context: RunContext) -> None:
-        """Fetch the published package with pip, check its SHA-256 and convert the weights inside.
+    def convert_weights(self, package: Path, destination: Path, context: RunContext) -> None:
+        """Convert the weights inside the published package.
 
         Raises
         ------
         PluginError
-            If it cannot be fetched, or is not the known file.
+            If it does not hold them in the known form.
         """
-        with tempfile.TemporaryDirectory(prefix="medviewer-") as folder:
-            wheel = fetch_package(Path(folder), context)
-            context.progress(0.85, "Converting the weights")
-            convert_package(wheel, destination)
+        convert_package(package, destination)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chest_xray.fetch import fetch_package
 from PIL import Image as Pillow
 
 from medviewer.inference import submit_fetch
+from medviewer.inference.packages import fetch_package
 from medviewer.jobs import Runner
 from medviewer.plugin_api import RunContext
 from medviewer.plugin_api.discovery import DiscoverResult
@@ -26,9 +26,11 @@ def weights(runner: Runner, chest: DiscoverResult, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(chest: DiscoverResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The published package as pip brings it."""
-    return fetch_package(tmp_path_factory.mktemp("wheel"), RunContext(cancelled=threading.Event()))
+    assert chest.manifest is not None
+    named, sha256 = chest.manifest.weights.package, chest.manifest.weights.sha256
+    return fetch_package(named, sha256, tmp_path_factory.mktemp("wheel"), RunContext(cancelled=threading.Event()))
 
 
 @pytest.fixture(scope="session")

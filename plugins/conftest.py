@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,12 @@ from torch import nn
 
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
+from medviewer.domain.mask import Segmentation, dice
 from medviewer.domain.study import Series
+from medviewer.inference import base_weights, submit_prediction
+from medviewer.inference.install import put_in_place, submit_prepare
 from medviewer.jobs import Runner
-from medviewer.plugin_api.discovery import DiscoverResult, discover, find
+from medviewer.plugin_api.discovery import DiscoverResult, discover, discover_adapters, find
 
 ROOT = Path(__file__).parent
 
@@ -117,3 +120,35 @@ def blobs() -> Blobs:
         "outputs": {"labels": [{"name": "Ball"}], "activation": "softmax"},
     }
     return Blobs(network.eval(), arguments, description)
+
+
+@pytest.fixture(scope="session")
+def adopt(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., DiscoverResult]:
+    """Installs a model as the program does: an adapter knows it, and it is found among the plugins."""
+    root = tmp_path_factory.mktemp("installed")
+
+    def adopted(source: Path, trust: bool = False) -> DiscoverResult:
+        job = submit_prepare(runner, source, root, discover_adapters(shipped=[ROOT]))
+        runner.wait(job, 240)
+        candidate = job.result()
+        put_in_place(candidate, root)
+        row = find(candidate.manifest.id, discover(shipped=[ROOT], installed=[root]))
+        return replace(row, trusted=candidate.fingerprint) if trust else row
+
+    return adopted
+
+
+@pytest.fixture(scope="session")
+def overlap(runner: Runner) -> Callable[[DiscoverResult], float]:
+    """Dice of a plugin that looks for the bright ball, on an image that no network has learnt from."""
+
+    def measured(plugin: DiscoverResult) -> float:
+        image, series, truth = blob_image(7)
+        weights = base_weights(plugin, Path("unused"))
+        job = submit_prediction(runner, image, series, plugin, weights, "1.0.0", device="cpu")
+        runner.wait(job, 240)
+        result = job.result()
+        assert isinstance(result, Segmentation)
+        return dice(result.labels, truth)
+
+    return measured

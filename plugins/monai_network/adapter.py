@@ -51,9 +51,6 @@ class MonaiNetwork:
         write_state(state, folder / _WEIGHTS, {"source": path.name})
         task = architecture(settings["network"]).task
         defaults = {"name": path.stem, "kinds": _KINDS[task], "outputs": {"activation": "softmax"}}
-        outputs = data.get("outputs")
-        if isinstance(outputs, dict):
-            data["outputs"] = {"activation": "softmax", **outputs}
         manifest = write_plugin(folder, data, adapter="monai-network", weights=_WEIGHTS, defaults=defaults)
         _check_counts(manifest, settings)
         self.open(folder, manifest, trusted=False)

@@ -7,14 +7,12 @@ file of the model's own name that ends in ``.yaml`` beside it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from medviewer.errors import ManifestError, PluginError
-from medviewer.plugin_api.adapting.parse import read_mapping
+from medviewer.plugin_api.adapting.parse import read_mapping, write_mapping
 from medviewer.plugin_api.manifest import FILE_NAME, Manifest, file_sha256, read_manifest
 from medviewer.plugin_api.spec import lies_inside
 
@@ -89,7 +87,13 @@ def weights_file(source: Path, data: Mapping[str, Any], suffixes: tuple[str, ...
 
 
 def write_plugin(
-    folder: Path, data: Mapping[str, Any], *, adapter: str, weights: str, defaults: Mapping[str, Any]
+    folder: Path,
+    data: Mapping[str, Any],
+    *,
+    adapter: str,
+    weights: str,
+    defaults: Mapping[str, Any],
+    also: Iterable[str] = (),
 ) -> Manifest:
     """Write plugin.yaml of a model folder, and return what it says.
 
@@ -102,7 +106,9 @@ def write_plugin(
     weights
         Name of its weights, which lie in `folder` already.
     defaults
-        Fields of the manifest that the adapter worked out.
+        Fields of the manifest that the adapter worked out; those of `outputs` are filled in one by one.
+    also
+        Names of more files that the weights consist of.
 
     Raises
     ------
@@ -113,6 +119,8 @@ def write_plugin(
     merged.setdefault("name", weights.partition(".")[0])
     merged.setdefault("id", slug(str(merged["name"])))
     merged.setdefault("description", f"{merged['name']}, a model that was added by its file.")
+    if isinstance(data.get("outputs"), dict):
+        merged["outputs"] = {**defaults.get("outputs", {}), **data["outputs"]}
     merged["weights"] = {
         "source": "the file that was installed",
         "licence": "none stated; ask whoever made the model",
@@ -120,8 +128,9 @@ def write_plugin(
         **data.get("weights", {}),
         "file": weights,
         "sha256": file_sha256(folder / weights),
+        "also": {name: file_sha256(folder / name) for name in also},
     }
-    (folder / FILE_NAME).write_text(yaml.safe_dump(merged, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    write_mapping(folder / FILE_NAME, merged)
     try:
         return read_manifest(folder)
     except ManifestError as error:

@@ -1,9 +1,9 @@
-"""YAML and JSON that somebody sent, read as data and within bounds: no tags, no anchors, no depth, no bulk."""
+"""YAML and JSON that somebody sent, read as data and within bounds: no tags, no depth, no bulk."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,28 @@ _MOST_DEPTH = 40
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """YAML without anchors: a few lines of them stand for more values than a machine holds."""
+    """YAML without merge keys: a few lines of them grow beyond what a machine holds while they are read.
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.events.AliasEvent):
-            raise yaml.YAMLError("anchors and aliases are not read")
-        return super().compose_node(parent, index)
+    Aliases share what they stand for, so that it is enough to count them afterwards.
+    """
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.YAMLError("merge keys (<<) are not read")
+        super().flatten_mapping(node)
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """YAML that says everything out, without aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def write_mapping(path: Path, data: Mapping[str, Any]) -> None:
+    """Write plain values as YAML that a person can read, in the order that they have."""
+    text = yaml.dump(dict(data), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
+    path.write_text(text, encoding="utf-8")
 
 
 def read_mapping(path: Path) -> dict[str, Any]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 import yaml
-from monai_network.adapter import MonaiNetwork
 
+from medviewer.inference import base_weights, submit_check
 from medviewer.inference.loader import load_plugin
 from medviewer.inference.request import PluginRun
-from medviewer.plugin_api import RunContext
-from medviewer.plugin_api.discovery import DiscoverResult, discover, discover_adapters, find
+from medviewer.jobs import Runner
+from medviewer.plugin_api.discovery import DiscoverResult, discover_adapters
 
 if TYPE_CHECKING:
     from plugins.conftest import Blobs
@@ -31,15 +32,11 @@ def write_model(folder: Path, blobs: Blobs, **changes: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(blobs: Blobs, tmp_path_factory: pytest.TempPathFactory) -> DiscoverResult:
+def model(
+    blobs: Blobs, adopt: Callable[..., DiscoverResult], tmp_path_factory: pytest.TempPathFactory
+) -> DiscoverResult:
     """The trained network, installed and found."""
-    source = write_model(tmp_path_factory.mktemp("source") / "blobs", blobs)
-    folder = tmp_path_factory.mktemp("installed") / "blobs"
-    folder.mkdir()
-    adapter = MonaiNetwork()
-    assert adapter.recognises(source)
-    adapter.install(source, folder, RunContext())
-    return find("blobs", discover(shipped=[PLUGINS], installed=[folder]))
+    return adopt(write_model(tmp_path_factory.mktemp("source") / "blobs", blobs))
 
 
 def test_the_adapter_is_found() -> None:
@@ -48,10 +45,20 @@ def test_the_adapter_is_found() -> None:
     assert found.folder.name == "monai_network"
 
 
-def test_an_installed_model_runs_on_nobodys_word(model: DiscoverResult, blobs: Blobs) -> None:
-    assert model.adapter is not None
-    assert model.manifest is not None
+def test_an_installed_model_runs_on_nobodys_word(
+    model: DiscoverResult, overlap: Callable[[DiscoverResult], float]
+) -> None:
     assert not model.may_run
+    assert overlap(model) > 0.8
+
+
+def test_the_contract(runner: Runner, model: DiscoverResult) -> None:
+    job = submit_check(runner, model, base_weights(model, Path("unused")), device="cpu")
+    runner.wait(job, 240)
+    assert [f"{row.name}: {row.text}" for row in job.result() if not row.ok] == []
+
+
+def test_weights_without_code_are_read_as_they_were(model: DiscoverResult, blobs: Blobs) -> None:
     run = PluginRun(model.folder, model.folder / "weights.safetensors", adapter=model.adapter, trusted=False)
     loaded = load_plugin(run, "cpu")
     values = torch.rand(1, 1, 16, 16, 16)

@@ -90,6 +90,12 @@ def cooled_each(probabilities: Tensor, temperature: float) -> Tensor:
     return (probabilities.clamp(_LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY).logit() / temperature).sigmoid()
 
 
+def cooled_threshold(threshold: float, temperature: float) -> float:
+    """The same threshold for probabilities that `cooled_each` has changed, so that a mask stays as it is."""
+    logit = np.log(threshold / (1 - threshold)) / temperature
+    return float(1 / (1 + np.exp(-logit)))
+
+
 def _checked(rows: NDArray[np.generic], truth: NDArray[np.integer]) -> NDArray[np.float64]:
     scores = np.asarray(rows, np.float64)
     if scores.ndim != 2 or not len(scores) or truth.shape != (len(scores),):

@@ -7,15 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from medviewer.domain.finding import Classification
+from medviewer.domain.geometry import Grid
+from medviewer.domain.heatmap import DISAGREEMENT, UNCERTAINTY, Heatmap
 from medviewer.domain.image import Image
 from medviewer.domain.mask import Segmentation
 from medviewer.domain.provenance import Provenance
 from medviewer.domain.study import Series
-from medviewer.errors import InputError, ManifestError, UntrustedError, WeightsMissingError
+from medviewer.errors import ManifestError, UntrustedError, WeightsMissingError
+from medviewer.inference.channels import Channel, further_channels
 from medviewer.inference.device import check_choice, gpu_resource
 from medviewer.inference.loader import untrusted_sentence
-from medviewer.inference.request import PluginRun, image_to_json
+from medviewer.inference.parameters import checked_parameters
+from medviewer.inference.request import PluginRun, RunOptions, image_to_json
 from medviewer.inference.suitability import check_suitable, doubts
 from medviewer.plugin_api import Manifest
 from medviewer.plugin_api.discovery import DiscoverResult, Origin
@@ -40,6 +47,8 @@ def submit_prediction(
     *,
     device: str = "auto",
     parameters: Mapping[str, Any] | None = None,
+    options: RunOptions | None = None,
+    others: Mapping[str, Channel] | None = None,
 ) -> Job[Segmentation] | Job[Classification]:
     """Start a prediction in the plugin's child process.
 
@@ -51,6 +60,11 @@ def submit_prediction(
         ``auto``, ``cpu`` or ``cuda``.
     parameters
         Values for the manifest's parameters; the rest take their defaults.
+    options
+        How thorough the run is; one pass of one version by default.
+    others
+        For a plugin that looks at several images together: image and series of each further channel, by its name in
+        the manifest.
 
     Returns
     -------
@@ -64,14 +78,17 @@ def submit_prediction(
     WeightsMissingError
         If the weights are not on this machine.
     InputError
-        If the device or a parameter is unknown.
+        If the device or a parameter is unknown, or a channel is missing or lies in another frame of reference.
     UntrustedError
         If the plugin was installed with code of its own that nobody has trusted.
     ManifestError
         If the plugin is broken, or can neither segment nor classify.
     """
     manifest = checked_manifest(plugin)
-    payload = request_payload(plugin, image, series, weights, model_version, device, parameters)
+    payload = request_payload(
+        plugin, image, series, weights, model_version, device, parameters, options=options, others=others
+    )
+    arrays = image_arrays(manifest, image, others)
     notes = doubts(manifest, image, series)
     service = "medviewer.inference.service"
 
@@ -79,20 +96,21 @@ def submit_prediction(
         return runner.submit_process(
             entry,
             payload,
-            {"voxels": image.voxels},
+            arrays,
             title=f"{manifest.name}: {series.description or manifest.id}",
             lane=plugin_lane(plugin),
             convert=convert,
             silence_s=SILENCE_S,
             resource=gpu_resource(device, manifest),
-            fixed=("voxels",),
+            fixed=tuple(arrays),
         )
 
     if "segment" in manifest.kinds:
 
         def segmentation(reply: WorkerReply) -> Segmentation:
             made = _provenance(reply, notes)
-            return Segmentation(reply.arrays["labels"], image.grid, manifest.segments(), made, series.uid)
+            maps = _maps_of_doubt(reply, manifest, image.grid, made, series.uid)
+            return Segmentation(reply.arrays["labels"], image.grid, manifest.segments(), made, series.uid, maps)
 
         return submit(f"{service}:segment", segmentation)
     if "classify" in manifest.kinds:
@@ -101,7 +119,7 @@ def submit_prediction(
             names = [spec.name for spec in manifest.outputs.labels]
             probabilities = dict(zip(names, reply.payload["probabilities"], strict=True))
             made = _provenance(reply, notes)
-            return Classification(probabilities, made, series.uid, made.notes)
+            return Classification(probabilities, made, series.uid, made.notes, reply.payload["abstained"])
 
         return submit(f"{service}:classify", classification)
     raise ManifestError(f"{manifest.name} should segment or classify, but its kinds are {', '.join(manifest.kinds)}.")
@@ -115,14 +133,31 @@ def request_payload(
     model_version: str,
     device: str,
     parameters: Mapping[str, Any] | None,
+    *,
+    options: RunOptions | None = None,
+    others: Mapping[str, Channel] | None = None,
 ) -> dict[str, Any]:
-    """What the child process needs beside the voxels, after everything that can be refused here was."""
+    """What the child process needs beside the arrays, after everything that can be refused here was."""
     manifest = checked_manifest(plugin)
     check_suitable(manifest, image, series)
+    further = further_channels(manifest, series, others or {})
     check_choice(device)
     check_weights(manifest, weights)
-    run = plugin_run(plugin, weights, model_version, device, _parameters(manifest, parameters or {}))
-    return {"run": run.to_json(), "image": image_to_json(image)}
+    run = plugin_run(plugin, weights, model_version, device, checked_parameters(manifest, parameters or {}))
+    return {
+        "run": replace(run, options=options or RunOptions()).to_json(),
+        "image": image_to_json(image),
+        "others": [image_to_json(other) for other, _ in further],
+    }
+
+
+def image_arrays(
+    manifest: Manifest, image: Image, others: Mapping[str, Channel] | None = None
+) -> dict[str, NDArray[np.generic]]:
+    """The voxels of an image and of its further channels, as `pipeline.open_run` looks for them."""
+    names = manifest.inputs.channels[1:]
+    further = {f"channel-{k}": (others or {})[name][0].voxels for k, name in enumerate(names, start=1)}
+    return {"voxels": image.voxels, **further}
 
 
 def plugin_run(
@@ -212,9 +247,14 @@ def _provenance(reply: WorkerReply, notes: tuple[str, ...]) -> Provenance:
     return replace(made, notes=(*notes, *made.notes))
 
 
-def _parameters(manifest: Manifest, chosen: Mapping[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(chosen) - set(manifest.params))
-    if unknown:
-        known = ", ".join(manifest.params) or "none"
-        raise InputError(f"{manifest.name} has no parameter {', '.join(unknown)}; its parameters are: {known}.")
-    return {**manifest.default_parameters(), **chosen}
+def _maps_of_doubt(
+    reply: WorkerReply, manifest: Manifest, grid: Grid, made: Provenance, series_uid: str
+) -> tuple[Heatmap, ...]:
+    """The maps of doubt that came with a mask."""
+    labels = manifest.outputs.labels
+    target = labels[0].name if len(labels) == 1 else f"{len(labels)} labels"
+    found = ((UNCERTAINTY, reply.arrays.get("entropy")), (DISAGREEMENT, reply.arrays.get("mutual")))
+    bare = replace(made, notes=())  # they are said of the mask already
+    return tuple(
+        Heatmap(values, grid, method, target, bare, series_uid) for method, values in found if values is not None
+    )

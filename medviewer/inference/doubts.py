@@ -16,8 +16,13 @@ from medviewer.inference.reference import Reference, read, reference_path
 from medviewer.plugin_api import Manifest
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from medviewer.inference.pipeline import OpenedRun
 
+_NEARLY = 0.1
+"""A voxel that was given a label with at least this probability was nearly labelled."""
+_FEW_VOXELS = 100_000
 _SAMPLE_VOXELS = 500_000
 _MIDDLE = (1.0, 99.0)
 """Percentiles between which the middle 98 % of an image's values lie."""
@@ -45,6 +50,7 @@ def reference_of(opened: OpenedRun) -> Reference | None:
 def doubt_of(
     opened: OpenedRun,
     *,
+    reference: Reference | None = None,
     features: NDArray[np.generic] | None = None,
     uncertainty: float | None = None,
     flags: Iterable[str] = (),
@@ -53,15 +59,20 @@ def doubt_of(
 
     Parameters
     ----------
-    features
-        What the network saw in the image, shape (d,), None if that was not looked at.
+    reference, features
+        What the training set looks like to the network, and what it saw in this image, shape (d,); None if that is not
+        known.
     uncertainty
         How undecided the model is, 0 to 1.
     flags
         What was found already, plausibility for instance.
+
+    Raises
+    ------
+    PluginError
+        If the reference belongs to another network.
     """
     manifest = opened.loaded.manifest
-    reference = reference_of(opened) if features is not None else None
     distance = reference.distance(features) if reference is not None and features is not None else None
     found = [*out_of_range(manifest, opened.image)]
     if distance is not None and distance > 1:
@@ -78,20 +89,17 @@ def with_doubt(provenance: Provenance, doubt: Doubt, *steps: str) -> Provenance:
     return replace(provenance, doubt=doubt, notes=notes, steps=(*provenance.steps, *steps))
 
 
-def abstention(manifest: Manifest, probabilities: NDArray[np.generic], doubt: Doubt) -> str:
-    """Why a classifier gives no answer, one sentence; empty if it gives one.
-
-    Parameters
-    ----------
-    probabilities
-        Of the declared labels, shape (labels,).
-    """
+def undecided(manifest: Manifest, probabilities: NDArray[np.generic]) -> tuple[str, ...]:
+    """A sentence if the highest probability (labels,) of a classification is too low for an answer."""
     highest, least = float(probabilities.max()), manifest.outputs.abstain
-    if doubt.outside:
-        return f"{manifest.name} gives no answer: the image is unlike those that it knows."
-    if highest < least:
-        return f"{manifest.name} gives no answer: its highest probability, {highest:.2f}, is below {least:g}."
-    return ""
+    if highest >= least:
+        return ()
+    return (f"{manifest.name} gives no answer: its highest probability, {highest:.2f}, is below {least:g}.",)
+
+
+def abstains(manifest: Manifest, probabilities: NDArray[np.generic], doubt: Doubt) -> bool:
+    """Whether a classifier gives no answer: it is too undecided, or the image is unlike those that it knows."""
+    return doubt.outside or bool(undecided(manifest, probabilities))
 
 
 def class_uncertainty(probabilities: NDArray[np.generic], exclusive: bool = True) -> float:
@@ -107,6 +115,61 @@ def class_uncertainty(probabilities: NDArray[np.generic], exclusive: bool = True
         total = rows / max(rows.sum(), 1e-12)
         return float(_entropy(total).sum() / np.log(rows.size))
     return float((_entropy(rows) + _entropy(1 - rows)).max() / np.log(2))
+
+
+class UncertaintyMeter:
+    """How undecided a segmentation is: the mean doubt of the voxels that were given a label, or nearly were.
+
+    The rest of an image is left out: a model is sure of the air around a patient, and a mean over that says nothing.
+
+    Parameters
+    ----------
+    background
+        Whether channel 0 of what it is given stands for no label, and channels are scores and exclude each other; else
+        they are probabilities, an answer each.
+    """
+
+    def __init__(self, background: bool) -> None:
+        self._background = background
+        self._total = 0.0
+        self._voxels = 0
+
+    def add(self, scores: Tensor, entropy: Tensor | None = None, probabilities: bool = False) -> None:
+        """Take in a slab.
+
+        Parameters
+        ----------
+        scores
+            Shape (K, z, y, x).
+        entropy
+            The doubt of its voxels, (z, y, x), where it is known already.
+        probabilities
+            Whether scores with a background are mean probabilities already.
+        """
+        step = 2 if scores[0].numel() > _FEW_VOXELS else 1  # a quarter of many voxels says the same
+        seen = scores[:, :, ::step, ::step].float()
+        shares = seen.softmax(dim=0) if self._background and not probabilities else seen
+        nearly = shares[0] < 1 - _NEARLY if self._background else shares.amax(dim=0) > _NEARLY
+        if not bool(nearly.any()):
+            return
+        doubt = entropy[:, ::step, ::step][nearly] if entropy is not None else self._doubt(shares[:, nearly])
+        self._total += float(doubt.double().sum())
+        self._voxels += int(nearly.sum())
+
+    def _doubt(self, shares: Tensor) -> Tensor:
+        """Doubt, 0 to 1, of voxels (K, n)."""
+        import torch
+
+        if self._background:
+            known: Tensor = torch.special.entr(shares).sum(dim=0) / np.log(len(shares))
+            return known
+        most: Tensor = (torch.special.entr(shares) + torch.special.entr(1 - shares)).amax(dim=0) / np.log(2)
+        return most
+
+    @property
+    def value(self) -> float | None:
+        """The mean doubt, 0 to 1; None if no voxel comes near a label."""
+        return self._total / self._voxels if self._voxels else None
 
 
 def _entropy(p: NDArray[np.float64]) -> NDArray[np.float64]:

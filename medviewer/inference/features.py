@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from medviewer.inference.activation import labels_voxels
 from medviewer.inference.loader import LoadedPlugin, plugin_step
+from medviewer.inference.pipeline import OpenedRun, network_batch, run_network
+from medviewer.inference.sweep import sweep
+from medviewer.inference.windows import Plan
 from medviewer.plugin_api import Embedder, Explainable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.utils.hooks import RemovableHandle
+
+T = TypeVar("T")
 
 _CHANNELS = 8
 """A layer with fewer says too little of an image to know it again."""
@@ -84,6 +90,54 @@ def _pooling(loaded: LoadedPlugin, probe: FeatureProbe) -> RemovableHandle | Non
 
     layer = feature_layer(loaded)
     return layer.register_forward_hook(after) if layer is not None else None
+
+
+def seeing(
+    opened: OpenedRun, values: Tensor, work: Callable[[], T], wanted: bool = True
+) -> tuple[T, NDArray[np.float64] | None]:
+    """Do a run's work, and say what its network saw in the image.
+
+    A plain run is looked on at; one of several passes gets a plain pass more.
+
+    Parameters
+    ----------
+    values
+        Its network input (channels, z, y, x).
+    work
+        Runs the network, and whatever else.
+    wanted
+        Whether the features are of any use.
+    """
+    if not wanted:
+        return work(), None
+    options = opened.run.options
+    if options.tta != "off" or options.samples or options.ensemble:
+        return work(), plain_features(opened, values)
+    probe = FeatureProbe()
+    with watched(opened.loaded, probe):
+        done = work()
+    return done, probe.features
+
+
+def plain_features(opened: OpenedRun, values: Tensor) -> NDArray[np.float64] | None:
+    """The features of an image in one plain pass, shape (d,); None if its network has no layer to look at.
+
+    Parameters
+    ----------
+    values
+        Network input (channels, z, y, x) as `pipeline.prepared` makes it.
+    """
+    loaded, probe = opened.loaded, FeatureProbe()
+    resources = loaded.manifest.resources
+    with watched(loaded, probe):
+        if labels_voxels(loaded.manifest):
+            plan = Plan(device=loaded.device, amp=resources.amp, memory_gb=resources.memory_gb)
+            with sweep(opened, values, plan) as slabs:
+                for _ in slabs:
+                    pass  # the probe looks on
+        else:
+            run_network(opened, network_batch(opened, values))
+    return probe.features
 
 
 def feature_layer(loaded: LoadedPlugin) -> nn.Module | None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from medviewer.domain.image import Image
 from medviewer.errors import ContractError
 from medviewer.plugin_api import Manifest
 
@@ -63,22 +61,3 @@ def check_finite(values: object, manifest: Manifest, shape: tuple[int, ...]) -> 
 
 
 _CURE = "; do not use this result, and tell the plugin's author."
-
-
-def implausible_volumes(manifest: Manifest, labels: NDArray[np.generic], image: Image) -> tuple[str, ...]:
-    """One note for each declared label whose volume lies outside what its manifest expects.
-
-    Silent where the image gives no distances, since there is no volume then.
-    """
-    notes = []
-    several = len(manifest.outputs.labels) > 1
-    for number, spec in enumerate(manifest.outputs.labels, start=1):
-        if spec.expected_ml is None or not image.calibrated:
-            continue
-        low, high = spec.expected_ml
-        volume = float(np.count_nonzero(labels == number)) * image.grid.voxel_ml
-        if not low <= volume <= high:
-            what = f"Volume of {spec.name}," if several else "Volume"
-            lies = f"{what} {volume:.0f} ml{',' * several} lies outside the expected {low:.0f} to {high:.0f} ml"
-            notes.append(f"{lies}: check this result.")
-    return tuple(notes)

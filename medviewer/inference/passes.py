@@ -7,23 +7,32 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, combinations
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from medviewer.inference.calibration import cooled_each
-from medviewer.inference.loader import LoadedPlugin, load_plugin
+import numpy as np
+from numpy.typing import NDArray
+
+from medviewer.inference.activation import activated, background_counts, class_distribution
+from medviewer.inference.calibration import cooled, cooled_each
+from medviewer.inference.device import describe_device
+from medviewer.inference.loader import load_plugin
+from medviewer.inference.pipeline import OpenedRun, called, layers_checked
+from medviewer.inference.reference import Reference
 from medviewer.inference.windows import Plan
-from medviewer.plugin_api import Manifest, Segmenter
+from medviewer.plugin_api import Manifest
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from medviewer.inference.pipeline import OpenedRun
     from medviewer.inference.request import Tta
 
 Flips = tuple[tuple[int, ...], ...]
 
 PLAIN: Flips = ((),)
 """One pass over the image as it is."""
+_ADDS_UP = 1e-3
+_START, _STOP = 0.1, 0.95
+"""How far a run is before its first pass and after its last one."""
 _NOT_TRAINED = "Mirrored passes were left out: this model was not trained on images mirrored that way."
 
 
@@ -46,9 +55,9 @@ def plan_of(opened: OpenedRun, temperature: float = 1.0) -> Plan:
         channels_last=manifest.resources.channels_last,
         flips=flips,
         samples=run.samples if dropouts(loaded.network) else 0,
-        probabilities=voxel_probabilities(loaded, temperature),
+        probabilities=voxel_probabilities(opened, temperature),
         uncertainty=run.uncertainty,
-        exclusive=manifest.outputs.activation == "softmax",
+        exclusive=background_counts(manifest),
         networks=ensemble_of(opened),
         memory_gb=manifest.resources.memory_gb,
     )
@@ -115,26 +124,16 @@ def ensemble_of(opened: OpenedRun) -> tuple[nn.Module, ...]:
     return tuple(load_plugin(run, opened.loaded.device).network for run in runs)
 
 
-def voxel_probabilities(loaded: LoadedPlugin, temperature: float = 1.0) -> Callable[[Tensor], Tensor]:
-    """How scores (n, K, ...) become probabilities (n, P, ...), voxel by voxel, for any number of windows.
+def voxel_probabilities(opened: OpenedRun, temperature: float = 1.0) -> Callable[[Tensor], Tensor]:
+    """How scores (n, K, ...) become calibrated probabilities (n, P, ...), voxel by voxel, for any number of windows."""
+    own = opened.loaded.manifest.outputs.activation == "own"
 
-    With ``softmax`` channel 0 of them is the background; otherwise a channel is a label.
-    """
-    activation = loaded.manifest.outputs.activation
+    def read(scores: Tensor) -> Tensor:
+        if own:
+            return cooled_each(class_distribution(opened, scores).float(), temperature)
+        return class_distribution(opened, scores if temperature == 1 else scores / temperature)
 
-    def own(scores: Tensor) -> Tensor:
-        import torch
-
-        plugin = cast(Segmenter, loaded.plugin)
-        return torch.stack([cooled_each(plugin.probabilities(one[None]).float(), temperature) for one in scores])
-
-    def softmax(scores: Tensor) -> Tensor:
-        return (scores.float() / temperature).softmax(dim=1)
-
-    def sigmoid(scores: Tensor) -> Tensor:
-        return (scores.float() / temperature).sigmoid()
-
-    return {"own": own, "softmax": softmax, "sigmoid": sigmoid}[activation]
+    return read
 
 
 def dropouts(network: nn.Module) -> list[nn.Module]:
@@ -170,30 +169,44 @@ def dropout_on(networks: Sequence[nn.Module], samples: int, seed: int = 0) -> It
             layer.eval()
 
 
-def class_passes(
-    opened: OpenedRun, values: Tensor, forward: Callable[[nn.Module, Tensor], Tensor], read: Callable[[Tensor], Tensor]
-) -> Tensor:
+def class_passes(opened: OpenedRun, values: Tensor, reference: Reference | None = None) -> NDArray[np.float64]:
     """The probabilities of a classifier in every pass that the run's options ask for, shape (passes, labels).
 
     Parameters
     ----------
     values
         Network input (1, channels, ...).
-    forward
-        Runs a network on such input; the output of the first pass is what the plain run gives.
-    read
-        Takes that output to checked probabilities (labels,).
+    reference
+        Says how the version is calibrated, where anybody knows.
     """
     import torch
 
     run, loaded = opened.run.options, opened.loaded
     flips, _ = flips_of(run.tta, loaded.manifest, left_right_axis(opened))
     networks = (loaded.network, *ensemble_of(opened))
-    answers = []
-    with dropout_on(networks, run.samples, opened.context.seed):
+    temperature = reference.temperature if reference is not None else 1.0
+    answers: list[NDArray[np.float64]] = []
+    opened.context.progress(_START, f"Running on {describe_device(loaded.device)}")
+    with dropout_on(networks, run.samples, opened.context.seed), torch.inference_mode():
         for network in networks:
             times = max(1, run.samples) if dropouts(network) else 1
             for axes in flips:
                 seen = values.flip([axis - 3 for axis in axes]) if axes else values
-                answers += [read(forward(network, seen)) for _ in range(times)]
-    return torch.stack(answers)
+                for _ in range(times):
+                    with layers_checked(opened, _START, _STOP, network, tell=not answers):
+                        output = called(opened, network, seen)
+                    answers.append(_calibrated(loaded.manifest, activated(opened, output), temperature))
+    return np.stack(answers)
+
+
+def excludes_each_other(manifest: Manifest, probabilities: NDArray[np.generic]) -> bool:
+    """Whether the labels of a classification (labels,) exclude each other: they do where their probabilities add up."""
+    if manifest.outputs.activation == "own":
+        return probabilities.size > 1 and abs(float(probabilities.sum()) - 1) < _ADDS_UP
+    return manifest.outputs.activation == "softmax"
+
+
+def _calibrated(manifest: Manifest, probabilities: Tensor, temperature: float) -> NDArray[np.float64]:
+    exclusive = excludes_each_other(manifest, probabilities.cpu().numpy())
+    made = cooled(probabilities, temperature) if exclusive else cooled_each(probabilities, temperature)
+    return made.cpu().numpy().astype(np.float64)

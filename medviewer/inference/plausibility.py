@@ -48,13 +48,13 @@ def _volumes(manifest: Manifest, labels: Labels, image: Image) -> Iterator[str]:
             low, high = spec.expected_ml
             several = len(specs) > 1
             what = f"Volume of {spec.name}," if several else "Volume"
-            lies = f"{what} {_ml(volume)}{',' * several} lies outside the expected {low:g} to {high:g} ml"
+            lies = f"{what} {_ml(volume, high)}{',' * several} lies outside the expected {low:g} to {high:g} ml"
             yield f"{lies}: check this result."
 
 
-def _ml(volume: float) -> str:
-    """Millilitres as people read them: 1432, 8.2, 0.31."""
-    return f"{volume:.0f} ml" if volume >= 10 or volume == 0 else f"{volume:.2g} ml"
+def _ml(volume: float, highest: float) -> str:
+    """Millilitres as exactly as the expectation is given: 1432 of a brain, 0.31 of a small gland."""
+    return f"{volume:.0f} ml" if highest >= 100 or volume >= 100 else f"{volume:.2g} ml"
 
 
 def _counts(manifest: Manifest, labels: Labels) -> Iterator[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-from medviewer.inference.activation import activated
+from medviewer.inference import plausibility
+from medviewer.inference.doubts import abstains, class_uncertainty, doubt_of, reference_of, undecided, with_doubt
+from medviewer.inference.features import seeing
 from medviewer.inference.labels import Labels
 from medviewer.inference.loader import load_code, plugin_step, read_state
-from medviewer.inference.outputs import implausible_volumes
-from medviewer.inference.pipeline import OpenedRun, network_input, open_run, run_network
+from medviewer.inference.passes import class_passes, excludes_each_other, steps_of
+from medviewer.inference.pipeline import OpenedRun, network_batch, open_run, prepared
 from medviewer.inference.sweep import segmented
 from medviewer.jobs import WorkerReply, WorkerRequest
 from medviewer.plugin_api import RunContext, WeightsFetcher
@@ -18,12 +20,18 @@ from medviewer.plugin_api import RunContext, WeightsFetcher
 def segment(request: WorkerRequest, context: RunContext) -> WorkerReply:
     """Label an image: array ``labels`` on the source grid, and its ``provenance``.
 
-    With uncertainty the arrays ``entropy`` and ``mutual`` are there too, float16 on the source grid.
+    With uncertainty the array ``entropy`` and, of several passes, ``mutual`` are there too: float16, source grid.
     """
     opened = open_run(request, context)
-    found = segmented(opened)
-    notes = (*found.notes, *implausible_volumes(opened.loaded.manifest, found.labels, opened.image))
-    provenance = opened.provenance(*notes, steps=found.steps)
+    reference = reference_of(opened)
+    values = prepared(opened)
+    temperature = reference.temperature if reference is not None else 1.0
+    found, features = seeing(
+        opened, values.values, lambda: segmented(opened, values, temperature), wanted=reference is not None
+    )
+    implausible = plausibility.flags(opened.loaded.manifest, found.labels, opened.image)
+    doubt = doubt_of(opened, reference=reference, features=features, uncertainty=found.uncertainty, flags=implausible)
+    provenance = with_doubt(opened.provenance(*found.notes, steps=found.steps), doubt)
     opened.context.progress(1.0, "Done")
     arrays = {"labels": found.labels, "entropy": found.entropy, "mutual": found.mutual}
     return WorkerReply(
@@ -32,12 +40,26 @@ def segment(request: WorkerRequest, context: RunContext) -> WorkerReply:
 
 
 def classify(request: WorkerRequest, context: RunContext) -> WorkerReply:
-    """Name the class of an image: ``probabilities`` in the manifest's order, and the ``provenance``."""
+    """Name the class of an image: ``probabilities`` in the manifest's order, ``abstained``, and the ``provenance``."""
     opened = open_run(request, context)
-    probabilities, notes = classify_image(opened)
-    provenance = opened.provenance(*notes)
+    manifest, reference = opened.loaded.manifest, reference_of(opened)
+    found = prepared(opened)
+    batch = network_batch(opened, found.values)
+    passes, features = seeing(
+        opened, found.values, lambda: class_passes(opened, batch, reference), wanted=reference is not None
+    )
+    mean = passes.mean(axis=0)
+    doubt = doubt_of(
+        opened,
+        reference=reference,
+        features=features,
+        uncertainty=class_uncertainty(mean, excludes_each_other(manifest, mean)),
+        flags=undecided(manifest, mean),
+    )
+    provenance = with_doubt(opened.provenance(*found.notes, steps=steps_of(opened)), doubt)
     opened.context.progress(1.0, "Done")
-    return WorkerReply({"probabilities": probabilities, "provenance": provenance.to_json()})
+    answer = {"probabilities": mean.tolist(), "abstained": abstains(manifest, mean, doubt)}
+    return WorkerReply({**answer, "provenance": provenance.to_json()})
 
 
 def segment_image(opened: OpenedRun) -> tuple[Labels, tuple[str, ...]]:
@@ -48,8 +70,9 @@ def segment_image(opened: OpenedRun) -> tuple[Labels, tuple[str, ...]]:
 
 def classify_image(opened: OpenedRun) -> tuple[list[float], tuple[str, ...]]:
     """The probability of each declared class, and notes."""
-    values, notes = network_input(opened)
-    return activated(opened, run_network(opened, values)).tolist(), notes
+    found = prepared(opened)
+    mean = class_passes(opened, network_batch(opened, found.values), reference_of(opened)).mean(axis=0)
+    return mean.tolist(), found.notes
 
 
 def fetch(request: WorkerRequest, context: RunContext) -> WorkerReply:

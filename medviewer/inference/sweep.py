@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from medviewer.domain.geometry import Shape
 from medviewer.errors import ContractError
 from medviewer.inference.activation import activated, background_counts, channels_of, check_channels
+from medviewer.inference.calibration import cooled_threshold
 from medviewer.inference.device import describe_device
+from medviewer.inference.doubts import UncertaintyMeter
 from medviewer.inference.frame import NetworkFrame
 from medviewer.inference.labels import Labels, LabelSink, MapSink
 from medviewer.inference.outputs import check_finite, check_probabilities
-from medviewer.inference.passes import dropout_on, plan_of
+from medviewer.inference.passes import dropout_on, plan_of, steps_of
 from medviewer.inference.pipeline import NetworkInput, OpenedRun, called, layers_checked, prepared
 from medviewer.inference.windows import Plan, Slab, Slabs, predict_slabs
 from medviewer.plugin_api import RunContext
@@ -45,6 +47,8 @@ class Segmented:
         Maps of doubt on the source grid, float16, 0 to 1; None unless the run's options asked for them.
     frame
         Where the network looked.
+    uncertainty
+        Mean doubt of the voxels that are labelled or nearly so, 0 to 1; None if none is.
     """
 
     labels: Labels
@@ -53,15 +57,18 @@ class Segmented:
     entropy: NDArray[np.float16] | None
     mutual: NDArray[np.float16] | None
     frame: NetworkFrame
+    uncertainty: float | None = None
 
 
-def segmented(opened: OpenedRun, found: NetworkInput | None = None) -> Segmented:
+def segmented(opened: OpenedRun, found: NetworkInput | None = None, temperature: float = 1.0) -> Segmented:
     """Label an image, slab by slab: nothing of all classes is ever held for the whole volume.
 
     Parameters
     ----------
     found
         The network's input, where it is made already.
+    temperature
+        What calibrates the version's doubt (see `inference.calibration`); the mask stays the same.
 
     Raises
     ------
@@ -70,24 +77,30 @@ def segmented(opened: OpenedRun, found: NetworkInput | None = None) -> Segmented
     """
     found = found or prepared(opened)
     manifest, frame = opened.loaded.manifest, found.frame
+    plan = plan_of(opened, temperature)
+    threshold = manifest.outputs.threshold
     sink = LabelSink(
         frame,
         len(manifest.outputs.labels),
         background=background_counts(manifest),
-        threshold=manifest.outputs.threshold,
+        threshold=cooled_threshold(threshold, temperature) if plan.uncertainty else threshold,
         context=opened.context,
     )
-    plan = plan_of(opened)
+    meter = UncertaintyMeter(background_counts(manifest))
     maps = tuple(MapSink(frame, opened.context) for _ in range(2)) if plan.uncertainty else ()
     with sweep(opened, found.values, plan) as slabs:
         for slab in slabs:
-            sink.add(slab.start, scores_of(opened, slab, plan, frame.shape))
+            scores = scores_of(opened, slab, plan, frame.shape)
+            meter.add(scores, slab.entropy, probabilities=plan.uncertainty)
+            sink.add(slab.start, scores)
             for one, values in zip(maps, (slab.entropy, slab.mutual), strict=False):
                 if values is not None:
                     one.add(slab.start, values)
-        steps = tuple(slabs.steps)
+        steps = (*steps_of(opened), *slabs.steps)
     entropy, mutual = (one.values for one in maps) if maps else (None, None)
-    return Segmented(sink.labels, found.notes, steps, entropy, mutual, frame)
+    if not (len(plan.flips) > 1 or plan.samples > 1 or plan.networks):
+        mutual = None  # a single pass has nobody to disagree with
+    return Segmented(sink.labels, found.notes, steps, entropy, mutual, frame, meter.value)
 
 
 @contextmanager

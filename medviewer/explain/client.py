@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ from medviewer.domain.provenance import Provenance
 from medviewer.domain.study import Series
 from medviewer.errors import InputError
 from medviewer.explain.methods import find_method
-from medviewer.inference.client import checked_manifest, plugin_lane, request_payload
+from medviewer.inference.channels import Channel
+from medviewer.inference.client import checked_manifest, image_arrays, plugin_lane, request_payload
 from medviewer.inference.device import gpu_resource
 from medviewer.plugin_api.discovery import DiscoverResult
 
@@ -30,6 +32,7 @@ def submit_explanation(
     method: str = "gradcam",
     label: int | None = None,
     device: str = "auto",
+    others: Mapping[str, Channel] | None = None,
 ) -> Job[Heatmap]:
     """Start an explanation in the plugin's child process.
 
@@ -43,6 +46,8 @@ def submit_explanation(
         Index in the manifest's labels, from 0; None takes the top class, or the first label of a segmenter.
     device
         ``auto``, ``cpu`` or ``cuda``.
+    others
+        Images of further channels, as `submit_prediction` takes them.
 
     Returns
     -------
@@ -62,7 +67,8 @@ def submit_explanation(
     count = len(manifest.outputs.labels)
     if label is not None and not 0 <= label < count:
         raise InputError(f"{manifest.name} has labels 0 to {count - 1}, not {label}; choose one of them.")
-    payload = request_payload(plugin, image, series, weights, model_version, device, None)
+    payload = request_payload(plugin, image, series, weights, model_version, device, None, others=others)
+    arrays = image_arrays(manifest, image, others)
 
     def heatmap(reply: WorkerReply) -> Heatmap:
         made = Provenance.from_json(reply.payload["provenance"])
@@ -71,10 +77,10 @@ def submit_explanation(
     return runner.submit_process(
         "medviewer.explain.service:explain",
         {**payload, "method": method, "label": label},
-        {"voxels": image.voxels},
+        arrays,
         title=f"{shown}: {manifest.name}",
         lane=plugin_lane(plugin),
         convert=heatmap,
         resource=gpu_resource(device, manifest),
-        fixed=("voxels",),
+        fixed=tuple(arrays),
     )

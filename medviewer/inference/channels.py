@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,15 +11,58 @@ from numpy.typing import NDArray
 
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
-from medviewer.errors import UnsuitableImageError
+from medviewer.domain.study import Series
+from medviewer.errors import InputError, UnsuitableImageError
 from medviewer.inference.frame import Box, NetworkFrame
 from medviewer.inference.resample import filling, to_frame
-from medviewer.plugin_api import RunContext
+from medviewer.inference.suitability import check_suitable
+from medviewer.plugin_api import Manifest, RunContext
 
 _ORDERS = {"nearest": 0, "linear": 1, "cubic": 3}
 _SLAB_VOXELS = 1 << 22
 
 Floats = NDArray[np.float32]
+Channel = tuple[Image, Series]
+"""One of the images that a network looks at together."""
+
+
+def further_channels(manifest: Manifest, series: Series, others: Mapping[str, Channel]) -> tuple[Channel, ...]:
+    """The images of the channels after the first, in the manifest's order.
+
+    Parameters
+    ----------
+    series
+        That of the first channel.
+    others
+        Image and series of each further channel, by its name in the manifest.
+
+    Raises
+    ------
+    InputError
+        If one is missing, is none of the plugin's, or lies in another frame of reference than the first.
+    UnsuitableImageError
+        If the plugin must refuse one of them.
+    """
+    names = manifest.inputs.channels[1:]
+    missing = [name for name in names if name not in others]
+    unknown = sorted(set(others) - set(names))
+    if missing:
+        raise InputError(
+            f"{manifest.name} looks at {manifest.inputs.channel_count} images together, but {' and '.join(missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} missing; choose a series of this study for each."
+        )
+    if unknown:
+        known = ", ".join(names) or "none"
+        raise InputError(f"{manifest.name} has no channel {', '.join(unknown)}; its further channels are: {known}.")
+    for name in names:
+        image, other = others[name]
+        check_suitable(manifest, image, other)
+        if len({one.frame_of_reference for one in (series, other)} - {""}) > 1:
+            raise InputError(
+                f"The series for {name} should lie in the same frame of reference as the open one, but it lies in "
+                "another; choose one of the same examination."
+            )
+    return tuple(others[name] for name in names)
 
 
 def to_other_frame(

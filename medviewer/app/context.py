@@ -16,6 +16,8 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "mask_open": lambda s: s.mask is not None,
     "can_undo": lambda s: s.mask is not None and s.mask.can_undo,
     "can_redo": lambda s: s.mask is not None and s.mask.can_redo,
+    "clicks_open": lambda s: bool(s.clicks),
+    "click_plugin": lambda s: s.click_plugin,
     "heat_open": lambda s: s.heatmap is not None,
     "heats_open": lambda s: len(s.heatmaps) > 1,
     "doubt_open": lambda s: doubt_map(s) is not None,

@@ -138,6 +138,15 @@ class MaskStore:
         """Whether a stroke that was taken back can be done again."""
         return bool(self._undone)
 
+    @property
+    def last(self) -> Delta | None:
+        """The newest stroke that can be taken back."""
+        return self._done[-1] if self._done else None
+
+    def is_undone(self, stroke: Delta) -> bool:
+        """Whether a stroke was taken back and can be done again."""
+        return any(one is stroke for one in self._undone)
+
     def claim(self) -> None:
         """Make this the one place where the mask is worked on.
 

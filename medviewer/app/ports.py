@@ -57,6 +57,25 @@ class GraphicLook:
     slot: int
 
 
+@dataclass(frozen=True)
+class DrawnMark:
+    """Something that was pointed at, on a slice.
+
+    Parameters
+    ----------
+    at
+        Row and column of a click, of two opposite corners of a box, or of each position of a line.
+    positive
+        Whether it lies in what is looked for.
+    waiting
+        Whether its answer is awaited.
+    """
+
+    at: tuple[tuple[float, float], ...]
+    positive: bool
+    waiting: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Padding:
     """Pixels that are no image: stored voxels (z, y, x) from `low` to `high` are drawn as the real value `value`."""
@@ -102,6 +121,8 @@ class Display:
         Whether a scale bar in mm may be drawn.
     brush_mm
         Radius of the brush that follows the pointer, or None.
+    marks
+        What was pointed at on this slice.
     active
         Whether this viewport has the accent border.
     revision
@@ -129,6 +150,7 @@ class Display:
     corners: Corners = Corners()
     calibrated: bool = True
     brush_mm: float | None = None
+    marks: tuple[DrawnMark, ...] = ()
     active: bool = False
     revision: int = 0
     identity: object = None

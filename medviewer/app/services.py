@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from medviewer.app import settings
+from medviewer.app.clicks import Clicks
 from medviewer.app.commands.strokes import StrokeJournal
 from medviewer.app.plugin_rows import adapter_rows, plugin_rows
+from medviewer.app.run_choice import RunChoice
 from medviewer.app.saves import MaskSaves
 from medviewer.app.state import Session
 from medviewer.archive import Archive
@@ -55,12 +57,16 @@ class Services:
     folders: tuple[Path, ...] = ()
     generation: int = 0
     """Grows with every series that is asked for; an answer with an older number is dropped."""
+    choices: dict[str, RunChoice] = field(default_factory=dict)
+    """How each plugin is to run, by its id; those that are not here run as they come."""
     loading: Job[Image] | None = None
     """The series that is being read to be shown."""
 
     def __post_init__(self) -> None:
         self.saves = MaskSaves(self.archive, self.runner, self.session.say)
         """Masks that are saved while something else is on the screen."""
+        self.clicks = Clicks()
+        """What was pointed at for the structure that is being segmented by clicks."""
         self.trust = TrustLedger.open(self.archive.home)
         """Whose code the user lets run."""
 

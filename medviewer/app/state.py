@@ -13,9 +13,11 @@ from medviewer.domain.finding import Classification
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image, Window
 from medviewer.domain.study import Series, Study
+from medviewer.plugin_api import Prompt
 
-TOOLS = ("window", "pan", "zoom", "scroll", "crosshair", "brush", "eraser", "fill")
+TOOLS = ("window", "pan", "zoom", "scroll", "crosshair", "brush", "eraser", "fill", "click")
 EDIT_TOOLS = ("brush", "eraser", "fill")
+"""Those that paint strokes themselves."""
 
 
 @dataclass(eq=False)
@@ -138,6 +140,12 @@ class Session:
     mask: MaskStore | None = None
     active_label: int = 1
     hidden_labels: frozenset[int] = frozenset()
+    clicks: tuple[Prompt, ...] = ()
+    """What was pointed at for the structure that is being segmented by clicks, in voxel indices (z, y, x)."""
+    click_busy: bool = False
+    """Whether an answer to the newest of them is awaited."""
+    click_plugin: str = ""
+    """The plugin that answers clicks; empty for the first that takes the open image."""
     heatmap: Heatmap | None = None
     """The one that lies over the image."""
     heatmaps: tuple[Heatmap, ...] = ()

@@ -20,6 +20,7 @@ _GLYPHS = {
     "chevron_down": MDI7.chevron_down,
     "chevron_left": MDI7.chevron_left,
     "chevron_right": MDI7.chevron_right,
+    "click": MDI7.cursor_default_click_outline,
     "crosshair": MDI7.crosshairs,
     "doubt": MDI7.help_rhombus_outline,
     "download": MDI7.tray_arrow_down,

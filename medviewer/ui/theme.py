@@ -28,6 +28,8 @@ COLOURS = {
     "error": "#ff6b6b",
     "ok": "#5bc28c",
     "graphics": "#ffe9a8",  # what a file draws over its pixels: light, and no grey of the image
+    "mark_in": "#35d0a0",  # what is pointed at: bluish green, told from the next also by those who see no red
+    "mark_out": "#ff8c42",  # what does not belong to it
 }
 """Every colour of the window but those of masks and heat maps."""
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtWidgets import QGridLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
-from medviewer.app.commands import view
+from medviewer.app.commands import interactive, view
 from medviewer.app.controllers.display import DisplayController
 from medviewer.app.controllers.texts import read_out
 from medviewer.app.services import Services
 from medviewer.app.state import EDIT_TOOLS, Session
 from medviewer.domain.plane import Plane
+from medviewer.plugin_api import Prompt
+from medviewer.plugin_api.interactive import PromptKind
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport import SliceView, VolumeView
 from medviewer.ui.viewport.solid import Solid
@@ -176,6 +179,26 @@ class ViewportGrid(ViewportPane):
             if state.tool != "fill":  # fills where it was pressed: a trembling hand must not flood the next region
                 painted(row, column, to_row, to_column)
 
+        def clicked(row: float, column: float, wanted: bool) -> None:
+            ask("point", ((row, column),), wanted)
+
+        def boxed(row: float, column: float, to_row: float, to_column: float, wanted: bool) -> None:
+            if interactive.understands(services, "box"):
+                ask("box", ((row, column), (to_row, to_column)), wanted)
+            else:
+                ask("point", ((row, column),), wanted)
+
+        def ask(kind: PromptKind, places: tuple[tuple[float, float], ...], wanted: bool) -> None:
+            plane, image = self.plane(number), services.session.image
+            if plane is None or image is None:
+                return
+            low, high = (-0.5, -0.5), tuple(size - 0.51 for size in plane.shape)
+            inside = [tuple(float(np.clip(v, a, b)) for v, a, b in zip(p, low, high, strict=True)) for p in places]
+            if kind == "point" and inside[0] != places[0]:
+                return  # beside the picture
+            at = tuple(plane.to_index(row, column, state.cursor[plane.axis]) for row, column in inside)
+            services.attempt(lambda: interactive.point_at(services, Prompt(kind, at, wanted)))
+
         def hovered(row: float, column: float) -> None:
             plane = self.plane(number)
             if plane is not None:
@@ -200,6 +223,8 @@ class ViewportGrid(ViewportPane):
         slice_view.stroke_began.connect(began)
         slice_view.stroke_moved.connect(moved)
         slice_view.stroke_ended.connect(lambda: view.end_stroke(services))
+        slice_view.clicked.connect(clicked)
+        slice_view.boxed.connect(boxed)
         slice_view.hovered.connect(hovered)
         slice_view.left.connect(lambda: self.read_out.emit(""))
         slice_view.activated.connect(activated)

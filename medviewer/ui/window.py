@@ -67,7 +67,7 @@ _TOOLBAR: tuple[tuple[tuple[str, str], ...], ...] = (
         ("tool.scroll", "scroll"),
         ("tool.crosshair", "crosshair"),
     ),
-    (("tool.brush", "brush"), ("tool.eraser", "eraser"), ("tool.fill", "fill")),
+    (("tool.brush", "brush"), ("tool.eraser", "eraser"), ("tool.fill", "fill"), ("tool.click", "click")),
     (("edit.undo", "undo"), ("edit.redo", "redo")),
     (("view.mpr", "mpr"), ("view.single", "single"), ("view.fit", "fit"), ("image.invert", "invert")),
     (("view.mask", "mask"), ("view.heat", "heat")),

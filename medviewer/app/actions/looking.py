@@ -19,6 +19,11 @@ _TOOL_HELP = {
     "brush": ("Brush", "B", "Paint the active segment"),
     "eraser": ("Eraser", "E", "Erase labels"),
     "fill": ("Fill", "F", "Fill the connected region of this slice with the active segment"),
+    "click": (
+        "Click segment",
+        "T",
+        "Click on a structure to segment it by a model; Ctrl and click says what does not belong to it",
+    ),
 }
 
 
@@ -249,7 +254,7 @@ def tools_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
     specs = []
     for tool in TOOLS:
         title, key, text = _TOOL_HELP[tool]
-        menu = "segment" if tool in ("brush", "eraser", "fill") else "image"
+        menu = "segment" if tool in ("brush", "eraser", "fill", "click") else "image"
         specs.append(
             Spec(f"tool.{tool}", title, menu, choose(tool), text, (key,), "3", "image_open", f"tool == '{tool}'")
         )

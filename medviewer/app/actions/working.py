@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import doubtful, explain, heatmaps, masks, predict, verdicts, view
+from medviewer.app.commands import doubtful, explain, heatmaps, interactive, masks, predict, verdicts, view
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -50,6 +50,17 @@ def segment_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             "4",
             "image_open",
         ),
+        Spec(
+            "segment.clear_clicks",
+            "Done with &clicks",
+            "segment",
+            lambda: interactive.clear(services),
+            "Keep what the clicks made, and begin another structure with the next click",
+            ("Escape",),
+            "4",
+            "clicks_open",
+        ),
+        *_answering_specs(services),
         Spec(
             "segment.new",
             "&New mask",
@@ -100,6 +111,30 @@ def segment_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             "6",
             "mask_open",
         ),
+    ]
+
+
+def _answering_specs(services: Services) -> list[Spec]:
+    """Which plugin answers clicks, where there are several."""
+
+    def use(plugin_id: str) -> Callable[[], Any]:
+        return lambda: interactive.choose(services, plugin_id)
+
+    known = interactive.plugins_of(services)
+    return [
+        Spec(
+            f"click.use.{plugin.id}",
+            f"Clicks by {plugin.manifest.name}",
+            "segment",
+            use(plugin.id),
+            f"Let {plugin.manifest.name} answer clicks",
+            (),
+            "4",
+            "image_complete",
+            f"click_plugin == '{plugin.id}'",
+        )
+        for plugin in known
+        if plugin.manifest is not None and len(known) > 1
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from medviewer.app.brush import fill_voxels, stroke_voxels
-from medviewer.app.commands import masks
+from medviewer.app.commands import interactive, masks
 from medviewer.app.presets import choices
 from medviewer.app.services import Services
 from medviewer.app.state import EDIT_TOOLS, TOOLS
@@ -124,8 +124,12 @@ def choose_tool(services: Services, tool: str) -> None:
         raise InputError(f"The tool should be one of {', '.join(TOOLS)}, not {tool}.")
     session, view = services.session, services.session.view
     whole = session.image is not None and session.arrival is None
-    if tool in EDIT_TOOLS and session.mask is None and whole:
+    if tool == "click":
+        interactive.chosen(services)  # or it says why not
+    if tool in (*EDIT_TOOLS, "click") and session.mask is None and whole:
         masks.new(services)
+    if tool == "click":
+        interactive.get_ready(services)
     if tool != view.tool:
         view.last_tool, view.tool = view.tool, tool
 

@@ -9,6 +9,7 @@ from medviewer.app.mask_store import MaskStore
 from medviewer.app.ports import (
     Corners,
     Display,
+    DrawnMark,
     GraphicLook,
     HeatLook,
     MaskLook,
@@ -52,6 +53,18 @@ def graphic_look(session: Session, plane: Plane) -> GraphicLook | None:
     return GraphicLook(image.overlays, image.phase * image.grid.shape[0] + view.cursor[0])
 
 
+def drawn_marks(session: Session, plane: Plane, k: int) -> tuple[DrawnMark, ...]:
+    """What of the prompts lies on slice k; boxes show on every slice that they go through."""
+    shown = []
+    newest = session.clicks[-1] if session.click_busy and session.clicks else None
+    for prompt in session.clicks:
+        low, high = (corner[plane.axis] for corner in prompt.bounds())
+        if low - 0.5 <= k <= high + 0.5:
+            at = tuple(plane.to_screen(position) for position in prompt.at)
+            shown.append(DrawnMark(at, prompt.positive, prompt is newest))
+    return tuple(shown)
+
+
 def padding_of(image: Image, inverted: bool) -> Padding | None:
     """What of an image is drawn as background; None where that takes no doing."""
     value = image.background(inverted)
@@ -92,6 +105,7 @@ def resolve(session: Session, plane: Plane, number: int) -> Display | None:
         corners=corners(session, image, series, plane, number) if view.show_text else Corners(),
         calibrated=image.calibrated,
         brush_mm=view.brush_mm if view.tool in EDIT_TOOLS and view.tool != "fill" else None,
+        marks=drawn_marks(session, plane, k) if session.clicks else (),
         active=view.active == number,
         revision=session.mask.revision if session.mask else 0,
         identity=session.image,

@@ -9,10 +9,21 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, Q
 from PySide6.QtWidgets import QWidget
 
 from medviewer.app.ports import Corners
+from medviewer.ui.theme import COLOURS
 
 MARGIN = 8
 _LETTER_ROOM = 30
+_MARK_RADIUS = 6.0
 _STEPS_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+@dataclass(frozen=True)
+class PixelMark:
+    """Something that was pointed at: its positions in pixels, whether it is looked for, whether it is looked at now."""
+
+    at: tuple[tuple[float, float], ...]
+    positive: bool
+    waiting: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,8 @@ class OverlayState:
         For the scale bar; 0 draws none.
     brush
         x, y and radius of the brush along x and y, or None.
+    marks
+        What was pointed at.
     """
 
     crosshair: tuple[float, float] | None = None
@@ -38,6 +51,7 @@ class OverlayState:
     corners: Corners = field(default_factory=Corners)
     pixels_per_mm: float = 0.0
     brush: tuple[float, float, float, float] | None = None
+    marks: tuple[PixelMark, ...] = ()
 
 
 def scale_bar(pixels_per_mm: float, width: float) -> tuple[float, str] | None:
@@ -73,6 +87,7 @@ class Overlay(QWidget):
         painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
         self._draw_crosshair(painter)
         self._draw_brush(painter)
+        self._draw_marks(painter)
         self._draw_letters(painter)
         self._draw_corners(painter)
         self._draw_scale_bar(painter)
@@ -102,6 +117,35 @@ class Overlay(QWidget):
         painter.setPen(QPen(QColor(255, 255, 255, 200), 1))
         painter.drawEllipse(QPointF(x, y), rx, ry)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _draw_marks(self, painter: QPainter) -> None:
+        """A plus where something is looked for, a minus where it is not; hollow as long as the answer is awaited."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for mark in self.state.marks:
+            colour = QColor(COLOURS["mark_in" if mark.positive else "mark_out"])
+            points = [QPointF(x, y) for x, y in mark.at]
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            for pen in (QPen(QColor(0, 0, 0, 200), 3.5), QPen(colour, 1.8)):
+                pen.setStyle(Qt.PenStyle.DashLine if mark.waiting and len(points) > 1 else Qt.PenStyle.SolidLine)
+                painter.setPen(pen)
+                if len(points) == 2:
+                    painter.drawRect(QRectF(points[0], points[1]).normalized())
+                else:
+                    painter.drawPolyline(points)
+            self._draw_sign(painter, points[0], colour, mark)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    @staticmethod
+    def _draw_sign(painter: QPainter, at: QPointF, colour: QColor, mark: PixelMark) -> None:
+        painter.setPen(QPen(QColor(0, 0, 0, 200) if not mark.waiting else colour, 1.6))
+        painter.setBrush(Qt.BrushStyle.NoBrush if mark.waiting else colour)
+        painter.drawEllipse(at, _MARK_RADIUS, _MARK_RADIUS)
+        painter.setPen(QPen(colour if mark.waiting else QColor(0, 0, 0), 1.8))
+        half = _MARK_RADIUS * 0.55
+        painter.drawLine(at - QPointF(half, 0), at + QPointF(half, 0))
+        if mark.positive:
+            painter.drawLine(at - QPointF(0, half), at + QPointF(0, half))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
 
     def _draw_letters(self, painter: QPainter) -> None:
         left, right, top, bottom = self.state.letters

@@ -13,6 +13,8 @@ from medviewer.app.state import EDIT_TOOLS
 _WHEEL_STEP = 120
 """Eighths of a degree in one notch of a wheel (Qt's QWheelEvent)."""
 _ZOOM_STEP = 1.1
+_BOX_PIXELS = 6
+"""Pixels from where a drag of the click tool draws a box; a hand trembles by less."""
 _SCROLL_PIXELS = 8
 """Pixels of a scroll drag that move one slice."""
 
@@ -34,6 +36,11 @@ class Pointer(QObject):
     stroke_began = Signal(QPointF)
     stroke_moved = Signal(QPointF, QPointF)
     stroke_ended = Signal()
+    clicked = Signal(QPointF, bool)
+    """Something is pointed at with the click tool, and whether it is looked for (without Ctrl)."""
+    boxing = Signal(QPointF, QPointF, bool)
+    """A box is being drawn with the click tool; and in the end:"""
+    boxed = Signal(QPointF, QPointF, bool)
     hovered = Signal(QPointF)
     left = Signal()
     pressed = Signal()
@@ -48,6 +55,7 @@ class Pointer(QObject):
         self._anchor = QPointF()
         self._wheel = 0.0
         self._drag = 0.0
+        self._wanted = True
         widget.setMouseTracking(True)
         widget.installEventFilter(self)
 
@@ -59,9 +67,9 @@ class Pointer(QObject):
         elif kind == QEvent.Type.MouseButtonPress:
             self._press(cast("QMouseEvent", event))
         elif kind == QEvent.Type.MouseButtonRelease:
-            self._release()
+            self._release(cast("QMouseEvent", event))
         elif kind == QEvent.Type.MouseButtonDblClick:
-            if self.tool in EDIT_TOOLS:
+            if self.tool in (*EDIT_TOOLS, "click"):
                 self._press(cast("QMouseEvent", event))
             else:
                 self.doubled.emit()
@@ -87,15 +95,23 @@ class Pointer(QObject):
             self._action = "pan"
         elif button == Qt.MouseButton.LeftButton:
             self._action = self.tool
+            self._wanted = not event.modifiers() & Qt.KeyboardModifier.ControlModifier
         if self._action == "crosshair":
             self.pointed.emit(self._last)
         elif self._action in EDIT_TOOLS:
             self.stroke_began.emit(self._last)
 
-    def _release(self) -> None:
+    def _release(self, event: QMouseEvent) -> None:
         action, self._action = self._action, ""
         if action in EDIT_TOOLS:
             self.stroke_ended.emit()
+        elif action == "click" and self._drags(event.position()):
+            self.boxed.emit(self._anchor, event.position(), self._wanted)
+        elif action == "click":
+            self.clicked.emit(self._anchor, self._wanted)
+
+    def _drags(self, position: QPointF) -> bool:
+        return (position - self._anchor).manhattanLength() > _BOX_PIXELS
 
     def _move(self, event: QMouseEvent) -> None:
         position = event.position()
@@ -115,6 +131,9 @@ class Pointer(QObject):
             self.pointed.emit(position)
         elif self._action in EDIT_TOOLS:
             self.stroke_moved.emit(self._last, position)
+        elif self._action == "click":
+            if self._drags(position):
+                self.boxing.emit(self._anchor, position, self._wanted)
         elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.pointed.emit(position)
         self._last = position

@@ -28,7 +28,7 @@ from medviewer.ui.viewport.looks import (
     ordered,
     set_visible,
 )
-from medviewer.ui.viewport.overlay import Overlay, OverlayState
+from medviewer.ui.viewport.overlay import Overlay, OverlayState, PixelMark
 from medviewer.ui.viewport.pointer import Pointer
 
 _FIT = 0.96
@@ -46,6 +46,10 @@ class SliceView(QFrame):
     stroke_moved = Signal(float, float, float, float)
     """Rows and columns from and to."""
     stroke_ended = Signal()
+    clicked = Signal(float, float, bool)
+    """Row and column that the click tool points at, and whether it is looked for."""
+    boxed = Signal(float, float, float, float, bool)
+    """Rows and columns of two opposite corners, and whether what is inside is looked for."""
     hovered = Signal(float, float)
     left = Signal()
     activated = Signal()
@@ -67,6 +71,7 @@ class SliceView(QFrame):
         self._graphics: Any = None
         self._shade: tuple[NDArray[np.float32] | None, bool] | None = None
         self._brush_at: QPointF | None = None
+        self._box: tuple[QPointF, QPointF, bool] | None = None
         self._fitted = True
         self.canvas.native.installEventFilter(self)
         self._connect_pointer()
@@ -306,14 +311,26 @@ class SliceView(QFrame):
                 corners=display.corners,
                 pixels_per_mm=zoom if display.calibrated and display.corners.top_right else 0.0,
                 brush=brush,
+                marks=self._marks(display),
             )
         )
+
+    def _marks(self, display: Display) -> tuple[PixelMark, ...]:
+        """What was pointed at, and the box that is being drawn."""
+        marks = []
+        for mark in display.marks:
+            points = (self.to_pixel(*position) for position in mark.at)
+            marks.append(PixelMark(tuple((p.x(), p.y()) for p in points), mark.positive, mark.waiting))
+        if self._box is not None:
+            first, second, wanted = self._box
+            marks.append(PixelMark(((first.x(), first.y()), (second.x(), second.y())), wanted, True))
+        return tuple(marks)
 
     def set_tool(self, tool: str) -> None:
         """What the left button does from now on."""
         self.pointer.tool = tool
         shapes = {"pan": Qt.CursorShape.OpenHandCursor, "scroll": Qt.CursorShape.SizeVerCursor}
-        painting = tool in ("brush", "eraser", "fill", "crosshair")
+        painting = tool in ("brush", "eraser", "fill", "crosshair", "click")
         default = Qt.CursorShape.CrossCursor if painting else Qt.CursorShape.ArrowCursor
         self.canvas.native.setCursor(QCursor(shapes.get(tool, default)))
 
@@ -327,6 +344,9 @@ class SliceView(QFrame):
         pointer.stroke_began.connect(self._on_stroke_began)
         pointer.stroke_moved.connect(self._on_stroke_moved)
         pointer.stroke_ended.connect(self.stroke_ended)
+        pointer.clicked.connect(self._on_clicked)
+        pointer.boxing.connect(self._on_boxing)
+        pointer.boxed.connect(self._on_boxed)
         pointer.hovered.connect(self._on_hovered)
         pointer.left.connect(self._on_left)
         pointer.pressed.connect(self.activated)
@@ -340,6 +360,19 @@ class SliceView(QFrame):
 
     def _on_stroke_moved(self, start: QPointF, end: QPointF) -> None:
         self.stroke_moved.emit(*self.to_slice(start), *self.to_slice(end))
+
+    def _on_clicked(self, point: QPointF, wanted: bool) -> None:
+        self._box = None
+        self.clicked.emit(*self.to_slice(point), wanted)
+
+    def _on_boxing(self, first: QPointF, second: QPointF, wanted: bool) -> None:
+        self._box = (first, second, wanted)
+        self._draw_overlay()
+
+    def _on_boxed(self, first: QPointF, second: QPointF, wanted: bool) -> None:
+        self._box = None
+        self._draw_overlay()
+        self.boxed.emit(*self.to_slice(first), *self.to_slice(second), wanted)
 
     def _on_hovered(self, point: QPointF) -> None:
         self._brush_at = point

@@ -83,6 +83,8 @@ def plugin_step(name: str, doing: str) -> Iterator[None]:
         kind, text = type(error).__name__, (str(error).strip().splitlines() or [""])[0]
         if kind == "OutOfMemoryError":  # torch's, by name: the mapping must work where torch was never imported
             said, cure = "the GPU's memory ran out", "choose the CPU as device, or close other programs on the GPU"
+        elif isinstance(error, MemoryError) or "can't allocate memory" in text:  # the latter is torch's on the CPU
+            said, cure = "memory ran out", "close other programs, or take a smaller image"
         else:
             said, cure = f"{kind}: {text}" if text else kind, "tell its author, or choose another plugin"
         raise PluginError(f"{name} failed while {doing} ({said}); {cure}.", traceback.format_exc()) from error

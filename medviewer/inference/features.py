@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from medviewer.inference.activation import labels_voxels
 from medviewer.inference.loader import LoadedPlugin, plugin_step
-from medviewer.inference.pipeline import OpenedRun, network_batch, run_network
+from medviewer.inference.pipeline import OpenedRun, run_network, windows_seen
 from medviewer.inference.sweep import sweep
 from medviewer.inference.windows import Plan
 from medviewer.plugin_api import Embedder, Explainable
@@ -136,7 +136,8 @@ def plain_features(opened: OpenedRun, values: Tensor) -> NDArray[np.float64] | N
                 for _ in slabs:
                     pass  # the probe looks on
         else:
-            run_network(opened, network_batch(opened, values))
+            for _, window in windows_seen(opened, values):
+                run_network(opened, window)
     return probe.features
 
 

@@ -16,7 +16,7 @@ from medviewer.inference.activation import activated, background_counts, class_d
 from medviewer.inference.calibration import cooled, cooled_each
 from medviewer.inference.device import describe_device
 from medviewer.inference.loader import load_plugin
-from medviewer.inference.pipeline import OpenedRun, called, layers_checked
+from medviewer.inference.pipeline import OpenedRun, called, layers_checked, windows_seen
 from medviewer.inference.reference import Reference
 from medviewer.inference.windows import Plan
 from medviewer.plugin_api import Manifest
@@ -172,10 +172,12 @@ def dropout_on(networks: Sequence[nn.Module], samples: int, seed: int = 0) -> It
 def class_passes(opened: OpenedRun, values: Tensor, reference: Reference | None = None) -> NDArray[np.float64]:
     """The probabilities of a classifier in every pass that the run's options ask for, shape (passes, labels).
 
+    Of a classifier that sees an image window by window a pass is the mean over its windows.
+
     Parameters
     ----------
     values
-        Network input (1, channels, ...).
+        Network input (channels, z, y, x) as `pipeline.prepared` makes it.
     reference
         Says how the version is calibrated, where anybody knows.
     """
@@ -193,9 +195,12 @@ def class_passes(opened: OpenedRun, values: Tensor, reference: Reference | None 
             for axes in flips:
                 seen = values.flip([axis - 3 for axis in axes]) if axes else values
                 for _ in range(times):
-                    with layers_checked(opened, _START, _STOP, network, tell=not answers):
-                        output = called(opened, network, seen)
-                    answers.append(_calibrated(loaded.manifest, activated(opened, output), temperature))
+                    found = []
+                    for _, window in windows_seen(opened, seen):
+                        with layers_checked(opened, _START, _STOP, network, tell=not answers):
+                            output = called(opened, network, window)
+                        found.append(_calibrated(loaded.manifest, activated(opened, output), temperature))
+                    answers.append(np.mean(found, axis=0))
     return np.stack(answers)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +22,10 @@ from medviewer.inference.frame import NetworkFrame, frame_of
 from medviewer.inference.hashing import InputHash
 from medviewer.inference.intensity import adjust, take_source, widened
 from medviewer.inference.loader import LoadedPlugin, load_plugin, plugin_step
+from medviewer.inference.pieces import Piece
 from medviewer.inference.request import PluginRun, image_from_json
 from medviewer.inference.resample import to_frame
+from medviewer.inference.windows.grid import window_grid
 from medviewer.jobs import WorkerRequest
 from medviewer.plugin_api import Normaliser, RunContext
 
@@ -193,6 +196,30 @@ def network_batch(opened: OpenedRun, values: Tensor) -> Tensor:
     """Values (channels, z, y, x) as a batch of one on the device; a picture loses its first axis."""
     flat = opened.loaded.manifest.inputs.ndim == 2
     return (values[:, 0] if flat else values)[None].contiguous().to(opened.loaded.device)
+
+
+def windows_seen(opened: OpenedRun, values: Tensor) -> Iterator[tuple[Piece | None, Tensor]]:
+    """What a network that answers for an image sees, one batch of one after the other.
+
+    Parameters
+    ----------
+    values
+        Network input (channels, z, y, x).
+
+    Yields
+    ------
+    The image itself, with None, or each window of it for a plugin that declares windows, and where that lies.
+    """
+    windows = opened.loaded.manifest.inputs.windows
+    if windows is None:
+        yield None, network_batch(opened, values)
+        return
+    _, z, y, x = values.shape
+    grid = window_grid((z, y, x), windows)
+    for place in product(*grid.starts):
+        z, y, x = (start - before for start, before in zip(place, grid.before, strict=True))
+        piece = Piece((z, y, x), grid.roi, grid.roi)
+        yield piece, network_batch(opened, piece.cut(values))
 
 
 def run_network(opened: OpenedRun, values: Tensor, network: nn.Module | None = None) -> Tensor:

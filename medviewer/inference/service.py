@@ -11,7 +11,7 @@ from medviewer.inference.features import seeing
 from medviewer.inference.labels import Labels
 from medviewer.inference.loader import load_code, plugin_step, read_state
 from medviewer.inference.passes import class_passes, excludes_each_other, steps_of
-from medviewer.inference.pipeline import OpenedRun, network_batch, open_run, prepared
+from medviewer.inference.pipeline import OpenedRun, open_run, prepared
 from medviewer.inference.sweep import segmented
 from medviewer.jobs import WorkerReply, WorkerRequest
 from medviewer.plugin_api import RunContext, WeightsFetcher
@@ -44,9 +44,8 @@ def classify(request: WorkerRequest, context: RunContext) -> WorkerReply:
     opened = open_run(request, context)
     manifest, reference = opened.loaded.manifest, reference_of(opened)
     found = prepared(opened)
-    batch = network_batch(opened, found.values)
     passes, features = seeing(
-        opened, found.values, lambda: class_passes(opened, batch, reference), wanted=reference is not None
+        opened, found.values, lambda: class_passes(opened, found.values, reference), wanted=reference is not None
     )
     mean = passes.mean(axis=0)
     doubt = doubt_of(
@@ -71,7 +70,7 @@ def segment_image(opened: OpenedRun) -> tuple[Labels, tuple[str, ...]]:
 def classify_image(opened: OpenedRun) -> tuple[list[float], tuple[str, ...]]:
     """The probability of each declared class, and notes."""
     found = prepared(opened)
-    mean = class_passes(opened, network_batch(opened, found.values), reference_of(opened)).mean(axis=0)
+    mean = class_passes(opened, found.values, reference_of(opened)).mean(axis=0)
     return mean.tolist(), found.notes
 
 

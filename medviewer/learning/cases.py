@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from medviewer.archive.blobs import read_array
 from medviewer.domain.image import Image
-from medviewer.inference.frame import NetworkFrame
+from medviewer.inference.frame import NetworkFrame, as_volume, nearest_axes
 from medviewer.inference.loader import LoadedPlugin
+from medviewer.inference.pieces import Piece
 from medviewer.inference.pipeline import OpenedRun, network_batch, prepared
 from medviewer.inference.request import PluginRun, image_from_json
 from medviewer.inference.resample import to_frame
@@ -53,20 +54,67 @@ def opened(run: PluginRun, loaded: LoadedPlugin, case: StoredCase, context: RunC
     return OpenedRun(run, loaded, case.image, quiet)
 
 
+WINDOWS = 8
+"""Windows that are kept of a case, for a network that sees it piece by piece; each epoch learns from one of them."""
+
+
 def training_pair(run: OpenedRun, labels: NDArray[Any]) -> tuple[Tensor, Tensor]:
-    """Network input (1, c, z, y, x) and one-hot truth (1, labels, z, y, x) of a case, both on the network's grid.
+    """Network input (n, c, z, y, x) and one-hot truth (n, labels, z, y, x) of a case, both on the network's grid.
 
     The input is made as in a prediction. For the truth each label is resampled as the image is, and each voxel goes to
-    what covers most of it, so that thin parts shrink as little as the grid allows.
+    what covers most of it, so that thin parts shrink as little as the grid allows. n is 1 for a network that sees the
+    case as a whole; otherwise there are several windows, most of them around a voxel of a label, the labels in turn,
+    and one anywhere, so that the rest of the body is learnt too.
     """
     import torch
 
     found = prepared(run)
-    winner = torch.from_numpy(_winners(run, labels, found.frame))
-    truth = torch.stack(
-        [(winner == number).float() for number in range(1, len(run.loaded.manifest.outputs.labels) + 1)]
-    )
-    return network_batch(run, found.values), network_batch(run, truth)
+    winner = torch.from_numpy(_winners(run, labels, found.frame).astype(np.int32))
+    numbers = range(1, len(run.loaded.manifest.outputs.labels) + 1)
+    values, truth = [], []
+    for piece in _pieces(run, winner.numpy()):
+        seen = found.values if piece is None else piece.cut(found.values)
+        within = winner[None] if piece is None else piece.cut(winner[None])
+        values.append(network_batch(run, seen))
+        truth.append(network_batch(run, torch.cat([(within == number).float() for number in numbers])))
+    return torch.cat(values), torch.cat(truth)
+
+
+def left_right(run: OpenedRun) -> int | None:
+    """The axis of the network's input, counted from the last, that runs from the patient's right to the left.
+
+    None for a picture that shows no such axis.
+    """
+    inputs, grid = run.loaded.manifest.inputs, run.image.grid
+    axes, _ = nearest_axes(grid, inputs.orientation)
+    axis = axes.index(grid.array_axis(0)) - 3
+    return axis if axis >= -inputs.ndim else None
+
+
+def _pieces(run: OpenedRun, winner: NDArray[np.int32]) -> list[Piece | None]:
+    """The windows of a case; None stands for all of it."""
+    inputs = run.loaded.manifest.inputs
+    if inputs.windows is None:
+        return [None]
+    chance = np.random.default_rng(run.context.seed)
+    roi = as_volume(inputs.windows.roi)
+    found = [np.flatnonzero(winner == number) for number in np.unique(winner[winner > 0])]
+    pieces: list[Piece | None] = []
+    for k in range(WINDOWS):
+        anywhere = k == WINDOWS - 1 or not found
+        place = int(chance.choice(winner.size if anywhere else found[k % len(found)]))
+        centre = [int(at) for at in np.unravel_index(place, winner.shape)]
+        start = [_window_start(*one, chance) for one in zip(centre, roi, winner.shape, strict=True)]
+        pieces.append(Piece((start[0], start[1], start[2]), roi, roi))
+    return pieces
+
+
+def _window_start(centre: int, window: int, size: int, chance: np.random.Generator) -> int:
+    """Where a window begins that has a voxel somewhere in its middle half; around all of a smaller volume."""
+    if window >= size:
+        return -((window - size) // 2)
+    quarter = window // 4
+    return min(max(centre + int(chance.integers(-quarter, quarter + 1)) - window // 2, 0), size - window)
 
 
 def _winners(run: OpenedRun, labels: NDArray[Any], frame: NetworkFrame) -> NDArray[Any]:

@@ -35,7 +35,8 @@ class TrainingCase:
     Parameters
     ----------
     values, truth
-        Files of float32 arrays (1, c, z, y, x) and (1, labels, z, y, x), one axis less for pictures.
+        Files of float32 arrays (n, c, z, y, x) and (n, labels, z, y, x), one axis less for pictures; each step takes
+        one of the n windows.
     left_right
         The axis, counted from the last one, that runs from the patient's right to the left; None if a picture shows no
         such axis.
@@ -146,7 +147,7 @@ def _trainable(loaded: LoadedPlugin) -> tuple[nn.Module, list[nn.Parameter]]:
     network = copy.deepcopy(loaded.network).train()
     if loaded.device == "cpu":
         # Measured on brain extraction at 128 x 128 x 128: a step takes two thirds of the processor's time.
-        flat = len(loaded.manifest.inputs.size) == 2
+        flat = loaded.manifest.inputs.ndim == 2
         layout = torch.channels_last if flat else torch.channels_last_3d
         network.to(memory_format=layout)  # type: ignore[call-overload]  # torch's stubs leave this argument out
     for module in network.modules():
@@ -194,7 +195,10 @@ def _step(
 def _augmented(case: TrainingCase, loaded: LoadedPlugin, chance: np.random.Generator) -> tuple[Tensor, Tensor]:
     import torch
 
-    values, truth = (torch.from_numpy(np.load(path)).to(loaded.device) for path in (case.values, case.truth))
+    windows = [np.load(path, mmap_mode="r") for path in (case.values, case.truth)]
+    # Without windows nothing is drawn: the same seed gives what it always gave.
+    k = int(chance.integers(len(windows[0]))) if len(windows[0]) > 1 else 0
+    values, truth = (torch.from_numpy(np.array(array[k : k + 1])).to(loaded.device) for array in windows)
     mirror = chance.random() < 0.5
     scale = 1 + _BRIGHTNESS * chance.uniform(-1, 1)
     if mirror and case.left_right is not None and mirrors_safely(loaded.manifest):

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from medviewer.domain.image import Image
 from medviewer.errors import StoreError
 from medviewer.inference.device import resolve_device
 from medviewer.inference.loader import LoadedPlugin, load_plugin, plugin_step
 from medviewer.inference.request import PluginRun
 from medviewer.inference.service import segment_image
 from medviewer.jobs import WorkerReply, WorkerRequest
-from medviewer.learning.cases import opened, read_case, training_pair
+from medviewer.learning.cases import left_right, opened, read_case, training_pair
 from medviewer.learning.metrics import score
 from medviewer.learning.options import FinetuneOptions
 from medviewer.learning.training import Step, TrainingCase, train
@@ -84,18 +83,13 @@ def _prepare(
     for k, one in enumerate(files):
         context.progress(_LOADED + (_PREPARED - _LOADED) * k / len(files), f"Preparing case {k + 1} of {len(files)}")
         case = read_case(one)
-        values, truth = training_pair(opened(run, loaded, case, context), case.labels)
+        one_run = opened(run, loaded, case, context)
+        values, truth = training_pair(one_run, case.labels)
         paths = scratch / f"values-{k}.npy", scratch / f"truth-{k}.npy"
         for path, tensor in zip(paths, (values, truth), strict=True):
             np.save(path, tensor.cpu().numpy())
-        cases.append(TrainingCase(*paths, left_right=_left_right(case.image, len(loaded.manifest.inputs.size))))
+        cases.append(TrainingCase(*paths, left_right=left_right(one_run)))
     return cases
-
-
-def _left_right(image: Image, ndim: int) -> int | None:
-    """The left-right axis counted from the last: the network sees the image's axes, of a picture all but the first."""
-    axis = image.grid.array_axis(0) - 3
-    return axis if axis >= -ndim else None
 
 
 def _save(loaded: LoadedPlugin, path: Path) -> None:

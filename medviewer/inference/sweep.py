@@ -114,7 +114,7 @@ def sweep(opened: OpenedRun, values: Tensor, plan: Plan) -> Iterator[Slabs]:
     """
     further = tuple(cast("nn.Module", network) for network in plan.networks)
     networks = (opened.loaded.network, *further)
-    plan = replace(plan, networks=tuple(_mapped(opened, network) for network in further))
+    plan = replace(plan, networks=tuple(_mapped(opened, network) for network in further), modules=networks)
     opened.context.progress(_START, f"Running on {describe_device(opened.loaded.device)}")
     whole = opened.loaded.manifest.inputs.windows is None and len(plan.flips) == len(networks) == 1
     with ExitStack() as stack:

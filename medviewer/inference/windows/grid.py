@@ -1,4 +1,4 @@
-"""Where windows lie."""
+"""Where windows lie, and what they show."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from medviewer.errors import InputError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from medviewer.plugin_api.spec import Windows
 
 Triple = tuple[int, int, int]
@@ -57,6 +59,28 @@ class WindowGrid:
     def count(self) -> int:
         """How many windows there are."""
         return len(self.starts[0]) * len(self.places)
+
+    @property
+    def planar(self) -> tuple[slice, slice]:
+        """The part of a padded slice that is the image."""
+        _, y, x = (
+            slice(first, extent - last) for first, extent, last in zip(self.before, self.shape, self.after, strict=True)
+        )
+        return y, x
+
+    def layer(self, values: Tensor, z: int) -> Tensor:
+        """What the windows beginning at slice `z` see together, (channels, roi z, y, x), padded with zeros.
+
+        A view of `values` where nothing is padded: a padded copy of the volume is never made.
+        """
+        import torch
+
+        depth = values.shape[1]
+        first, last = z - self.before[0], z - self.before[0] + self.roi[0]
+        part = values[:, max(0, first) : min(depth, last)]
+        outside = (max(0, -first), max(0, last - depth))
+        padding = (self.before[2], self.after[2], self.before[1], self.after[1], *outside)
+        return torch.nn.functional.pad(part, padding) if any(padding) else part
 
 
 def window_grid(size: Sequence[int], windows: Windows) -> WindowGrid:

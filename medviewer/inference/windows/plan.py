@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 Network = Callable[["Tensor"], "Tensor"]
 """Takes windows (n, channels, z, y, x), or (n, channels, y, x) of a 2-D network, to scores (n, K, ...) of that size."""
@@ -39,6 +39,10 @@ class Plan:
         and the doubt of a voxel is that of its most doubtful answer.
     networks
         Further networks of an ensemble, whose answers are averaged with the first's.
+    modules
+        The torch modules behind the networks, where a network is a function around one: they are laid out as
+        `channels_last` says, and taken to the CPU when the GPU's memory runs out. Networks that are modules themselves
+        need no mention.
     memory_gb
         Device memory in GB that a run with the declared batch takes; with less free it starts with a smaller batch.
         0 if nobody knows.
@@ -53,6 +57,7 @@ class Plan:
     uncertainty: bool = False
     exclusive: bool = True
     networks: tuple[Network, ...] = ()
+    modules: tuple[nn.Module, ...] = ()
     memory_gb: float = 0.0
 
 

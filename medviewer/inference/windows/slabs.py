@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 from medviewer.inference.windows.blend import window_weights
 from medviewer.inference.windows.grid import window_grid
+from medviewer.inference.windows.heap import kept_memory
+from medviewer.inference.windows.layers import LayerRun
+from medviewer.inference.windows.memory import Ladder, Rung, first_batch, release
+from medviewer.inference.windows.passes import Passes, has_half
 from medviewer.inference.windows.plan import Network, Plan, Slab
+from medviewer.inference.windows.progress import Watch
+from medviewer.inference.windows.ring import Ring
 from medviewer.plugin_api import RunContext
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from medviewer.plugin_api.spec import Windows
 
@@ -29,14 +35,24 @@ class Slabs:
     steps
         What the sweep did differently to fit into memory, one sentence each, for `Provenance.steps`. Complete after the
         last slab.
-    device
-        Where it runs now: the CPU after the GPU's memory ran out.
     """
 
     def __init__(self, network: Network, values: Tensor, windows: Windows, plan: Plan, context: RunContext) -> None:
+        if not plan.flips or (plan.uncertainty and plan.probabilities is None):
+            raise ValueError("a plan needs a pass, and probabilities where uncertainty is wanted")
         self.steps: list[str] = []
-        self.device = plan.device
-        self._slabs = _slabs(network, values, windows, plan, context)
+        self._values = values
+        self._plan = plan
+        self._context = context
+        self._modules = _modules((network, *plan.networks, *plan.modules))
+        self._passes = Passes((network, *plan.networks), plan, context, flat=len(windows.roi) == 2)
+        batch, said = first_batch(windows.batch, plan.memory_gb, plan.device)
+        self.steps += [said] if said else []
+        if batch == windows.batch:
+            batch = max(batch, _least_batch(plan, self._modules))
+        self._ladder = Ladder(windows, batch, plan.device, self.steps, movable=bool(self._modules))
+        self._emitted = 0
+        self._slabs = self._run()
 
     def __iter__(self) -> Iterator[Slab]:
         return self._slabs
@@ -44,15 +60,78 @@ class Slabs:
     def __next__(self) -> Slab:
         return next(self._slabs)
 
+    @property
+    def device(self) -> str:
+        """Where it runs now: the CPU after the GPU's memory ran out."""
+        return self._ladder.device
+
+    def _run(self) -> Iterator[Slab]:
+        import torch
+
+        if self._plan.channels_last:
+            for module in self._modules:
+                _lay_out(module)
+        try:
+            with kept_memory(torch.device(self._plan.device).type == "cpu"):
+                while (yield from self._sweep()) is not None:
+                    self._start_over()
+        finally:
+            if self._ladder.device != self._plan.device:
+                self._move(self._plan.device)
+
+    def _sweep(self) -> Generator[Slab, None, Rung | None]:
+        """Slabs from the first unfinished slice on, with the windows and on the device that the ladder says.
+
+        Returns
+        -------
+        The step down after which another sweep has to go on, None at the end of the volume.
+        """
+        ladder, values = self._ladder, self._values
+        grid = window_grid(values.shape[1:], ladder.windows)
+        weights = window_weights(grid.roi, ladder.windows.blend, ladder.device)
+        ring = Ring(grid, weights, ladder.blend_device, self._plan.exclusive)
+        watch = Watch(self._context, grid.count, fallen=ladder.device != self._plan.device)
+        run = LayerRun(values, grid, ring, ladder, self._passes, watch)
+        first = self._emitted + grid.before[0]
+        for z, following in zip(grid.starts[0], (*grid.starts[0][1:], grid.shape[0]), strict=True):
+            if z + grid.roi[0] <= first:
+                watch.skip(len(grid.places))
+                continue
+            rung = run.layer(z)
+            if rung is not None:
+                return rung
+            for slab in ring.finished(z, following, first):
+                self._emitted = slab.stop
+                yield slab
+        return None
+
+    def _start_over(self) -> None:
+        """Take the networks to where the ladder says; the sweep that failed is gone, and its memory with it."""
+        release(self._plan.device)
+        if self._ladder.device != self._plan.device:
+            self._move(self._ladder.device)
+            release(self._plan.device)
+
+    def _move(self, device: str) -> None:
+        for module in self._modules:
+            module.to(device)
+
 
 def predict_slabs(network: Network, values: Tensor, windows: Windows, plan: Plan, context: RunContext) -> Slabs:
     """Take a volume through a network window by window.
+
+    Windows lie, weigh and blend as in MONAI's ``sliding_window_inference`` (gaussian of an eighth of the window, zeros
+    around a volume smaller than a window), so that both give the same scores. But only the slices that windows still
+    write on are held, and those that are finished are handed out at once. When memory runs out, the batch is halved,
+    then windows are put together outside the GPU, then they get smaller where `Windows.multiple` allows it, then the
+    rest runs on the CPU; what was handed out before stays as it is.
 
     Parameters
     ----------
     network
         On `plan.device`, in evaluation mode. With a `windows.roi` of two numbers it is a 2-D network, which sees every
-        slice of the volume by itself.
+        slice of the volume by itself. It sees one window as it sees another, wherever they lie: windows of one and the
+        same value throughout are asked for once.
     values
         Network input (channels, z, y, x), float32, on the CPU; a picture is (channels, 1, y, x).
     windows
@@ -72,35 +151,38 @@ def predict_slabs(network: Network, values: Tensor, windows: Windows, plan: Plan
         If the run was cancelled.
     InputError
         If the volume is empty.
+    ContractError
+        If the network answers with something other than scores of the windows' size.
+    PluginError
+        If a single window does not fit into memory.
     """
     return Slabs(network, values, windows, plan, context)
 
 
-def _slabs(network: Network, values: Tensor, windows: Windows, plan: Plan, context: RunContext) -> Iterator[Slab]:
+def _modules(networks: tuple[Network | nn.Module, ...]) -> tuple[nn.Module, ...]:
     import torch
 
-    grid = window_grid(values.shape[1:], windows)
-    flat = len(windows.roi) == 2
-    weights = window_weights(grid.roi, windows.blend, plan.device)
-    padding = [n for pair in zip(reversed(grid.before), reversed(grid.after), strict=True) for n in pair]
-    padded = torch.nn.functional.pad(values, padding)
-    scores = torch.zeros(0)
-    count = torch.zeros(grid.shape, device=plan.device)
-    done = 0
-    with torch.inference_mode():
-        for z in grid.starts[0]:
-            for y, x in grid.places:
-                context.progress(done / grid.count, f"Window {done + 1} of {grid.count}")
-                box = (slice(z, z + grid.roi[0]), slice(y, y + grid.roi[1]), slice(x, x + grid.roi[2]))
-                window = padded[(slice(None), *box)][None].to(plan.device)
-                output = network(window[:, :, 0])[:, :, None] if flat else network(window)
-                if not done:
-                    scores = torch.zeros((output.shape[1], *grid.shape), device=plan.device)
-                scores[(slice(None), *box)] += output[0] * weights
-                count[box] += weights
-                done += 1
-        scores /= count
-    inner = [
-        slice(first, extent - last) for first, extent, last in zip(grid.before, grid.shape, grid.after, strict=True)
-    ]
-    yield Slab(0, values.shape[1], scores[(slice(None), *inner)])
+    return tuple(dict.fromkeys(network for network in networks if isinstance(network, torch.nn.Module)))
+
+
+def _least_batch(plan: Plan, modules: tuple[nn.Module, ...]) -> int:
+    """How many windows at once a network needs to be fast.
+
+    On a CPU torch takes a single small window through its own 3-D convolution, which is slower than oneDNN's
+    (``use_mkldnn`` in torch's Convolution.cpp); two windows always get the faster one, and so does bfloat16.
+    """
+    import torch
+
+    if torch.device(plan.device).type != "cpu" or (plan.amp and has_half(plan.device)):
+        return 1
+    return 2 if any(isinstance(layer, torch.nn.Conv3d) for module in modules for layer in module.modules()) else 1
+
+
+def _lay_out(module: nn.Module) -> None:
+    """Put the channels of a network's convolutions innermost; the numbers stay the same."""
+    import torch
+
+    for parameter in module.parameters():
+        if parameter.ndim in (4, 5):
+            order = torch.channels_last if parameter.ndim == 4 else torch.channels_last_3d
+            parameter.data = parameter.data.contiguous(memory_format=order)

@@ -41,7 +41,7 @@ def new(
 
     say("Training the first weights on made-up images…")
     made = new_plugin(name, [str(one) for one in kind], output)
-    report(f"Wrote {made.folder}: {', '.join(made.files)}")
+    report(f"Wrote {made.folder}: {len(made.files)} files; README.md says what each is for")
     report(made.made)
     report("Next:")
     for command in ("medviewer plugin check", "python -m pytest", "medviewer plugin install"):

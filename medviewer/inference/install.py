@@ -326,6 +326,12 @@ def _rename_plugin(folder: Path, plugin_id: str) -> None:
     path.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
+def _is_installed(name: str) -> bool:
+    """Whether a package of that name is installed; ``python -m`` also finds what lies in the working folder."""
+    spec = importlib.util.find_spec(name)
+    return spec is not None and Path(spec.origin or "").resolve().parent != Path.cwd() / name
+
+
 def _folder_name(manifest: Manifest, staged: Path) -> str:
     """The package that its entry names, for that is imported; the id, for a model without code."""
     if not manifest.entry:
@@ -333,7 +339,7 @@ def _folder_name(manifest: Manifest, staged: Path) -> str:
     name = manifest.entry.partition(":")[0].partition(".")[0]
     if not (staged / "__init__.py").is_file():
         raise ManifestError(f"A plugin folder needs an __init__.py; that of {manifest.name} has none.")
-    if name in sys.stdlib_module_names or name == "medviewer" or importlib.util.find_spec(name) is not None:
+    if name in sys.stdlib_module_names or name == "medviewer" or _is_installed(name):
         raise PluginError(
             f"{manifest.name} calls its package {name}, as a package of this Python is called, and would take its "
             "place; have its author choose another name."

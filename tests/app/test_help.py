@@ -126,6 +126,8 @@ def test_examples_use_commands_and_options_that_exist(file: Path) -> None:
         program, *words = shlex.split(line, comments=True)
         if program != "medviewer" or not words or words[0] == "--demo":
             continue
+        if words[0] == "case.nii.gz":  # the window on the case that the tutorial makes
+            continue
         if words[0].startswith("resources/"):
             assert (ROOT / words[0]).exists(), line
             continue

@@ -25,7 +25,7 @@ _IMPORTS = {
     "": "from torch import nn",
     "explain": "from torch import Tensor, nn",
     "train": (
-        "from collections.abc import Iterable\n\nimport torch\nfrom monai.losses import DiceCELoss\n"
+        "from collections.abc import Iterable\n\nimport torch\nfrom monai.losses.dice import DiceCELoss\n"
         "from torch import Tensor, nn"
     ),
 }

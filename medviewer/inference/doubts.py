@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from medviewer.inference.pipeline import OpenedRun
+    from medviewer.inference.request import PluginRun
 
 _NEARLY = 0.1
 """A voxel that was given a label with at least this probability was nearly labelled."""
@@ -38,11 +39,16 @@ def reference_of(opened: OpenedRun) -> Reference | None:
     PluginError
         If there is one and it cannot be read.
     """
-    run, spec = opened.run, opened.loaded.manifest.weights
+    return reference_for(opened.run, opened.loaded.manifest)
+
+
+def reference_for(run: PluginRun, manifest: Manifest) -> Reference | None:
+    """The same for a version that is not loaded."""
+    spec = manifest.weights
     beside = reference_path(run.weights)
     if beside.is_file():
         return read(beside)
-    if spec.reference and spec.file and run.weights == run.folder / spec.file:
+    if spec.reference and spec.file and run.weights.resolve() == (run.folder / spec.file).resolve():
         return read(run.folder / spec.reference)
     return None
 

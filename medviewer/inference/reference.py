@@ -29,7 +29,7 @@ _PER_FEATURE = 2
 """Images a feature that a covariance asks for; with fewer, the features themselves are kept."""
 _NEIGHBOUR = 1
 """Which of the nearest training images counts. Sun 2022 takes more of a large bank; banks here are small."""
-_LEAST = 5
+LEAST_IMAGES = 5
 """Fewer images say nothing about the next one."""
 _TINY = 1e-12
 
@@ -92,6 +92,17 @@ class Reference:
         """The same features with another temperature."""
         return replace(self, temperature=temperature)
 
+    def with_images(self, features: NDArray[np.generic]) -> Reference:
+        """The same with the features (images, d) of images that the version has learnt from since.
+
+        Those of a covariance stay as they are: a handful of images does not move it, and would be counted as much as
+        all that are not here any more.
+        """
+        if self.bank is None:
+            return self
+        bank = np.concatenate([self.bank, _unit(np.asarray(features, np.float64)).astype(np.float32)])
+        return replace(self, bank=bank, images=self.images + len(features))
+
     def _raw(self, features: NDArray[np.float64]) -> float:
         if self.bank is not None:
             return _nearest(_unit(features), self.bank)
@@ -119,9 +130,9 @@ def build(features: NDArray[np.generic], groups: Sequence[object] = (), source: 
         If there are fewer than five images or a feature is not a number.
     """
     rows = np.asarray(features, np.float64)
-    if rows.ndim != 2 or len(rows) < _LEAST or not np.isfinite(rows).all():
+    if rows.ndim != 2 or len(rows) < LEAST_IMAGES or not np.isfinite(rows).all():
         raise PluginError(
-            f"A reference needs finite features of at least {_LEAST} images, not an array of shape {rows.shape}; "
+            f"A reference needs finite features of at least {LEAST_IMAGES} images, not an array of shape {rows.shape}; "
             "give it more images."
         )
     own: list[object] = list(groups) if len(set(groups)) > 1 else list(range(len(rows)))

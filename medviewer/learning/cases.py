@@ -69,7 +69,7 @@ def training_pair(run: OpenedRun, labels: NDArray[Any]) -> tuple[Tensor, Tensor]
     import torch
 
     found = prepared(run)
-    winner = torch.from_numpy(_winners(run, labels, found.frame).astype(np.int32))
+    winner = torch.from_numpy(truth_on(run, labels, found.frame).astype(np.int32))
     numbers = range(1, len(run.loaded.manifest.outputs.labels) + 1)
     values, truth = [], []
     for piece in _pieces(run, winner.numpy()):
@@ -117,7 +117,7 @@ def _window_start(centre: int, window: int, size: int, chance: np.random.Generat
     return min(max(centre + int(chance.integers(-quarter, quarter + 1)) - window // 2, 0), size - window)
 
 
-def _winners(run: OpenedRun, labels: NDArray[Any], frame: NetworkFrame) -> NDArray[Any]:
+def truth_on(run: OpenedRun, labels: NDArray[Any], frame: NetworkFrame) -> NDArray[Any]:
     """The label that covers most of each voxel of the network's grid; one map is held at a time."""
     if not frame.resamples:
         return np.array(frame.view(labels))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
@@ -14,6 +15,7 @@ from medviewer.archive.tables import ScoreRow, VersionRow
 from medviewer.domain.provenance import Provenance, utc_now
 from medviewer.errors import GateRefusal, StoreError
 from medviewer.inference.client import checked_manifest
+from medviewer.inference.reference import reference_path
 from medviewer.learning.gate import CaseScore, Score, Verdict, VerdictKind, judge
 from medviewer.learning.rows import (
     activate,
@@ -138,6 +140,15 @@ class ModelRegistry:
             )
         return found.weights
 
+    def reference_path(self, plugin_id: str, version: str) -> Path | None:
+        """Where it says what is known of a version's training set, and its temperature.
+
+        None for one of which nothing is known, or whose plugin brings that along. Raises NotFoundError if there is no
+        such version.
+        """
+        path = reference_path(self.get(plugin_id, version).weights)
+        return path if path.is_file() else None
+
     def history(self, plugin_id: str) -> list[Activation]:
         """Every change of the active version, oldest first."""
         with self._archive.reading() as session:
@@ -180,7 +191,8 @@ class ModelRegistry:
         parent
             The version that it was trained from and compared with.
         weights
-            A safetensors file, which is copied.
+            A safetensors file, which is copied, as is what is known of the version's training set and its temperature
+            if that lies beside it (see `inference.reference`).
         training_cases
             Ids of the cases that it was trained on; they count as used from now on.
         sides
@@ -203,8 +215,12 @@ class ModelRegistry:
             relative = Path("models") / plugin_id / version / "weights.safetensors"
             target = self._archive.home / relative
             # While the transaction holds the name; a file without a row is overwritten by the next of that name.
-            with weights.open("rb") as source:
-                write_atomic(target, lambda stream: shutil.copyfileobj(source, stream))
+            # What the version knows goes first, so that it is never there without that.
+            reference_path(target).unlink(missing_ok=True)
+            for original, copy in ((reference_path(weights), reference_path(target)), (weights, target)):
+                if original.exists() or original == weights:
+                    with original.open("rb") as source:
+                        write_atomic(copy, partial(shutil.copyfileobj, source))
             row = VersionRow(
                 plugin_id=plugin_id,
                 version=version,

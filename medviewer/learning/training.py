@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +13,9 @@ import numpy as np
 
 from medviewer.errors import ContractError, PluginError
 from medviewer.inference.loader import LoadedPlugin, plugin_step
+from medviewer.inference.passes import mirrors_safely
 from medviewer.learning.options import FinetuneOptions
-from medviewer.plugin_api import Manifest, RunContext, Trainable
+from medviewer.plugin_api import RunContext, Trainable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -131,12 +131,6 @@ def train(
             best = {name: value.detach().clone() for name, value in network.state_dict().items()}
     network.load_state_dict(best)
     return Trained(replace(loaded, network=network.eval()), tuple(losses), tuple(sorted(seen)))
-
-
-def mirrors_safely(manifest: Manifest) -> bool:
-    """Whether a mirrored patient is a valid case: not where a label says left or right."""
-    names = " ".join(f"{label.name} {label.code.meaning if label.code else ''}" for label in manifest.outputs.labels)
-    return not re.search(r"\b(left|right)\b", names, re.IGNORECASE)
 
 
 def _trainable(loaded: LoadedPlugin) -> tuple[nn.Module, list[nn.Parameter]]:

@@ -12,10 +12,12 @@ import numpy as np
 from medviewer.errors import StoreError
 from medviewer.inference.device import resolve_device
 from medviewer.inference.loader import LoadedPlugin, load_plugin, plugin_step
+from medviewer.inference.reference import reference_path, write
 from medviewer.inference.request import PluginRun
 from medviewer.inference.service import segment_image
 from medviewer.jobs import WorkerReply, WorkerRequest
 from medviewer.learning.cases import left_right, opened, read_case, training_pair
+from medviewer.learning.knowing import reference_of_candidate
 from medviewer.learning.metrics import score
 from medviewer.learning.options import FinetuneOptions
 from medviewer.learning.training import Step, TrainingCase, train
@@ -32,8 +34,8 @@ def finetune(request: WorkerRequest, context: RunContext) -> WorkerReply:
     """Train on the ``training`` cases, then score the present version and the candidate on the ``held_out`` ones.
 
     Events: ``{"kind": "loss", "epoch", "step", "steps", "loss"}`` after each step. Answers the candidate's ``weights``
-    (a safetensors file in the job's scratch folder), ``losses`` (a mean an epoch), ``seen`` (ids of the cases that it
-    was trained on), ``scores`` and the ``device``.
+    (a safetensors file in the job's scratch folder, beside it what is known of its training set), ``losses`` (a mean an
+    epoch), ``seen`` (ids of the cases that it was trained on), ``scores`` and the ``device``.
     """
     options = FinetuneOptions(**request.payload["options"])
     run, loaded = _open(request.payload["run"], context)
@@ -48,6 +50,11 @@ def finetune(request: WorkerRequest, context: RunContext) -> WorkerReply:
     trained = train(loaded, cases, options, context, on_step)
     weights = request.scratch / "candidate.safetensors"
     _save(trained.loaded, weights)
+    context.progress(_TRAINED, "Measuring how far it can be trusted")
+    training, held_out = request.payload["training"], request.payload["held_out"]
+    reference = reference_of_candidate(run, loaded, trained.loaded, training, held_out, context)
+    if reference is not None:
+        write(reference_path(weights), reference)
     scores = _score(((run, loaded), (run, trained.loaded)), request.payload["held_out"], context, _TRAINED)
     context.progress(1.0, "Done")
     return WorkerReply(

@@ -14,10 +14,11 @@ from torch import nn
 
 from medviewer.errors import ContractError, InputError, JobCancelled, PluginError
 from medviewer.inference.loader import LoadedPlugin, load_plugin
+from medviewer.inference.passes import mirrors_safely
 from medviewer.inference.request import PluginRun
 from medviewer.learning.cases import StoredCase, opened, training_pair
 from medviewer.learning.options import FinetuneOptions
-from medviewer.learning.training import Step, TrainingCase, mirrors_safely, train
+from medviewer.learning.training import Step, TrainingCase, train
 from medviewer.plugin_api import RunContext
 from medviewer.plugin_api.discovery import DiscoverResult
 

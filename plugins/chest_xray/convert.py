@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -42,6 +43,30 @@ def convert_package(package: Path, destination: Path) -> None:
                 "The package should hold the network's weights, but they cannot be read; fetch it again.", str(error)
             ) from error
     save_file(state, destination, metadata={"format": "pt", "source": package.name})
+
+
+def package_films(package: Path) -> list[NDArray[np.float32]]:
+    """The radiographs that the published wheel holds, grey values 0 to 255, each (y, x).
+
+    Raises
+    ------
+    PluginError
+        If there are none, or they cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(package) as opened:
+            names = sorted(name for name in opened.namelist() if name.endswith(".jpeg"))
+            films = []
+            for name in names:
+                with opened.open(name) as stream, Pillow.open(stream, formats=["JPEG"]) as picture:
+                    films.append(np.asarray(picture.convert("L"), np.float32))
+    except (OSError, zipfile.BadZipFile) as error:
+        raise PluginError(
+            "The package should hold radiographs, but they cannot be read; fetch it again.", str(error)
+        ) from error
+    if not films:
+        raise PluginError("The package should hold radiographs, but holds none; tell the plugin's author.")
+    return films
 
 
 def convert(archive: Path) -> dict[str, Tensor]:

@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from chest_xray.convert import convert_package
+from chest_xray.convert import convert_package, package_films
 from chest_xray.network import ChestXception
 from medviewer.plugin_api import RunContext
+
+_SIZE = 150
+"""Of the network's input, as the manifest says."""
 
 
 class ChestXray:
@@ -47,3 +51,33 @@ class ChestXray:
             If it does not hold them in the known form.
         """
         convert_package(package, destination)
+
+    def package_features(self, network: nn.Module, package: Path, context: RunContext) -> NDArray[np.float32]:
+        """What the network sees in the package's 16 films, shape (16, 2048): the means of its last feature map.
+
+        Raises
+        ------
+        PluginError
+            If the package does not hold them.
+        """
+        seen: list[Tensor] = []
+
+        def keep(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            seen.append(output.mean(dim=(2, 3)))
+
+        handle = self.explain_layer(network).register_forward_hook(keep)
+        try:
+            with torch.inference_mode():
+                for film in package_films(package):
+                    context.check()
+                    network(torch.from_numpy(self.normalise(_as_the_host_does(film)))[None])
+        finally:
+            handle.remove()
+        return torch.cat(seen).numpy()
+
+
+def _as_the_host_does(film: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A film (y, x) on the network's grid by nearest neighbours, edge to edge, as `inputs` in the manifest asks."""
+    y, x = (np.floor((np.arange(_SIZE) + 0.5) * (size / _SIZE)).astype(int) for size in film.shape)
+    reduced: NDArray[np.float32] = film[np.ix_(y, x)]
+    return reduced

@@ -20,6 +20,7 @@ from medviewer.errors import PluginError, UnsuitableImageError, WeightsMissingEr
 from medviewer.explain import submit_explanation
 from medviewer.formats import load, scan
 from medviewer.inference import base_weights, submit_check, submit_prediction
+from medviewer.inference.request import RunOptions
 from medviewer.jobs import Runner
 from medviewer.plugin_api.discovery import DiscoverResult
 
@@ -32,8 +33,15 @@ def _film(path: Path) -> tuple[Image, Series]:
     return load(series), series
 
 
-def _classify(runner: Runner, plugin: DiscoverResult, weights: Path, image: Image, series: Series) -> Classification:
-    job = submit_prediction(runner, image, series, plugin, weights, "1.0.0", device="cpu")
+def _classify(
+    runner: Runner,
+    plugin: DiscoverResult,
+    weights: Path,
+    image: Image,
+    series: Series,
+    options: RunOptions | None = None,
+) -> Classification:
+    job = submit_prediction(runner, image, series, plugin, weights, "1.0.0", device="cpu", options=options)
     runner.wait(job, WAIT_S)
     result = job.result()
     assert isinstance(result, Classification)
@@ -44,7 +52,13 @@ def test_an_adult_chest_is_normal(runner: Runner, chest: DiscoverResult, weights
     result = _classify(runner, chest, weights, *_film(ROOT / "resources" / "demo" / "chest"))
     assert list(result.probabilities) == ["NORMAL", "PNEUMONIA"]
     assert result.probabilities["PNEUMONIA"] == pytest.approx(0.06, abs=0.02)
-    assert result.notes == ("Demonstration, not a validated model.",)
+    assert result.notes[0] == "Demonstration, not a validated model."
+
+
+def test_an_adult_chest_is_unlike_the_childrens(runner: Runner, chest: DiscoverResult, weights: Path) -> None:
+    result = _classify(runner, chest, weights, *_film(ROOT / "resources" / "demo" / "chest"))
+    assert result.provenance.doubt.distance == pytest.approx(1.19, abs=0.05)
+    assert result.abstained
 
 
 def test_white_and_black_swapped_change_nothing(runner: Runner, chest: DiscoverResult, weights: Path) -> None:
@@ -60,12 +74,15 @@ def test_white_and_black_swapped_change_nothing(runner: Runner, chest: DiscoverR
 def test_thirteen_of_sixteen(
     runner: Runner, chest: DiscoverResult, weights: Path, pictures: dict[str, np.ndarray]
 ) -> None:
+    """And none of them is flagged: the network knows them, which also shows that host and plugin look alike."""
     right = 0
     for name, picture in pictures.items():
         grid = Grid((1, *picture.shape))
         series = Series("1.2.3", "DX", "", grid, (), "raster", body_part="CHEST")
         result = _classify(runner, chest, weights, Image(picture[None], grid, "DX"), series)
         right += result.top[0] == ("NORMAL" if name.startswith("NORMAL") else "PNEUMONIA")
+        assert (result.provenance.doubt.flags, result.abstained) == ((), False)
+        assert result.provenance.doubt.distance == pytest.approx(0, abs=0.02)
     assert (right, len(pictures)) == (13, 16)
 
 
@@ -74,6 +91,33 @@ def test_a_leg_is_refused(runner: Runner, chest: DiscoverResult, weights: Path) 
     assert path is not None
     with pytest.raises(UnsuitableImageError, match="the body part CHEST, THORAX or LUNG, but this is EXTREMITY"):
         _classify(runner, chest, weights, *_film(Path(path)))
+
+
+def test_a_leg_whose_header_says_nothing_gets_no_answer(runner: Runner, chest: DiscoverResult, weights: Path) -> None:
+    """The network calls it pneumonia with 0.99; the film is unlike all that it was shown, and that is said."""
+    path = get_testdata_file("RG3_UNCR.dcm")
+    assert path is not None
+    image, series = _film(Path(path))
+    result = _classify(runner, chest, weights, image, replace(series, body_part="", view=""))
+    assert result.top == ("PNEUMONIA", pytest.approx(0.99, abs=0.02))
+    assert result.abstained
+    assert result.provenance.doubt.outside
+    assert result.provenance.doubt.distance == pytest.approx(1.54, abs=0.1)
+    (flag,) = result.provenance.doubt.flags
+    assert flag.startswith("This image is unlike those that Chest X-ray was trained on (1.5 times the limit)")
+    assert flag in result.notes
+
+
+def test_its_mirror_is_a_second_opinion(runner: Runner, chest: DiscoverResult, weights: Path) -> None:
+    """Passes over mirrored films, averaged: no turn of the answer, and the same every time."""
+    image, series = _film(ROOT / "resources" / "demo" / "chest")
+    plain, *several = (
+        _classify(runner, chest, weights, image, series, RunOptions(tta)) for tta in ("off", "fast", "fast")
+    )
+    first, second = (one.probabilities["PNEUMONIA"] for one in several)
+    assert first == second != plain.probabilities["PNEUMONIA"]
+    assert first == pytest.approx(plain.probabilities["PNEUMONIA"], abs=0.2)
+    assert several[0].provenance.doubt.distance == pytest.approx(plain.provenance.doubt.distance)
 
 
 def test_grad_cam_names_the_class(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from medviewer.plugin_api import Manifest, Plugin, RunContext
 from medviewer.plugin_api.adapting.catalogue import architecture, build, check_plain
 from medviewer.plugin_api.adapting.checkpoints import SUFFIXES, fitted, is_torchscript, read_state, write_state
 from medviewer.plugin_api.adapting.describe import find_description, read_description, weights_file, write_plugin
-from medviewer.plugin_api.adapting.model import NetworkModel
+from medviewer.plugin_api.adapting.model import NetworkModel, check_channels
 from medviewer.plugin_api.adapting.parse import read_mapping
 
 _WEIGHTS = "weights.safetensors"
@@ -52,7 +51,7 @@ class MonaiNetwork:
         task = architecture(settings["network"]).task
         defaults = {"name": path.stem, "kinds": _KINDS[task], "outputs": {"activation": "softmax"}}
         manifest = write_plugin(folder, data, adapter="monai-network", weights=_WEIGHTS, defaults=defaults)
-        _check_counts(manifest, settings)
+        check_channels(manifest, settings.get("arguments", {}))
         self.open(folder, manifest, trusted=False)
         context.progress(1.0, "Done")
 
@@ -81,20 +80,3 @@ def _settings(value: object) -> dict[str, Any]:
     if not isinstance(value.get("arguments", {}), dict) or not isinstance(value.get("frozen", []), list):
         raise PluginError("settings.arguments should be a mapping and settings.frozen a list; mend the description.")
     return value
-
-
-def _check_counts(manifest: Manifest, settings: Mapping[str, Any]) -> None:
-    """Compare the channels that the arguments name with those that the description promises."""
-    arguments = settings.get("arguments", {})
-    background = int(manifest.outputs.activation == "softmax" and "segment" in manifest.kinds)
-    answers = len(manifest.outputs.labels) + background
-    sees = manifest.inputs.channel_count * manifest.inputs.intensity.repeat
-    for keys, count, what in (
-        (("out_channels", "num_classes"), answers, "outputs.labels" + " and the background" * background),
-        (("in_channels", "n_input_channels"), sees, "inputs"),
-    ):
-        for key in keys:
-            if arguments.get(key, count) != count:
-                raise PluginError(
-                    f"The network has {key} {arguments[key]}, but {what} make {count}; mend the description."
-                )

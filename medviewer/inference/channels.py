@@ -71,8 +71,8 @@ def to_other_frame(
     """Resample an image in world coordinates onto the network's grid of another.
 
     What of it lies near that grid is first reduced along its own axes to about the network's spacing, antialiased, and
-    then sampled: beside the result about as many values are held as the result has. Where the image does not reach, it
-    is as dark as its darkest voxel.
+    then sampled: beside the result about as many values are held as the result has (with ``nearest``, which takes no
+    means, as the image has there). Where the image does not reach, it is as dark as its darkest voxel.
 
     Parameters
     ----------
@@ -97,9 +97,12 @@ def to_other_frame(
             "The images of the channels need to show the same part of the patient, but two of them do not overlap; "
             "choose another series."
         )
-    near = _reduced(NetworkFrame(image.grid, image.grid.shape, box=box), frame.grid)
+    near = NetworkFrame(image.grid, image.grid.shape, box=box)
+    near = replace(near, shape=near.turned.shape)
+    if interpolation != "nearest":
+        near = _reduced(near, frame.grid)
     values = np.empty(near.shape, np.float32)
-    to_frame(image, near, values, "nearest" if interpolation == "nearest" else "linear", "cpu", context)
+    to_frame(image, near, values, "linear", "cpu", context)
     outside = fill if fill is not None else _darkest(image, values)
     _sample(values, near.grid, frame.grid, out, _ORDERS[interpolation], outside, context)
     if _covers(near.grid, frame.grid):

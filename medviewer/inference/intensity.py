@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 GREY_LEVELS = 255.0
 """White of the ``display`` intensity: the scale of 8-bit pictures, which such networks were trained on."""
+_PART_VOXELS = 1 << 18
+"""Voxels that are worked on at once where a step needs memory of its own."""
 _SORTED = 1 << 22
 """Up to so many values percentiles are sorted out; of more they are counted, which needs no copy."""
 
@@ -144,6 +146,6 @@ def _extremes(values: Tensor) -> Range:
 
 def _parts(values: Tensor) -> Iterator[Tensor]:
     """Slabs that stay near the cache: nothing is made that is as large as the volume."""
-    step = max(1, (1 << 20) // (values[0].numel()))
+    step = max(1, _PART_VOXELS // values[0].numel())
     for start in range(0, len(values), step):
         yield values[start : start + step]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from medviewer.app.services import Services
     from medviewer.plugin_api.discovery import DiscoverResult
 
-app = typer.Typer(help="Install plugins and models, trust, check and switch them, fetch weights.", no_args_is_help=True)
+app = typer.Typer(help="Plugins: list, install, trust, check, switch.", no_args_is_help=True)
 app.command("new")(plugin_new.new)
 app.command("install")(install.install)
 app.command("trust")(install.trust)

@@ -38,7 +38,7 @@ def fault(schema: Any, value: Any) -> str:
     from referencing.exceptions import Unresolvable
 
     # An empty registry, because jsonschema's own would open addresses that a schema names.
-    validator = Draft202012Validator(schema, registry=Registry())  # type: ignore[var-annotated]
+    validator = Draft202012Validator(schema, registry=Registry())
     try:
         found = next(validator.iter_errors(value), None)
     except Unresolvable:

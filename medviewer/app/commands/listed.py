@@ -72,27 +72,39 @@ def import_copy(services: Services, paths: Sequence[Path]) -> Job[Added]:
     return services.when_done(job, told, lambda: catalog.noted(services))
 
 
+def scan_of(listed: Catalog, study_uid: str, context: RunContext) -> ScanResult:
+    """What a scan of the files of a listed study finds, with the UIDs that the catalogue knows; off the home thread.
+
+    Raises
+    ------
+    UnreadableError
+        If none of its files is where it was.
+    """
+    files = listed.files_of_study(study_uid)
+    there = [path for path in files if path.is_file()]
+    if not there:
+        raise UnreadableError(
+            f"None of the {len(files)} files of this study is where it was; open them from where they are now, "
+            "and the list follows."
+        )
+    found = _as_listed(formats.scan(there, context.report, context.cancelled), listed, study_uid)
+    if len(there) == len(files):
+        return found
+    text = (
+        f"{len(files) - len(there)} of the {len(files)} files of this study are no longer where they were; open "
+        "them from where they are now, and the list follows."
+    )
+    return replace(found, warnings=(Warning("missing-files", text), *found.warnings))
+
+
 def _rescan(services: Services, study_uid: str, then: Callable[[], None]) -> Job[ScanResult]:
     """Scan the files of a listed study again, and bring it into the session."""
     listed = services.archive.catalog
 
     def work(context: RunContext) -> ScanResult:
-        files = listed.files_of_study(study_uid)
-        there = [path for path in files if path.is_file()]
-        if not there:
-            raise UnreadableError(
-                f"None of the {len(files)} files of this study is where it was; open them from where they are now, "
-                "and the list follows."
-            )
-        found = _as_listed(formats.scan(there, context.report, context.cancelled), listed, study_uid)
+        found = scan_of(listed, study_uid, context)
         listed.touch(study_uid)
-        if len(there) == len(files):
-            return found
-        text = (
-            f"{len(files) - len(there)} of the {len(files)} files of this study are no longer where they were; open "
-            "them from where they are now, and the list follows."
-        )
-        return replace(found, warnings=(Warning("missing-files", text), *found.warnings))
+        return found
 
     def scanned(found: ScanResult) -> None:
         study.include(services, found)

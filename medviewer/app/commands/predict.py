@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from medviewer import formats
 from medviewer.app.commands import heatmaps, masks, results
 from medviewer.app.commands.arriving import check_complete
+from medviewer.app.doubt_text import no_answer, warnings_of
 from medviewer.app.mask_store import of_phase
+from medviewer.app.run_choice import RunChoice
 from medviewer.app.services import Services
 from medviewer.domain.finding import Classification
 from medviewer.domain.heatmap import Heatmap
@@ -16,9 +20,12 @@ from medviewer.domain.image import Image
 from medviewer.domain.mask import Segmentation
 from medviewer.domain.study import Series
 from medviewer.errors import InputError, WeightsMissingError
+from medviewer.inference.channels import Channel
 from medviewer.inference.client import base_weights, submit_prediction
 from medviewer.inference.fetch import submit_fetch
+from medviewer.inference.request import RunOptions
 from medviewer.jobs import Job
+from medviewer.plugin_api import Manifest, RunContext
 from medviewer.plugin_api.discovery import DiscoverResult
 
 Prediction = Segmentation | Classification
@@ -32,53 +39,140 @@ def submit(
     *,
     device: str = "auto",
     version: str | None = None,
-    parameters: dict[str, Any] | None = None,
+    choice: RunChoice | None = None,
+    others: Mapping[str, Channel] | None = None,
 ) -> Job[Prediction]:
     """Run a plugin on an image in its child process; nothing of the session is touched.
 
+    Parameters
+    ----------
+    device, version
+        Take the place of what `choice` says.
+    choice
+        How it is to run.
+    others
+        Image and series of each further channel, by its name in the manifest.
+
     Raises
     ------
-    UnsuitableImageError, WeightsMissingError
-        At once, if the image is not one for this plugin, or its weights are not here.
+    UnsuitableImageError, WeightsMissingError, UntrustedError, InputError
+        At once, if the image is not one for this plugin, its weights are not here, its code may not run, or something
+        that was chosen is not possible.
     """
-    plugin = services.plugin(plugin_id)
-    chosen, weights = active_weights(services, plugin, version)
+    plugin, how = services.plugin(plugin_id), choice or RunChoice()
+    chosen, weights = active_weights(services, plugin, version or how.version or None)
+    further = tuple(services.registry.weights_path(plugin.id, one) for one in how.ensemble if one != chosen)
     job = submit_prediction(
-        services.runner, image, series, plugin, weights, chosen, device=device, parameters=parameters
+        services.runner,
+        image,
+        series,
+        plugin,
+        weights,
+        chosen,
+        device=how.device if device == "auto" else device,
+        parameters=how.parameters,
+        options=RunOptions(how.tta, how.samples, how.uncertainty, further),
+        others=others,
     )
     return cast("Job[Prediction]", job)
 
 
-def run(services: Services, plugin_id: str, *, device: str = "auto") -> Job[Prediction]:
-    """Run a plugin on the open image and show what it found."""
+def run(services: Services, plugin_id: str, *, device: str = "auto") -> Job[Any]:
+    """Run a plugin on the open image, as was chosen for it, and show what it found.
+
+    Where it looks at several series together, the others are read first; the job returned is that, then.
+    """
     session = services.session
     image, series = session.shown, session.series
     if image is None or series is None:
         raise InputError("There is no open image to run on; open a study first.")
     check_complete(session)
-    job = submit(services, image, series, plugin_id, device=device)
+    choice = services.choices.get(plugin_id, RunChoice())
+    manifest = services.plugin(plugin_id).manifest
+    assert manifest is not None
+    wanted = chosen_channels(services, manifest, choice)
+    if not wanted:
+        return _run(services, plugin_id, image, series, device, choice, None)
+
+    def work(context: RunContext) -> dict[str, Channel]:
+        return {name: (formats.load(one, context.report, context.cancelled), one) for name, one in wanted.items()}
+
+    def read(others: dict[str, Channel]) -> None:
+        _run(services, plugin_id, image, series, device, choice, others)
+
+    job = services.runner.submit(work, title=f"{manifest.name}: reading its other channels")
+    return services.when_done(job, read)
+
+
+def chosen_channels(services: Services, manifest: Manifest, choice: RunChoice) -> dict[str, Series]:
+    """The series of each further channel of a plugin; the open series is the first.
+
+    Raises
+    ------
+    InputError
+        If one was not chosen, or is no longer there.
+    """
+    study = services.session.study
+    known = {one.uid: one for one in study.series} if study is not None else {}
+    found = {}
+    for name in manifest.inputs.channels[1:]:
+        one = known.get(choice.channels.get(name, ""))
+        if one is None:
+            raise InputError(f"{manifest.name} also needs {name}; choose a series of this study for it under Options.")
+        found[name] = one
+    return found
+
+
+def _run(
+    services: Services,
+    plugin_id: str,
+    image: Image,
+    series: Series,
+    device: str,
+    choice: RunChoice,
+    others: Mapping[str, Channel] | None,
+) -> Job[Prediction]:
+    session = services.session
+    job = submit(services, image, series, plugin_id, device=device, choice=choice, others=others)
     phase = image.phase if image.dynamic is not None else None
     session.busy_plugins = session.busy_plugins | {plugin_id}
 
     def found(result: Prediction) -> None:
-        maps: tuple[Heatmap, ...] = ()
-        if isinstance(result, Segmentation):
-            maps = tuple(replace(one, series_uid=series.uid) for one in result.uncertainty)
-            result = replace(result if phase is None else of_phase(result, phase), uncertainty=())
-        is_open = session.series is not None and session.series.uid == series.uid
-        if is_open and session.arrival is None:
-            _show(services, result, maps)
-        elif isinstance(result, Segmentation):  # it comes back with its series, which may be on its way just now
-            services.saves.submit(series.uid, result)
-        if isinstance(result, Classification):
-            services.archive.results.save_classification(replace(result, series_uid=series.uid))
-        for one in reversed(maps):  # the first is the newest then, and is shown first when the series is opened again
-            results.keep_heatmap(services, one)
+        keep(services, series, result, phase)
 
     def idle() -> None:
         session.busy_plugins = session.busy_plugins - {plugin_id}
 
     return services.when_done(job, found, idle)
+
+
+def keep(
+    services: Services, series: Series, result: Prediction, phase: int | None = None, *, over_work: bool = True
+) -> None:
+    """Keep what a plugin found with its series, and show it where that is open.
+
+    Parameters
+    ----------
+    phase
+        The one of several phases that it was found in.
+    over_work
+        Whether a mask takes the place of one that is open. If not it is kept as a version beside it.
+    """
+    session = services.session
+    maps: tuple[Heatmap, ...] = ()
+    if isinstance(result, Segmentation):
+        maps = tuple(replace(one, series_uid=series.uid) for one in result.uncertainty)
+        result = replace(result if phase is None else of_phase(result, phase), uncertainty=())
+    is_open = session.series is not None and session.series.uid == series.uid
+    in_the_way = session.mask is not None and not over_work
+    if is_open and session.arrival is None and not in_the_way:
+        _show(services, result, maps)
+    elif isinstance(result, Segmentation):  # it comes back with its series, which may be on its way just now
+        services.saves.submit(series.uid, result)
+    if isinstance(result, Classification):
+        services.archive.results.save_classification(replace(result, series_uid=series.uid))
+    for one in reversed(maps):  # the first is the newest then, and is shown first when the series is opened again
+        results.keep_heatmap(services, one)
 
 
 def fetch(services: Services, plugin_id: str) -> Job[Path]:
@@ -128,6 +222,8 @@ def _show(services: Services, result: Prediction, maps: tuple[Heatmap, ...] = ()
     else:
         session.classification = result
         name, probability = result.top
-        text = f"{name} {probability:.2f} ({result.provenance.label})."
-    notes = result.provenance.notes
-    session.say(f"{text} {' '.join(notes)}".strip(), "warning" if notes else "ok")
+        text = no_answer(result) or f"{name} {probability:.2f}."
+        text = f"{text[:-1]} ({result.provenance.label})."
+    made = result.provenance
+    told = [one for one in warnings_of(made.doubt, made.notes) if not text.startswith(one[:-1])]
+    session.say(f"{text} {' '.join(told)}".strip(), "warning" if told or made.doubt.flags else "ok")

@@ -1,0 +1,407 @@
+"""Run a plugin on many series, one after the other: a row a case, resumable, and nothing of it in the way."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from medviewer import formats
+from medviewer.app.case_table import CaseRow, CaseTable
+from medviewer.app.commands import predict
+from medviewer.app.run_choice import RunChoice
+from medviewer.app.services import Services
+from medviewer.domain.finding import Classification
+from medviewer.domain.image import Image
+from medviewer.domain.mask import Segmentation
+from medviewer.domain.provenance import utc_now
+from medviewer.domain.study import Patient, ScanResult, Series, Study
+from medviewer.errors import InputError, JobCancelled, MedviewerError, UnsuitableImageError
+from medviewer.formats.atomic import replacing
+from medviewer.inference.suitability import check_suitable
+from medviewer.jobs import Job
+from medviewer.plugin_api import Manifest, RunContext
+
+if TYPE_CHECKING:
+    from medviewer.archive.catalog import Query
+
+_AT_ONCE = 20
+"""Cases that need no job and are done before the window gets a word in."""
+
+Keep = Callable[[Series, predict.Prediction], str]
+"""Keeps a result; returns the file that it is in, or nothing."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where series come from.
+
+    Parameters
+    ----------
+    title
+        What the user reads; never a patient's name.
+    scan
+        Finds them, off the home thread.
+    only
+        UIDs of the series that are meant; empty for all of them.
+    """
+
+    title: str
+    scan: Callable[[RunContext], ScanResult]
+    only: frozenset[str] = frozenset()
+
+
+class Batch:
+    """One plugin on many series. It belongs to the home thread, and goes on from the ends of its jobs.
+
+    Parameters
+    ----------
+    places
+        Where the series come from, in order.
+    table
+        Where rows go; None keeps them in `rows` only.
+    keep
+        What becomes of a result.
+    again
+        Whether cases run that the table has already.
+    people
+        Whether rows tell the patient's name and ID.
+    """
+
+    changed = Signal()
+    finished = Signal()
+
+    def __init__(
+        self,
+        services: Services,
+        plugin_id: str,
+        places: Sequence[Place],
+        keep: Keep,
+        *,
+        table: CaseTable | None = None,
+        choice: RunChoice | None = None,
+        again: bool = False,
+        people: bool = False,
+    ) -> None:
+        plugin = services.plugin(plugin_id)
+        assert plugin.manifest is not None
+        if plugin.manifest.inputs.channel_count > 1:
+            raise InputError(
+                f"{plugin.manifest.name} looks at several series together, which only you can choose; run it case by "
+                "case."
+            )
+        version, _ = predict.active_weights(services, plugin, choice.version if choice and choice.version else None)
+        self.manifest: Manifest = plugin.manifest
+        self.version = version
+        self.rows: list[CaseRow] = []
+        self.skipped = 0
+        self.error: MedviewerError | None = None
+        self.done = False
+        self.cancelled = False
+        self.job: Job[Any] | None = None
+        self.message = ""
+        self._services, self._keep, self._table = services, keep, table
+        self._choice, self._again, self._people = choice or RunChoice(), again, people
+        self._places, self._at = tuple(places), 0
+        self._cases: list[tuple[Study, Series]] = []
+        self._here = 0
+        self._began = time.monotonic()
+
+    # -- what can be asked of it
+
+    @property
+    def fraction(self) -> float:
+        """How far it is, 0 to 1; a place counts as one, and the cases of the present one as parts of it."""
+        if self.done:
+            return 1.0
+        inside = 0.0 if not self._here else 1 - len(self._cases) / self._here
+        return min(1.0, (max(0, self._at - 1) + inside) / max(1, len(self._places)))
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds that are left at the present pace; None before that can be told."""
+        ran = [row for row in self.rows if row.status != "refused"]
+        if self.done or not ran or self.fraction < 0.01:
+            return None
+        return (time.monotonic() - self._began) * (1 - self.fraction) / self.fraction
+
+    def start(self) -> Batch:
+        """Begin."""
+        self._go_on()
+        return self
+
+    def cancel(self) -> None:
+        """Stop; rows that are written stay, and the case that is under way gets none."""
+        self.cancelled = True
+        if self.job is not None:
+            self.job.cancel()
+
+    # -- its way
+
+    def _go_on(self) -> None:
+        """Begin what comes next; what needs no job is done at once, with a pause now and then for the window."""
+        steps = 0
+        while not self.done and self.job is None:
+            steps += 1
+            if self.cancelled or self.error is not None:
+                self._end()
+            elif steps > _AT_ONCE:
+                self._follow(self._services.runner.submit(lambda _: None, title=""), lambda _: None, self._lost)
+            elif self._cases:
+                self._begin(*self._cases.pop(0))
+            elif self._at < len(self._places):
+                self._open(self._places[self._at])
+            else:
+                self._end()
+
+    def _lost(self, error: MedviewerError) -> None:
+        self.error = error
+
+    def _end(self) -> None:
+        self.done, self.job, self.message = True, None, ""
+        self.changed.emit()
+        self.finished.emit()
+
+    def _open(self, place: Place) -> None:
+        self._at += 1
+        self._here = 0
+        self.message = place.title
+
+        def found(result: ScanResult) -> None:
+            pairs = [(study, one) for study in result.studies for one in study.series]
+            self._cases = [pair for pair in pairs if not place.only or {pair[1].uid, pair[1].instance_uid} & place.only]
+            self._here = len(self._cases)
+            if not self._here:
+                first = result.warnings[0].text if result.warnings else "No image was found there."
+                self._tell(self._row_of_place(place, first))
+
+        def failed(error: MedviewerError) -> None:
+            self._tell(self._row_of_place(place, str(error)))
+
+        self._follow(self._services.runner.submit(place.scan, title=""), found, failed)
+
+    def _begin(self, study: Study, series: Series) -> None:
+        row = self._row(study, series)
+        if self._table is not None and not self._again and self._table.has(row):
+            self.skipped += 1
+            self.changed.emit()
+            return
+        self.message = series.description or series.modality
+        why_not = _obstacle(self.manifest, series)
+        if why_not:
+            self._tell(replace(row, status="refused", reason=why_not))
+            return
+        began = time.monotonic()
+
+        def loaded(image: Image) -> None:
+            self._run(row, series, image, began)
+
+        def failed(error: MedviewerError) -> None:
+            self._tell(replace(row, reason=str(error), seconds=time.monotonic() - began))
+
+        load = self._services.runner.submit(
+            lambda context: formats.load(series, context.report, context.cancelled), title=""
+        )
+        self._follow(load, loaded, failed)
+
+    def _run(self, row: CaseRow, series: Series, image: Image, began: float) -> None:
+        def took() -> float:
+            return round(time.monotonic() - began, 3)
+
+        def found(result: predict.Prediction) -> None:
+            try:
+                output = self._keep(series, result)
+            except MedviewerError as error:
+                self._tell(replace(row, reason=str(error), seconds=took()))
+                return
+            self._tell(replace(_filled(row, result), seconds=took(), output=output))
+
+        def failed(error: MedviewerError) -> None:
+            refused = isinstance(error, UnsuitableImageError)
+            self._tell(replace(row, status="refused" if refused else "failed", reason=str(error), seconds=took()))
+
+        try:
+            job = predict.submit(
+                self._services, image, series, self.manifest.id, choice=self._choice, version=self.version
+            )
+        except MedviewerError as error:
+            failed(error)
+            return
+        self._follow(job, found, failed)
+
+    def _follow(self, job: Job[Any], then: Callable[[Any], None], failed: Callable[[MedviewerError], None]) -> None:
+        """Wait for a job; what comes after it is begun from its end."""
+
+        def over() -> None:
+            self.job = None
+            if isinstance(job.error, JobCancelled):
+                self.cancelled = True
+            elif job.error is not None:
+                failed(job.error)
+            elif not self.cancelled:
+                then(job.result())
+            self._go_on()
+
+        self.job = job
+        job.finished.connect(over)
+        job.progressed.connect(self._progressed)
+        self.changed.emit()
+
+    def _progressed(self, *_: object) -> None:
+        self.changed.emit()
+
+    # -- rows
+
+    def _tell(self, row: CaseRow) -> None:
+        self.rows.append(row)
+        if self._table is not None:
+            try:
+                self._table.add(row)
+            except MedviewerError as error:  # without its table there is no sense in going on
+                self.error = error
+        self.changed.emit()
+
+    def _row_of_place(self, place: Place, reason: str) -> CaseRow:
+        return CaseRow(place.title, reason=reason, plugin=self.manifest.id, plugin_version=self.manifest.version)
+
+    def _row(self, study: Study, series: Series) -> CaseRow:
+        return CaseRow(
+            series.uid,
+            study.uid,
+            self._patient(study.patient, study.uid),
+            series.modality,
+            series.description,
+            plugin=self.manifest.id,
+            plugin_version=self.manifest.version,
+            model_version=self.version,
+            created=utc_now(),
+            person={"patient_name": study.patient.name, "patient_id": study.patient.id} if self._people else {},
+        )
+
+    def _patient(self, patient: Patient, study_uid: str) -> str:
+        from medviewer.archive.patient_key import patient_key
+
+        return patient_key(self._services.archive.home, patient.id, study_uid)[:16]
+
+
+def paths_as_places(paths: Sequence[Path]) -> list[Place]:
+    """Folders, files and archives that are scanned."""
+
+    def place(path: Path, number: int) -> Place:
+        def scan(context: RunContext) -> ScanResult:
+            return formats.scan([path], context.report, context.cancelled)
+
+        return Place(f"Path {number} of {len(paths)}", scan)
+
+    return [place(path, number) for number, path in enumerate(paths, 1)]
+
+
+def listed_as_places(file: Path) -> list[Place]:
+    """Paths out of a text file: one a line, a tab and the UID of a series behind it where one of them is meant.
+
+    Empty lines and those that begin with # are passed by; paths are taken from the file's own folder.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file.name} should be a list of paths, one a line, but cannot be read.") from error
+    wanted = [line.partition("\t") for line in lines if line.strip() and not line.startswith("#")]
+    places = paths_as_places([file.parent / path.strip() for path, _, _ in wanted])
+    return [
+        replace(place, title=f"Line {number}", only=frozenset({uid.strip()} if uid.strip() else ()))
+        for number, (place, (_, _, uid)) in enumerate(zip(places, wanted, strict=True), 1)
+    ]
+
+
+def studies_as_places(services: Services, query: Query, most: int = 100_000) -> list[Place]:
+    """The studies of the catalogue that match."""
+    from medviewer.app.commands.listed import scan_of
+
+    listed = services.archive.catalog
+
+    def place(uid: str, number: int) -> Place:
+        return Place(f"Study {number}", lambda context: scan_of(listed, uid, context))
+
+    entries, _ = listed.page(query, most)
+    return [place(entry.uid, number) for number, entry in enumerate(entries, 1)]
+
+
+def keep_in_folder(folder: Path, kinds: Sequence[str]) -> Keep:
+    """Write masks as DICOM SEG (NIfTI, where the series is no DICOM) and probabilities as JSON, named by series."""
+
+    def keep(series: Series, result: predict.Prediction) -> str:
+        stem = re.sub(r"[^A-Za-z0-9.-]+", "_", series.uid)
+        if isinstance(result, Segmentation):
+            path = folder / f"{stem}{'.dcm' if series.reader == 'dicom' else '.nii.gz'}"
+            formats.save_segmentation(result, path, series)
+        else:
+            path = folder / f"{stem}.json"
+            data = {
+                "series_uid": series.uid,
+                "probabilities": result.probabilities,
+                "abstained": result.abstained,
+                "intended_use": "Research use only; not for diagnosis.",
+                "provenance": result.provenance.to_json(),
+            }
+            with replacing(path) as temporary:
+                temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+        return path.name
+
+    return keep
+
+
+def keep_in_archive(services: Services) -> Keep:
+    """Keep results with their series: they are there when it is opened, and at once when it is open."""
+
+    def keep(series: Series, result: predict.Prediction) -> str:
+        predict.keep(services, series, result, over_work=False)
+        return ""
+
+    return keep
+
+
+def columns_of(manifest: Manifest) -> list[str]:
+    """The columns of a table of that plugin's answers: a volume or a probability for each label."""
+    unit = "_ml" if "segment" in manifest.kinds else ""
+    return [f"{spec.name}{unit}" for spec in manifest.outputs.labels]
+
+
+def _filled(row: CaseRow, result: predict.Prediction) -> CaseRow:
+    made = result.provenance
+    if isinstance(result, Classification):
+        values, abstained = dict(result.probabilities), result.abstained
+    else:
+        values, abstained = {f"{one.name}_ml": result.volume_ml(one.label) for one in result.segments}, False
+    return replace(
+        row,
+        status="done",
+        model_version=made.model_version,
+        values=values,
+        uncertainty=made.doubt.uncertainty,
+        distance=made.doubt.distance,
+        flags=tuple(dict.fromkeys((*made.doubt.flags, *made.notes))),
+        abstained=abstained,
+        device=made.device,
+    )
+
+
+def _obstacle(manifest: Manifest, series: Series) -> str:
+    """Why a series is not for this plugin, as far as its header says; empty when it may be."""
+    blank = np.broadcast_to(np.zeros((), np.int16), series.grid.shape)  # takes no memory; its values are not looked at
+    try:
+        check_suitable(manifest, Image(blank, series.grid, series.modality), series)
+    except UnsuitableImageError as error:
+        return str(error)
+    return ""

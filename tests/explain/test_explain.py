@@ -88,6 +88,56 @@ def test_a_classifiers_top_class_or_the_one_asked_for(
     np.testing.assert_array_equal(chosen.values, (image.voxels > 0).astype(np.float16))
 
 
+WINDOWED = {"size": [], "windows": {"roi": [6, 6, 5], "overlap": 0.5}}
+
+
+def test_of_a_windowed_network_the_window_with_the_most_is_explained(
+    runner: Runner, tmp_path: Path, image: Image, series: Series
+) -> None:
+    """A large box and a small one: the window lies over the large one, and the map is empty elsewhere."""
+    voxels = np.zeros_like(image.voxels)
+    voxels[4:9, 5:10, 3:7] = 3
+    voxels[0, 0:2, 0] = 3
+    heatmap = _explain(
+        runner, Image(voxels, image.grid, "MR"), series, write_plugin(tmp_path, "windowed", inputs=WINDOWED)
+    )
+    voxels[0] = 0
+    np.testing.assert_array_equal(heatmap.values, (voxels > 0).astype(np.float16))
+    assert "window of 6 x 6 x 5 voxels that holds the most of Part 1" in heatmap.provenance.notes[0]
+
+
+def test_a_volume_that_fits_into_a_window_is_explained_whole(
+    runner: Runner, tmp_path: Path, image: Image, series: Series
+) -> None:
+    inputs = {"size": [], "windows": {"roi": [14, 16, 14]}, "orientation": "LSP"}
+    heatmap = _explain(runner, image, series, write_plugin(tmp_path, "windowed", inputs=inputs))
+    np.testing.assert_array_equal(heatmap.values, (image.voxels > 0).astype(np.float16))
+    assert heatmap.provenance.notes == ()
+
+
+def test_a_softmax_explains_the_voxels_that_its_label_won(
+    runner: Runner, tmp_path: Path, image: Image, series: Series
+) -> None:
+    """Saliency is not zero only where the label was given."""
+    body = "    def explain_logits(self, output, label):\n        return output[:, label + 1]\n"
+    outputs = {"labels": [{"name": "Part"}], "activation": "softmax"}
+    plugin = write_plugin(tmp_path, "soft", body, labels=2, inputs=WINDOWED, outputs=outputs)
+    heatmap = _explain(runner, image, series, plugin, method="saliency")
+    assert heatmap.values.max() == 1
+    assert not heatmap.values[image.voxels == 0].any()
+
+
+def test_a_windowed_classifier_is_explained_where_it_is_surest(
+    runner: Runner, tmp_path: Path, image: Image, series: Series
+) -> None:
+    voxels = np.zeros_like(image.voxels)
+    voxels[6:11, 8:13, 4:9] = 3
+    plugin = write_plugin(tmp_path, "names", labels=3, kinds=["classify", "explain"], inputs=WINDOWED)
+    heatmap = _explain(runner, Image(voxels, image.grid, "MR"), series, plugin)
+    assert heatmap.target == "Part 3"
+    np.testing.assert_array_equal(heatmap.values, (voxels > 0).astype(np.float16))
+
+
 def test_gradients_that_overflow_are_an_error(runner: Runner, tmp_path: Path, image: Image, series: Series) -> None:
     body = "    def explain_logits(self, output, label):\n        return output[:, label] * float('inf')\n"
     plugin = write_plugin(tmp_path, "overflow", body)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import save_file
 
 from medviewer.domain.finding import Classification
@@ -103,6 +104,37 @@ def test_voxels_that_are_not_a_number(runner: Runner, tmp_path: Path, image: Ima
     assert isinstance(result, Segmentation)
     np.testing.assert_array_equal(result.labels, voxels > 0.5)
     assert "117 voxels without a value" in result.provenance.notes[0]
+
+
+def test_several_images_are_seen_together(runner: Runner, tmp_path: Path, image: Image, series: Series) -> None:
+    """The network adds its channels up: only where both are bright is there a label, wherever the second one lies."""
+    body = (
+        "    def build_network(self):\n        return nn.Conv3d(2, 1, 1)\n"
+        "    def normalise(self, values):\n        return values\n"
+    )
+    inputs = {"size": [], "windows": {"roi": [6, 6, 6]}, "channels": ["t1", "flair"]}
+    plugin = write_plugin(tmp_path, "pair", body, inputs=inputs)
+    network = torch.nn.Conv3d(2, 1, 1)
+    torch.nn.init.ones_(network.weight)
+    torch.nn.init.constant_(network.bias, -4.0)
+    save_file(network.state_dict(), tmp_path / "pair.safetensors")
+    # The other series is the same patient on a grid that begins four rows later, bright from its own row 3 on.
+    grid = image.grid.crop((0, 4, 0), (11, 9, 9))
+    second = np.zeros(grid.shape, np.int16)
+    second[:, 3:] = 3
+    other = Image(second, grid, "MR", series_uid="4.5.6"), replace(series, uid="4.5.6", grid=grid)
+    job = submit_prediction(
+        runner, image, series, plugin, tmp_path / "pair.safetensors", "1", device="cpu", others={"flair": other}
+    )
+    runner.wait(job, WAIT_S)
+    result = job.result()
+    assert isinstance(result, Segmentation)
+    both = image.voxels > 0
+    both[:, :7] = False
+    np.testing.assert_array_equal(result.labels, both)
+    assert result.provenance.parameters["channels"] == {"t1": "1.2.3", "flair": "4.5.6"}
+    assert result.provenance.input_hash not in (input_hash(image), input_hash(other[0]), "")
+    assert "does not cover the whole image" in result.provenance.notes[0]
 
 
 def test_a_classification_names_its_classes(runner: Runner, tmp_path: Path, image: Image, series: Series) -> None:

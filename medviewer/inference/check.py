@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from medviewer.domain.image import Image
 from medviewer.errors import MedviewerError
 from medviewer.inference.client import check_weights, checked_manifest, plugin_lane, plugin_run
 from medviewer.inference.device import check_choice, gpu_resource
-from medviewer.inference.request import PluginRun
-from medviewer.plugin_api import RunContext
+from medviewer.inference.request import PluginRun, image_to_json
+from medviewer.jobs import WorkerRequest
+from medviewer.plugin_api import Prompt, Prompts, RunContext
 from medviewer.plugin_api.discovery import DiscoverResult
-from medviewer.plugin_api.testing import CheckRow, check_plugin
+from medviewer.plugin_api.interactive import Position
+from medviewer.plugin_api.testing import Answer, CheckRow, answer_kind, check_plugin
 
 if TYPE_CHECKING:
     from medviewer.inference.loader import LoadedPlugin
-    from medviewer.jobs import Job, Runner, WorkerReply, WorkerRequest
+    from medviewer.jobs import Job, Runner, WorkerReply
+
+_numbers = itertools.count()
 
 
 def submit_check(runner: Runner, plugin: DiscoverResult, weights: Path, *, device: str = "auto") -> Job[list[CheckRow]]:
@@ -70,17 +74,43 @@ def check_rows(request: WorkerRequest, context: RunContext) -> list[CheckRow]:
         return [*rows, CheckRow("weights" if rows else "entry", False, str(error))]
     context = replace(context, device=device, parameters=run.parameters)
 
-    def predict(image: Image, context: RunContext) -> NDArray[np.generic]:
+    def predict(image: Image, context: RunContext) -> Answer:
         return _predict(run, loaded, image, context)
 
     return [*rows, *check_plugin(loaded.manifest, loaded.plugin, loaded.network, predict, context)]
 
 
-def _predict(run: PluginRun, loaded: LoadedPlugin, image: Image, context: RunContext) -> NDArray[np.generic]:
+def _predict(run: PluginRun, loaded: LoadedPlugin, image: Image, context: RunContext) -> Answer:
+    """Take an image through the plugin as a run does; it stands for every channel."""
     from medviewer.inference.pipeline import OpenedRun
     from medviewer.inference.service import classify_image, segment_image
 
-    opened = OpenedRun(run, loaded, image, context)
-    if "segment" in loaded.manifest.kinds:
+    kind = answer_kind(loaded.manifest)
+    if kind == "interactive":
+        return _clicked(run, image, context)
+    others = (image,) * (loaded.manifest.inputs.channel_count - 1)
+    opened = OpenedRun(run, loaded, image, context, others)
+    if kind == "segment":
         return segment_image(opened)[0]
     return np.array(classify_image(opened)[0])
+
+
+def _clicked(run: PluginRun, image: Image, context: RunContext) -> Answer:
+    """What an interactive plugin marks after a click into the middle of the image, as a label map."""
+    from medviewer.inference.clicks import respond
+
+    middle = Prompts((Prompt("point", (cast(Position, tuple((n - 1) / 2 for n in image.grid.shape)),)),))
+    payload = {
+        "run": run.to_json(),
+        "image": image_to_json(image),
+        "key": f"check-{next(_numbers)}",
+        "prompts": middle.to_json(),
+        "start": [0, 0, 0],
+    }
+    arrays = {"voxels": image.voxels, "previous": np.zeros((1, 1, 1), bool)}
+    reply = respond(WorkerRequest(payload, arrays, Path()), context)
+    labels = np.zeros(image.grid.shape, np.uint8)
+    (z, y, x), inside = reply.payload["start"], reply.arrays["inside"]
+    depth, rows, columns = inside.shape
+    labels[z : z + depth, y : y + rows, x : x + columns] = inside
+    return labels

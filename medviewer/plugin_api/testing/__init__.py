@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from medviewer.plugin_api.context import RunContext
 from medviewer.plugin_api.manifest import Manifest
 from medviewer.plugin_api.protocols import Plugin
+from medviewer.plugin_api.testing.answers import Answer, answer_kind
 from medviewer.plugin_api.testing.network import Powers
 from medviewer.plugin_api.testing.rows import CheckRow, row_of
 from medviewer.plugin_api.testing.runs import Predict, Runs
@@ -18,7 +19,7 @@ from medviewer.plugin_api.testing.runs import Predict, Runs
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["CheckRow", "Predict", "check_plugin"]
+__all__ = ["Answer", "CheckRow", "Predict", "answer_kind", "check_plugin"]
 
 
 def check_plugin(

@@ -17,10 +17,18 @@ _CUDA_DIFFERS = 1e-4
 _CUDA_PROBABILITY = 1e-3
 
 
+def answer_kind(manifest: Manifest) -> str:
+    """The kind that a plugin's answers are checked as; ContractError if it answers nothing."""
+    for kind in ("segment", "classify", "interactive"):
+        if kind in manifest.kinds:
+            return kind
+    raise ContractError(f"{manifest.name} should segment, classify or answer clicks, but does none of it.")
+
+
 def check_answer(manifest: Manifest, image: Image, answer: Answer) -> None:
     """Raise ContractError if an answer is not what the manifest declares."""
     labels = len(manifest.outputs.labels)
-    if "segment" not in manifest.kinds:
+    if answer_kind(manifest) == "classify":
         if answer.shape != (labels,) or not np.isfinite(answer).all():
             raise ContractError(f"Expected {labels} finite probabilities, not an answer of shape {answer.shape}.")
         if answer.min() < 0 or answer.max() > 1:

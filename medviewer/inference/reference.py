@@ -31,6 +31,8 @@ _NEIGHBOUR = 1
 """Which of the nearest training images counts. Sun 2022 takes more of a large bank; banks here are small."""
 LEAST_IMAGES = 5
 """Fewer images say nothing about the next one."""
+_QUIET = 1e-3
+"""A feature that never changes counts as if it did by this part of the others' spread, or any change were endless."""
 _TINY = 1e-12
 
 
@@ -150,7 +152,10 @@ def _fit(rows: NDArray[np.float64], kind: str = "") -> Reference:
     enough = len(rows) >= _PER_FEATURE * rows.shape[1]
     if (kind or ("mahalanobis" if enough else "nearest")) == "nearest":
         return Reference("nearest", bank=_unit(rows).astype(np.float32))
-    precision = np.linalg.inv(shrunk_covariance(rows))
+    # Channels differ in size: shrinking them as they are would blow up the spread of the quiet ones.
+    spread = rows.std(axis=0)
+    spread = np.maximum(spread, max(_QUIET * float(spread.mean()), _TINY))
+    precision = np.linalg.inv(shrunk_covariance(rows / spread)) / np.outer(spread, spread)
     return Reference("mahalanobis", mean=rows.mean(axis=0).astype(np.float32), precision=precision.astype(np.float32))
 
 

@@ -64,7 +64,12 @@ class Ring:
                     self._expected = torch.zeros((expected.shape[1], *shape), device=self.device)
                 self._counts = torch.zeros(shape, device=self.device)
             self._sums = sums
-        weighted = (scores * self.weights).to(self._sums.dtype) if self.halved else scores.float()
+        if self.halved:
+            weighted = torch.empty_like(scores, dtype=self._sums.dtype)
+            for one, into in zip(scores, weighted, strict=True):  # in single precision, one window at a time
+                torch.mul(one, self.weights, out=into)
+        else:
+            weighted = scores.float()
         return weighted.to(self.device), None if expected is None else expected.float().to(self.device)
 
     def add(self, z: int, places: list[tuple[int, int]], scores: Tensor, expected: Tensor | None) -> None:

@@ -7,10 +7,12 @@ import runpy
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 from unittest.mock import create_autospec
 
 import pytest
 from app_model.types import KeyBinding
+from pydantic import BaseModel
 from typer.main import get_command
 
 from medviewer.app import actions
@@ -22,6 +24,8 @@ from medviewer.cli import COMMANDS
 from medviewer.cli.main import app
 from medviewer.inference import base_weights, submit_check
 from medviewer.learning import gate
+from medviewer.plugin_api import Manifest
+from medviewer.plugin_api.spec import CodeSpec
 
 HELP = resource("help")
 ROOT = Path(__file__).parents[2]
@@ -168,6 +172,40 @@ def test_pages_are_what_the_window_can_show(file: Path) -> None:
 
 
 # -- the example plugin
+
+
+def fields(model: type[BaseModel], before: str = "") -> Iterator[str]:
+    """Every field of a manifest by its path, those of its parts as well."""
+    for name, field in model.model_fields.items():
+        path = f"{before}{field.alias or name}"
+        yield path
+        parts = [kind for kind in _kinds_in(field.annotation) if kind is not CodeSpec]
+        for part in parts:
+            yield from fields(part, f"{path}.")
+
+
+def _kinds_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _kinds_in(inner)
+
+
+def test_every_field_of_a_manifest_is_explained() -> None:
+    named = re.findall(r"^\| (`[^|]*`) \|", page("write-a-plugin.md"), re.MULTILINE)
+    told = {path for cell in named for path in re.findall(r"`([^`]+)`", cell)}
+    heads = {"inputs", "outputs", "weights", "resources"}
+    assert set(fields(Manifest)) - heads <= told
+    assert {path for path in told if path.partition(".")[0] in heads} <= set(fields(Manifest))
+
+
+def test_every_method_of_the_protocols_is_explained() -> None:
+    text = page("write-a-plugin.md")
+    for name in ("protocols.py", "interactive.py"):
+        source = (ROOT / "medviewer" / "plugin_api" / name).read_text(encoding="utf-8")
+        protocols = [part for part in re.split(r"^class ", source, flags=re.MULTILINE) if "Protocol):" in part]
+        methods = [method for part in protocols for method in re.findall(r"^    def ([a-z]\w+)\(", part, re.MULTILINE)]
+        assert [method for method in methods if f"`{method}(" not in text] == []
 
 
 def test_the_example_plugin_passes_its_check(tmp_path: Path) -> None:

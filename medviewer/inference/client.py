@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from medviewer.domain.finding import Classification
+from medviewer.domain.finding import Classification, Detection, Detections
 from medviewer.domain.geometry import Grid
 from medviewer.domain.heatmap import DISAGREEMENT, UNCERTAINTY, Heatmap
 from medviewer.domain.image import Image
@@ -49,7 +49,7 @@ def submit_prediction(
     parameters: Mapping[str, Any] | None = None,
     options: RunOptions | None = None,
     others: Mapping[str, Channel] | None = None,
-) -> Job[Segmentation] | Job[Classification]:
+) -> Job[Segmentation] | Job[Classification] | Job[Detections]:
     """Start a prediction in the plugin's child process.
 
     Parameters
@@ -68,8 +68,8 @@ def submit_prediction(
 
     Returns
     -------
-    A job whose result lies on the image's own grid and carries its provenance: a Segmentation, or a Classification
-    for a plugin that does not segment.
+    A job whose result lies on the image's own grid and carries its provenance: a Segmentation, a Classification for a
+    plugin that does not segment, or Detections for one that does neither.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def submit_prediction(
     UntrustedError
         If the plugin was installed with code of its own that nobody has trusted.
     ManifestError
-        If the plugin is broken, or can neither segment nor classify.
+        If the plugin is broken, or can neither segment nor classify nor detect.
     """
     manifest = checked_manifest(plugin)
     payload = request_payload(
@@ -122,7 +122,15 @@ def submit_prediction(
             return Classification(probabilities, made, series.uid, made.notes, reply.payload["abstained"])
 
         return submit(f"{service}:classify", classification)
-    raise ManifestError(f"{manifest.name} should segment or classify, but its kinds are {', '.join(manifest.kinds)}.")
+    if "detect" in manifest.kinds:
+
+        def detections(reply: WorkerReply) -> Detections:
+            return Detections(_found(reply, manifest), image.grid, _provenance(reply, notes), series.uid)
+
+        return submit("medviewer.inference.detect:detect", detections)
+    raise ManifestError(
+        f"{manifest.name} should segment, classify or detect, but its kinds are {', '.join(manifest.kinds)}."
+    )
 
 
 def request_payload(
@@ -240,6 +248,14 @@ def plugin_lane(plugin: DiscoverResult) -> str:
     except OSError:  # gone; the child says so
         written = 0
     return f"plugin:{plugin.id}:{written}:{plugin.trusted[:16]}"
+
+
+def _found(reply: WorkerReply, manifest: Manifest) -> tuple[Detection, ...]:
+    names = [spec.name for spec in manifest.outputs.labels]
+    rows = zip(*(reply.arrays[name].tolist() for name in ("boxes", "scores", "labels")), strict=True)
+    return tuple(
+        Detection(names[label], score, (box[0], box[1], box[2]), (box[3], box[4], box[5])) for box, score, label in rows
+    )
 
 
 def _provenance(reply: WorkerReply, notes: tuple[str, ...]) -> Provenance:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _METHODS: dict[str, tuple[str, ...]] = {
     "own segment": ("probabilities",),
     "own classify": ("class_probabilities",),
+    "detect": ("boxes",),
     "interactive": ("encode_prompts",),
     "own interactive": ("probabilities",),
     "explain": ("explain_layer", "explain_logits"),

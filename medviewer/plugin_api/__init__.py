@@ -5,6 +5,7 @@ from medviewer.plugin_api.interactive import Interactive, Prompt, Prompts
 from medviewer.plugin_api.manifest import API_VERSION, Manifest
 from medviewer.plugin_api.protocols import (
     Classifier,
+    Detector,
     Embedder,
     Explainable,
     NetworkLoader,
@@ -21,6 +22,7 @@ from medviewer.plugin_api.protocols import (
 __all__ = [
     "API_VERSION",
     "Classifier",
+    "Detector",
     "Embedder",
     "Explainable",
     "Interactive",

@@ -84,6 +84,30 @@ class Classifier(Plugin, Protocol):
 
 
 @runtime_checkable
+class Detector(Plugin, Protocol):
+    """A plugin that finds things and draws a box around each."""
+
+    def boxes(self, output: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """Read what the network returned for one window, or for the whole input where it declares none.
+
+        The host brings the boxes onto the image's grid, drops those below ``outputs.threshold``, and keeps the surest
+        of those that overlap, over windows and passes (non-maximum suppression); a plugin need not do so.
+
+        Parameters
+        ----------
+        output
+            Whatever the network returns for a batch of one; here it may be a tuple or a dict of tensors, too.
+
+        Returns
+        -------
+        Boxes in voxels of the network's input, edge to edge: (n, 6) as z0, y0, x0, z1, y1, x1 for a volume, (n, 4) as
+        y0, x0, y1, x1 for a picture, where voxel k reaches from k to k + 1. Scores (n,) in 0..1. Labels (n,), whole
+        numbers that count the manifest's labels from 0.
+        """
+        ...
+
+
+@runtime_checkable
 class Explainable(Protocol):
     """A plugin that says where Grad-CAM looks."""
 

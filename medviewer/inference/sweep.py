@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -121,13 +121,14 @@ def sweep(opened: OpenedRun, values: Tensor, plan: Plan) -> Iterator[Slabs]:
         stack.enter_context(dropout_on(networks, plan.samples, opened.context.seed))
         for network in networks:
             stack.enter_context(layers_checked(opened, _START, _STOP, network, tell=whole))
-        yield predict_slabs(
+        slabs = predict_slabs(
             _mapped(opened, opened.loaded.network),
             values,
             windows_of(opened.loaded.manifest.inputs),
             plan,
             _share(opened.context),
         )
+        yield stack.enter_context(closing(slabs))  # networks go back to the GPU even if nobody takes the last slab
 
 
 def windows_of(inputs: Inputs) -> Windows:

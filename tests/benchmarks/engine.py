@@ -1,6 +1,7 @@
 """The sliding window against MONAI's, its own share of the time, and the memory that 100 classes take.
 
-    python tests/benchmarks/engine.py [--runs N] [--full] [--json] [--only WORDS] [--clock wall|cpu] [--threads N]
+    python tests/benchmarks/engine.py [--runs N] [--full] [--json] [--only WORDS] [--shape Z Y X] [--clock wall|cpu]
+        [--threads N]
 
 Both sides take the same volume through the same networks with the same weights, windows of 96 at overlap 0.5, gaussian,
 and end with a label map on the CPU; a Dice below 0.999 between the two maps stops the script. The networks are
@@ -286,8 +287,10 @@ def peak(full: bool) -> float:
     import torch
 
     net, values = network("UNet", 100), torch.rand((1, 384, 384, 384))
+    # what is held depends on the windows' size, not on how many there are
+    windows = WINDOWS if full else WINDOWS.model_copy(update={"overlap": 0.0})
     before = psutil.Process().memory_info().rss
-    for slab in predict_slabs(net, values, WINDOWS, Plan(device(), modules=(net,)), RunContext(device())):
+    for slab in predict_slabs(net, values, windows, Plan(device(), modules=(net,)), RunContext(device())):
         slab.scores.argmax(dim=0)
         if not full:
             break
@@ -322,6 +325,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=3, help="pairs of runs (default 3)")
     parser.add_argument("--full", action="store_true", help="512 x 512 x 300, and all windows of 384^3")
+    parser.add_argument("--shape", type=int, nargs=3, help="another size (z y x) of the compared volume")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--only", default="", help="words of the comparisons to run, such as 'UNet, 4 at'")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="what is timed (default wall)")
@@ -333,11 +337,12 @@ def main() -> None:
     if chosen.peak:
         sys.stdout.write(f"{peak(chosen.full)}\n")
         return
-    shape, clock, rows = FULL if chosen.full else SHAPE, Clock(chosen.clock == "cpu"), []
+    z, y, x = chosen.shape or (FULL if chosen.full else SHAPE)
+    shape, clock, rows = (z, y, x), Clock(chosen.clock == "cpu"), []
     for group in (
         lambda: race_rows(chosen.runs, shape, clock, chosen.only),
         lambda: [] if chosen.only else share_rows(chosen.runs, shape, clock),
-        lambda: [] if chosen.only else half_rows(SHAPE),
+        lambda: [] if chosen.only else half_rows(shape),
         lambda: [] if chosen.only else [peak_row(chosen.full)],
     ):
         for row in group():

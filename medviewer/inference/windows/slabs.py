@@ -60,12 +60,16 @@ class Slabs:
     def __next__(self) -> Slab:
         return next(self._slabs)
 
+    def close(self) -> None:
+        """Give the sweep up: networks go back to where they were."""
+        self._slabs.close()
+
     @property
     def device(self) -> str:
         """Where it runs now: the CPU after the GPU's memory ran out."""
         return self._ladder.device
 
-    def _run(self) -> Iterator[Slab]:
+    def _run(self) -> Generator[Slab, None, None]:
         import torch
 
         if self._plan.channels_last:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 from medviewer.errors import PluginError
 from medviewer.inference.windows import memory
 from medviewer.inference.windows.memory import Ladder, Rung, first_batch, out_of_memory
+from medviewer.plugin_api import RunContext
 from medviewer.plugin_api.spec import Windows
 from tests.inference.windows.sweeps import joined, network, start, volume
 
@@ -156,3 +159,56 @@ def test_free_memory_is_known_here() -> None:
 def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
     assert not out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
     assert out_of_memory(RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"))
+
+
+class Visiting(Tight):
+    """A network that knows where it lies, and runs out of memory on anything but the CPU."""
+
+    def __init__(self, inner: nn.Module, since: int) -> None:
+        super().__init__(inner, 0, cuda_error, since)
+        self.places = [FIRST]
+
+    def to(self, *arguments: Any, **keywords: Any) -> Visiting:
+        self.places.append(str(arguments[0]))
+        return super().to(*arguments, **keywords)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x) if self.places[-1] == "cpu" else super().forward(x)
+
+
+FIRST = "cpu:0"
+"""A device by another name than the CPU's: what is done on the way from a GPU to the CPU is done here, too."""
+
+
+@pytest.mark.parametrize("since", [0, 4])
+def test_the_rest_runs_on_the_cpu(since: int) -> None:
+    windows, values = Windows(roi=(6, 6, 6), batch=2), volume(1, 15, 8, 9)
+    said: list[str] = []
+    context = replace(RunContext(), report=lambda fraction, words: said.append(words))
+    tight = Visiting(network(), since)
+    slabs = start(tight, values, windows, context, device=FIRST)
+    torch.testing.assert_close(joined(slabs), joined(start(network(), values, windows)))
+    assert [step.partition(": ")[2] for step in slabs.steps] == [
+        "one window went through the network at once.",
+        "windows were put together in the computer's memory.",
+        "the rest ran on the CPU.",
+    ]
+    assert slabs.device == "cpu"
+    assert tight.places == [FIRST, "cpu", FIRST]  # networks are kept for the next run, where it expects them
+    assert "on the CPU" in said[-1]
+
+
+def test_a_network_inside_a_function_is_moved_where_the_plan_names_it() -> None:
+    tight = Visiting(network(), 0)
+    slabs = start(lambda x: tight(x), volume(1, 8, 8, 8), Windows(roi=(6, 6, 6)), device=FIRST, modules=(tight,))
+    joined(slabs)
+    assert slabs.device == "cpu"
+    assert tight.places == [FIRST, "cpu", FIRST]
+
+
+def test_networks_are_put_back_when_the_sweep_is_given_up() -> None:
+    tight = Visiting(network(), 0)
+    slabs = start(tight, volume(1, 20, 8, 8), Windows(roi=(6, 6, 6)), device=FIRST)
+    next(slabs)
+    slabs.close()
+    assert tight.places == [FIRST, "cpu", FIRST]

@@ -58,6 +58,28 @@ class GraphicLook:
 
 
 @dataclass(frozen=True)
+class DrawnBox:
+    """The box around something that a model found, on a slice that it touches.
+
+    Parameters
+    ----------
+    corners
+        Row and column of two opposite corners, edge to edge: the middle of the first pixel is (0, 0), its edge -0.5.
+    colour
+        Of its label.
+    text
+        What stands at it.
+    chosen
+        Whether it is looked at.
+    """
+
+    corners: tuple[tuple[float, float], tuple[float, float]]
+    colour: Colour
+    text: str
+    chosen: bool = False
+
+
+@dataclass(frozen=True)
 class DrawnMark:
     """Something that was pointed at, on a slice.
 
@@ -121,6 +143,8 @@ class Display:
         Whether a scale bar in mm may be drawn.
     brush_mm
         Radius of the brush that follows the pointer, or None.
+    boxes
+        Around what a model found, as far as they touch this slice.
     marks
         What was pointed at on this slice.
     active
@@ -151,6 +175,7 @@ class Display:
     calibrated: bool = True
     brush_mm: float | None = None
     marks: tuple[DrawnMark, ...] = ()
+    boxes: tuple[DrawnBox, ...] = ()
     active: bool = False
     revision: int = 0
     identity: object = None
@@ -308,6 +333,14 @@ class Shell(Protocol):
 
     def show_about(self) -> None:
         """Tell version, licence and intended use."""
+        ...
+
+    def show_plugins(self) -> None:
+        """Install, trust, check and switch plugins."""
+        ...
+
+    def show_batch(self) -> None:
+        """Run a plugin on many studies of the list."""
         ...
 
     def show_pacs_query(self) -> None:

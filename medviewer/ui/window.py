@@ -41,6 +41,7 @@ from medviewer.ui import dialogs, pacs
 from medviewer.ui.icons import icon
 from medviewer.ui.viewport_grid import RESEARCH_USE, EmptyState, ViewportGrid
 from medviewer.ui.widgets.ai_panel import AiPanel
+from medviewer.ui.widgets.batch_dialog import show_batch
 from medviewer.ui.widgets.deidentify_dialog import DeidentifyDialog
 from medviewer.ui.widgets.document_view import show_document
 from medviewer.ui.widgets.drops import OpensDrops
@@ -48,6 +49,7 @@ from medviewer.ui.widgets.job_bar import JobBar
 from medviewer.ui.widgets.learning_panel import LearningPanel
 from medviewer.ui.widgets.message_strip import MessageStrip
 from medviewer.ui.widgets.phase_bar import PhaseBar
+from medviewer.ui.widgets.plugins_dialog import show_plugins
 from medviewer.ui.widgets.recent_menu import RecentMenu
 from medviewer.ui.widgets.saliency_panel import SaliencyPanel
 from medviewer.ui.widgets.section import Section
@@ -350,6 +352,14 @@ class MainWindow(OpensDrops, QMainWindow):
     def show_about(self) -> None:
         """Tell version, licence and intended use."""
         dialogs.show_about(self)
+
+    def show_plugins(self) -> None:
+        """Install, trust, check and switch plugins."""
+        show_plugins(self.services, self)
+
+    def show_batch(self) -> None:
+        """Run a plugin on many studies of the list."""
+        show_batch(self.services, self)
 
     def show_pacs_query(self) -> None:
         """Search the hospital's archive."""

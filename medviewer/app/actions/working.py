@@ -157,7 +157,8 @@ def ai_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
 
     specs = []
     healthy = [plugin.manifest for plugin in services.plugins if plugin.manifest is not None]
-    for k, manifest in enumerate(healthy, 1):
+    whole = [manifest for manifest in healthy if not interactive.answers_clicks_only(manifest)]
+    for k, manifest in enumerate(whole, 1):
         key = (f"Ctrl+{k}",) if k < 10 else ()
         specs.append(
             Spec(
@@ -217,5 +218,23 @@ def ai_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
             ("Shift+G",),
             "3",
             "heat_open",
+        ),
+        Spec(
+            "ai.batch",
+            "Run on &all in worklist…",
+            "ai",
+            shell.show_batch,
+            "Run a plugin on every listed study that is like this and that, one after the other",
+            ("Shift+F7",),
+            "4",
+        ),
+        Spec(
+            "ai.plugins",
+            "&Plugins…",
+            "ai",
+            shell.show_plugins,
+            "Install, trust, check and switch plugins",
+            ("F7",),
+            "4",
         ),
     ]

@@ -107,6 +107,11 @@ def refill(box: QComboBox, rows: list[tuple[str, object]]) -> None:
         box.setCurrentIndex(next((k for k, (_, data) in enumerate(rows) if data == chosen), 0 if rows else -1))
 
 
+def keep_height(widget: QWidget) -> None:
+    """Never let a layout make a widget lower than it wants to be: a scroll area squeezes what it may, and cuts it."""
+    widget.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+
+
 def fit_height(dialog: QDialog, width: int) -> None:
     """Make a dialog of wrapped texts that wide, and as high as it needs to be then."""
     dialog.setMinimumWidth(width)

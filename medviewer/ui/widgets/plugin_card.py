@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
-from medviewer.app.commands import predict
+from medviewer.app.commands.detections import said
+from medviewer.app.commands import interactive, predict, view
 from medviewer.app.mask_store import MaskStore
+from medviewer.app.run_choice import RunChoice
 from medviewer.app.services import Services
 from medviewer.domain.provenance import Provenance
 from medviewer.errors import UnsuitableImageError
@@ -17,14 +20,17 @@ from medviewer.inference.suitability import check_suitable
 from medviewer.jobs import Job
 from medviewer.plugin_api import Manifest
 from medviewer.plugin_api.discovery import DiscoverResult
-from medviewer.ui.widgets.bars import ProbabilityBars
 from medviewer.ui.widgets.consent_dialog import ConsentDialog
+from medviewer.ui.widgets.detection_list import DetectionList
 from medviewer.ui.widgets.label_counter import LabelCounter
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.numbers import millilitres, seconds
-from medviewer.ui.widgets.parts import explain, label, push, set_text, tool
+from medviewer.ui.widgets.parts import explain, keep_height, label, push, set_text, tool
+from medviewer.ui.widgets.plugin_result import PluginResult
+from medviewer.ui.widgets.run_options import RunOptions
+from medviewer.ui.widgets.section import Section
 
-_KINDS = {"segment": "Segmentation", "classify": "Classification"}
+_KINDS = {"segment": "Segmentation", "classify": "Classification", "detect": "Detection", "interactive": "Segmentation by clicks"}
 
 
 def obstacle(services: Services, manifest: Manifest) -> str:
@@ -40,7 +46,12 @@ def obstacle(services: Services, manifest: Manifest) -> str:
 
 
 class PluginCard(QFrame):
-    """A healthy plugin. It shows what the session has of it: a mask, a classification, or nothing."""
+    """A healthy plugin. It shows what the session has of it: a mask, a classification, or nothing.
+
+    `asked` is sent when the user wants to look into the plugins.
+    """
+
+    asked = Signal()
 
     def __init__(self, services: Services, plugin: DiscoverResult, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,10 +67,13 @@ class PluginCard(QFrame):
         self._counter.changed.connect(self._show_result)
         self._make_parts()
         self._lay_out()
+        for part in (self, self.fold, self._inside):
+            keep_height(part)
         session = services.session.events
         for signal in (session.image, session.busy_plugins, session.models_revision):
             self._links.add(signal, self.refresh)
         self._links.add(session.classification, self._show_result)
+        self._links.add(session.detections, self._show_result)
         self._links.add(session.mask, self._follow_mask)
         self._links.add(services.runner.started, self._on_started)
         self._follow_mask(services.session.mask)
@@ -69,7 +83,10 @@ class PluginCard(QFrame):
 
     def _make_parts(self) -> None:
         name = self.manifest.name
-        self.run_button = push("Run", f"Run {name} on the open image", self.run, "play", primary=True)
+        clicks = interactive.answers_clicks_only(self.manifest)
+        self._running_says = f"Click with {name} on the open image" if clicks else f"Run {name} on the open image"
+        words, picture = ("Click", "click") if clicks else ("Run", "play")
+        self.run_button = push(words, self._running_says, self.run, picture, primary=True)
         self.fetch_button = push("Fetch weights…", f"{name} comes without its weights: get them", self.ask, "download")
         self.cancel_button = tool("cancel", f"Stop {name}", self.cancel)
         self.description = QElidingLabel(self.manifest.description)
@@ -81,10 +98,15 @@ class PluginCard(QFrame):
         explain(self.bar, f"How far {name} is", f"Progress of {name}")
         self.step = QElidingLabel()
         self.step.setProperty("role", "quiet")
-        self.result = label(wrap=True)
-        self.bars = ProbabilityBars()
-        self.made_by = label(role="quiet", wrap=True)
-        self.notes = label(role="warning", wrap=True)
+        self.found = PluginResult()
+        self.finds = DetectionList(self._services, self.plugin.id)
+        self.trust_button = push("Trust…", f"See what {name} is, and whether you trust it", self.show_plugins, "trust")
+        self.options: RunOptions | None = None
+        self._inside = QWidget()
+        QVBoxLayout(self._inside).setContentsMargins(0, 0, 0, 0)
+        self.fold = Section("Options", self._inside)
+        self.fold.expanded = False
+        self.fold.toggled.connect(self._unfold)
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
@@ -93,20 +115,42 @@ class PluginCard(QFrame):
         name.setProperty("role", "title")
         name.setToolTip(f"{self.manifest.name} {self.manifest.version}")
         head.addWidget(name, 1)
-        for button in (self.run_button, self.fetch_button, self.cancel_button):
+        for button in (self.run_button, self.fetch_button, self.trust_button, self.cancel_button):
             head.addWidget(button)
         box = QVBoxLayout(self)
         box.setContentsMargins(10, 8, 8, 8)
         box.setSpacing(4)
         box.addLayout(head)
         below: tuple[QWidget, ...] = (self.description, self.reason, self.bar, self.step)
-        for part in (*below, self.result, self.bars, self.made_by, self.notes):
+        for part in (*below, self.found, self.fold):
             box.addWidget(part)
 
     # -- from the user
 
+    def show_plugins(self) -> None:
+        """Open the dialog in which plugins are trusted."""
+        self.asked.emit()
+
+    def _unfold(self, expanded: bool) -> None:
+        if not expanded:
+            return
+        if self.options is None:  # a form of a dozen fields a plugin, which most never open
+            self.options = RunOptions(self._services, self.manifest)
+            self.options.changed.connect(self._name_fold)
+            layout = self._inside.layout()
+            assert layout is not None
+            layout.addWidget(self.options)
+        self.options.refresh()
+
+    def _name_fold(self) -> None:
+        count = self._services.choices.get(self.plugin.id, RunChoice()).changed
+        self.fold.rename(f"Options ({count} changed)" if count else "Options")
+
     def run(self) -> None:
         """Run the plugin on the open image."""
+        if interactive.answers_clicks_only(self.manifest):
+            self._services.attempt(lambda: view.click_with(self._services, self.plugin.id))
+            return
         job = self._services.attempt(lambda: predict.run(self._services, self.plugin.id))
         if job is not None:
             self._follow_job(job)
@@ -170,17 +214,24 @@ class PluginCard(QFrame):
         running = self._job is not None
         busy = self.plugin.id in self._services.session.busy_plugins
         why_not = obstacle(self._services, self.manifest)
-        fetchable = self.manifest.weights.fetch and not here
-        self.run_button.setVisible(not running and not fetchable)
+        untrusted = self.plugin.adapter is None and not self.plugin.may_run
+        fetchable = self.manifest.weights.fetch and not here and not untrusted
+        self.run_button.setVisible(not running and not fetchable and not untrusted)
+        self.trust_button.setVisible(untrusted)
         self.run_button.setEnabled(here and not why_not and not busy)
         self.fetch_button.setVisible(not running and fetchable)
         self.cancel_button.setVisible(running)
-        if not here and not fetchable:
+        if untrusted:
+            why_not = "It brings code that nobody has trusted yet: nothing of it runs."
+        elif not here and not fetchable:
             why_not = "The weights are missing; install the plugin again."
         elif fetchable:
             why_not = "Its weights are not on this machine yet."
-        self.run_button.setToolTip(why_not or f"Run {self.manifest.name} on the open image")
+        self.run_button.setToolTip(why_not or self._running_says)
         set_text(self.reason, "" if running else why_not)
+        if self.options is not None and self.fold.expanded:
+            self.options.refresh()
+        self._name_fold()
         self._show_progress()
         self._show_result()
 
@@ -191,28 +242,25 @@ class PluginCard(QFrame):
 
     def _show_result(self, *_: object) -> None:
         session = self._services.session
-        made, lines, values = None, [], {}
-        store, classified = session.mask, session.classification
+        store, classified, boxes = session.mask, session.classification, session.detections
         if store is not None and store.base.provenance.plugin_id == self.plugin.id:
-            made = store.base.provenance
-            voxel_ml = store.base.grid.voxel_ml
-            if self._counter.complete:
-                lines = [
-                    f"{s.name} {millilitres(self._counter.count(s.label) * voxel_ml)}" for s in store.base.segments
-                ]
+            made, voxel_ml, counted = store.base.provenance, store.base.grid.voxel_ml, self._counter
+            lines = [
+                f"{s.name} {millilitres(counted.count(s.label) * voxel_ml)}"
+                for s in (store.base.segments if counted.complete else ())
+            ]
+            self.found.show_volumes(lines, made, self._time_of(made), self.manifest.notes)
         elif classified is not None and classified.provenance.plugin_id == self.plugin.id:
-            made, values = classified.provenance, classified.probabilities
-        set_text(self.result, "   ".join(lines))
-        self.bars.show_values(values)
-        set_text(self.made_by, self._origin(made) if made is not None else "")
-        notes = (*(made.notes if made is not None else ()), *(self.manifest.notes if made is not None else ()))
-        set_text(self.notes, " ".join(dict.fromkeys(notes)))
+            self.found.show_classes(classified, self._time_of(classified.provenance), self.manifest.notes)
+        elif boxes is not None and boxes.provenance.plugin_id == self.plugin.id:
+            made = boxes.provenance
+            self.found.show_volumes([f"{said(boxes)}."], made, self._time_of(made), self.manifest.notes)
+        else:
+            self.found.clear()
 
-    def _origin(self, made: Provenance) -> str:
-        """Model version, device and time of the result that is shown."""
-        took = self._took[1] if self._took is not None and self._took[0] == made.created else ""
-        parts = (f"model {made.model_version}", made.device, took)
-        return ", ".join(part for part in parts if part)
+    def _time_of(self, made: Provenance) -> str:
+        """How long the result that is shown took; empty when it is from another day."""
+        return self._took[1] if self._took is not None and self._took[0] == made.created else ""
 
 
 class BrokenPluginCard(QFrame):

@@ -55,6 +55,12 @@ class Section(QWidget):
     def expanded(self, wanted: bool) -> None:
         self._bar.setChecked(wanted)
 
+    def rename(self, title: str) -> None:
+        """Put another title on the bar."""
+        self._title = title
+        self._bar.setText(title)
+        self._bar.setAccessibleName(title)
+
     def _toggle(self, expanded: bool) -> None:
         self._bar.setIcon(icon("chevron_down" if expanded else "chevron_right", "quiet"))
         self._bar.setToolTip(f"{'Fold' if expanded else 'Unfold'} {self._title}")

@@ -56,10 +56,10 @@ def test_running_segments_the_open_image(panel: AiPanel, services: Services, wai
     card.run_button.click()
     assert card.run_button.isHidden()
     assert not card.cancel_button.isHidden()
-    wait(lambda: services.session.mask is not None and not card.result.isHidden())
-    assert card.result.text().startswith("Brain ")
-    assert card.made_by.text().startswith("model 1.0.0, ")
-    assert card.made_by.text().endswith("s")
+    wait(lambda: services.session.mask is not None and not card.found.volumes.isHidden())
+    assert card.found.volumes.text().startswith("Brain ")
+    assert card.found.made_by.text().startswith("model 1.0.0, ")
+    assert card.found.made_by.text().endswith("s")
     assert card.cancel_button.isHidden()
 
 
@@ -90,12 +90,12 @@ def test_a_mask_of_the_archive_shows_its_volume_too(panel: AiPanel, services: Se
     made = Provenance(plugin.id, plugin.version, "1.0.0-ft.2", device="cpu", notes=("Too large.",), author="algorithm")
     masks.replace_with(services, Segmentation(labels, image.grid, plugin.segments(), made))
     card = panel.cards["brain-extraction"]
-    wait(lambda: card.result.text().replace("\u202f", " ") == "Brain 7.7 ml")
-    assert card.made_by.text() == "model 1.0.0-ft.2, cpu"
-    assert card.notes.text() == "Too large."
+    wait(lambda: card.found.volumes.text().replace("\u202f", " ") == "Brain 7.7 ml")
+    assert card.found.made_by.text() == "model 1.0.0-ft.2, cpu"
+    assert card.found.notes.text() == "Too large."
     services.session.mask = None
-    assert card.result.isHidden()
-    assert card.notes.isHidden()
+    assert card.found.volumes.isHidden()
+    assert card.found.notes.isHidden()
 
 
 def test_class_probabilities_are_bars_with_the_plugins_caution(panel: AiPanel, services: Services) -> None:
@@ -103,10 +103,10 @@ def test_class_probabilities_are_bars_with_the_plugins_caution(panel: AiPanel, s
     made = Provenance("chest-xray", "1.0.0", "1.0.0")
     services.session.classification = Classification({"NORMAL": 0.06, "PNEUMONIA": 0.94}, made)
     card = panel.cards["chest-xray"]
-    assert card.bars.values == {"NORMAL": 0.06, "PNEUMONIA": 0.94}
-    assert "Demonstration" in card.notes.text()
-    assert not card.bars.grab().isNull()
-    assert panel.cards["brain-extraction"].bars.isHidden()
+    assert card.found.bars.values == {"NORMAL": 0.06, "PNEUMONIA": 0.94}
+    assert "Demonstration" in card.found.notes.text()
+    assert not card.found.bars.grab().isNull()
+    assert panel.cards["brain-extraction"].found.bars.isHidden()
 
 
 @pytest.mark.parametrize("agreed", [True, False])

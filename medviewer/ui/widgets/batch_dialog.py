@@ -1,0 +1,257 @@
+"""Run a plugin on every study of the worklist that is like this and that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QProgressBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from medviewer.app.case_table import CaseRow, CaseTable
+from medviewer.app.commands import batch, predict
+from medviewer.app.doubt_text import doubt_text
+from medviewer.app.durations import left_text
+from medviewer.app.services import Services
+from medviewer.archive.catalog import Query
+from medviewer.domain.doubt import Doubt
+from medviewer.ui.widgets.links import Links
+from medviewer.ui.widgets.parts import GAP, combo, explain, label, push, refill, set_role
+from medviewer.ui.widgets.plain_table import PlainTable, Row
+from medviewer.ui.widgets.study_filter import StudyFilterPanel
+
+_COLOURS = {"done": "text", "refused": "quiet", "failed": "error"}
+_MOST_TEXT = 30
+"""Letters of a reason in the table; the tool tip has all of it."""
+_NOTE = "Results are kept with their series: they are there when it is opened. You can go on reading meanwhile."
+
+
+class BatchDialog(QDialog):
+    """Which plugin, which studies, a row a case, and how long it will take. It never blocks the window behind it."""
+
+    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Run on all in worklist")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._services = services
+        self._links = Links(self)
+        self._running: batch.Batch | None = None
+        self._make_parts()
+        self._lay_out()
+        self.filter.changed.connect(self._count)
+        self.search.textChanged.connect(self._count)
+        self.resize(1000, 620)
+        self._offer()
+        self._count()
+
+    # -- parts
+
+    def _make_parts(self) -> None:
+        self.plugin = combo("The plugin that runs, as its card's Options say", "Plugin")
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Name, ID, date, description… (empty: all)")
+        explain(self.search, "Only studies in which every word begins one of theirs", "Search")
+        self.filter = StudyFilterPanel(self._services)
+        self.count = label(role="quiet")
+        columns = ("Series", "State", "Answer", "Doubt", "Time")
+        self.table = PlainTable(columns, "A row a case", "Cases", numbers=("Time",), most_rows=12)
+        self.table.horizontalHeader().setMinimumSectionSize(56)
+        self.bar = QProgressBar(textVisible=False)
+        explain(self.bar, "How far the run is", "Progress")
+        self.status = label(_NOTE, "quiet", wrap=True)
+        self.run_button = push(
+            "Run", "Run the plugin on these studies, one after the other", self.run, "play", primary=True
+        )
+        self.stop_button = push("Stop", "Stop; what is done stays", self.stop, "cancel")
+        self.save_button = push("Save table…", "Write the rows to a file (.csv or .json)", self.save, "save")
+        self.close_button = push("Close", "Close this window; a run that goes on is stopped", self.close)
+        for button in (self.run_button, self.stop_button, self.save_button, self.close_button):
+            button.setAutoDefault(False)
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.setSpacing(GAP)
+        form.addRow("Plugin", self.plugin)
+        form.addRow("Search", self.search)
+        left = QVBoxLayout()
+        left.addLayout(form)
+        left.addWidget(self.filter)
+        left.addWidget(self.count)
+        left.addWidget(self.run_button)
+        left.addStretch(1)
+        side = QWidget()
+        side.setLayout(left)
+        side.setFixedWidth(270)
+        right = QVBoxLayout()
+        right.addWidget(self.table)
+        right.addWidget(self.bar)
+        right.addWidget(self.status)
+        right.addStretch(1)
+        end = QHBoxLayout()
+        end.addWidget(self.save_button)
+        end.addStretch(1)
+        end.addWidget(self.stop_button)
+        end.addWidget(self.close_button)
+        right.addLayout(end)
+        box = QHBoxLayout(self)
+        box.setContentsMargins(12, 12, 12, 12)
+        box.setSpacing(12)
+        box.addWidget(side)
+        box.addLayout(right, 1)
+        self.bar.hide()
+        self.stop_button.setEnabled(False)
+        self.save_button.setEnabled(False)
+
+    def _offer(self) -> None:
+        rows: list[tuple[str, object]] = []
+        for row in self._services.plugins:
+            manifest = row.manifest
+            if manifest is not None and row.enabled and {"segment", "classify"} & set(manifest.kinds):
+                here = predict.weights_present(self._services, row)
+                rows += [(manifest.name, manifest.id)] if here and manifest.inputs.channel_count == 1 else []
+        refill(self.plugin, rows)
+
+    # -- what the user does
+
+    @property
+    def query(self) -> Query:
+        """Which studies are meant."""
+        return self.filter.applied_to(Query(self.search.text()))
+
+    def run(self) -> None:
+        """Begin."""
+        plugin_id = self.plugin.currentData()
+        if not plugin_id or self._running is not None:
+            return
+        made = self._services.attempt(
+            lambda: batch.Batch(
+                self._services,
+                plugin_id,
+                batch.studies_as_places(self._services, self.query),
+                batch.keep_in_archive(self._services),
+                choice=self._services.choices.get(plugin_id),
+            )
+        )
+        if made is None:
+            message = self._services.session.message
+            self._say(message.text if message is not None else "It could not begin.", "error")
+            return
+        self._running = made
+        self._links.add(made.changed, self._show)
+        self._links.add(made.finished, self._over)
+        self.bar.show()
+        for part in (self.run_button, self.plugin, self.search, self.filter):
+            part.setEnabled(False)
+        self.stop_button.setEnabled(True)
+        made.start()
+
+    def stop(self) -> None:
+        """Stop; what is done stays."""
+        if self._running is not None:
+            self._running.cancel()
+
+    def save(self) -> None:
+        """Ask for a file, and write the rows to it."""
+        name, _ = QFileDialog.getSaveFileName(self, "Save the table", "cases.csv", "Tables (*.csv *.json)")
+        if name and self._running is not None:
+            self._services.attempt(lambda: self.write(Path(name)))
+
+    def write(self, path: Path) -> None:
+        """Write the rows to a file, in place of what is there."""
+        running = self._running
+        assert running is not None
+        path.unlink(missing_ok=True)  # the user was asked
+        table = CaseTable(path, batch.columns_of(running.manifest))
+        for row in running.rows:
+            table.add(row)
+        self._say(f"Saved {len(running.rows)} rows to {path.name}.", "ok")
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Stop what goes on."""
+        self.stop()
+        self._links.cut()
+        super().closeEvent(event)
+
+    # -- what is shown
+
+    def _count(self, *_: object) -> None:
+        found = self._services.attempt(lambda: self._services.archive.catalog.page(self.query, 1))
+        count = found[1] if found is not None else 0
+        self.count.setText(f"{count} {'study' if count == 1 else 'studies'} on the list are like that.")
+        self.run_button.setEnabled(bool(count) and self.plugin.count() > 0 and self._running is None)
+
+    def _show(self, *_: object) -> None:
+        running = self._running
+        if running is None:
+            return
+        self.bar.setRange(0, 1000)
+        self.bar.setValue(round(1000 * running.fraction))
+        if len(self.table.rows) != len(running.rows):
+            self.table.fill([_row(k, row) for k, row in enumerate(running.rows)])
+            self.table.scrollToBottom()
+        if running.message:
+            parts = (f"{running.fraction:.0%}".replace("%", " %"), left_text(running.left_s), running.message)
+            self._say(", ".join(part for part in parts if part), "quiet")
+        self.save_button.setEnabled(bool(running.rows))
+
+    def _over(self) -> None:
+        running = self._running
+        if running is None:
+            return
+        self._show()
+        counts = [sum(row.status == status for row in running.rows) for status in ("done", "refused", "failed")]
+        text = f"{counts[0]} done, {counts[1]} refused, {counts[2]} failed."
+        self._say(f"Stopped. {text}" if running.cancelled else text, "warning" if counts[2] else "ok")
+        self.stop_button.setEnabled(False)
+
+    def _say(self, text: str, role: str) -> None:
+        set_role(self.status, role)
+        self.status.setText(text)
+
+
+def show_batch(services: Services, parent: QWidget | None = None) -> BatchDialog:
+    """Open the dialog, or bring the one that is open to the front."""
+    for known in parent.findChildren(BatchDialog) if parent is not None else ():
+        known.raise_()
+        known.activateWindow()
+        return known
+    dialog = BatchDialog(services, parent)
+    dialog.show()
+    return dialog
+
+
+def _row(number: int, row: CaseRow) -> Row:
+    done = row.status == "done"
+    if row.abstained:
+        answer = "no answer"
+    else:
+        answer = ", ".join(_answer(name, value) for name, value in list(row.values.items())[:2])
+    doubt = _figures(row) if done else ""
+    colour = "warning" if done and row.flags else _COLOURS[row.status]
+    said = doubt_text(Doubt(row.uncertainty, row.distance)) if done else ""
+    tip = row.reason or "\n".join((*row.flags, f"{said[0].upper()}{said[1:]}." if said else ""))
+    cells = (row.description or row.series_uid, row.status, answer or _short(row.reason), doubt, f"{row.seconds:.1f} s")
+    return Row(str(number), cells, tip, colour)
+
+
+def _answer(name: str, value: float) -> str:
+    return f"{name.removesuffix('_ml')} {value:.0f} ml" if name.endswith("_ml") else f"{name} {value:.2f}"
+
+
+def _figures(row: CaseRow) -> str:
+    uncertain = "" if row.uncertainty is None else f"{row.uncertainty:.0%}".replace("%", " %")
+    distant = "" if row.distance is None or row.distance <= 1 else f"{row.distance:.1f}×"
+    return ", ".join(part for part in (uncertain, distant) if part)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}…"

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from medviewer.errors import PluginError
+
 _MODALITIES = {
     "CT": ["CT"],
     "MR": ["MR"],
@@ -20,6 +22,7 @@ _MODALITIES = {
     "X-RAY": ["CR", "DX"],
     "XRAY": ["CR", "DX"],
 }
+_MOST_LABELS = 65_535
 _LONGEST = 600
 """Characters of a sentence that a bundle tells; its README has the rest."""
 
@@ -76,6 +79,8 @@ def labels(metadata: Mapping[str, Any], skip_background: bool, count: int) -> li
     names = _definitions(prediction)
     told = prediction.get("num_channels")
     channels = count or (told if isinstance(told, int) and told > 0 else 0) or (max(names, default=0) + 1)
+    if channels > _MOST_LABELS:
+        raise PluginError(f"The bundle should have at most {_MOST_LABELS} labels, but it says {channels}.")
     if skip_background and names and len(names) == channels - 1 and 0 in names and channels - 1 not in names:
         names = {k + 1: name for k, name in names.items()}  # some number the labels and leave the background out
     return [{"name": names.get(k) or f"Label {k}"} for k in range(int(skip_background), channels)]

@@ -61,7 +61,14 @@ def read_preparation(transforms: Iterable[Component]) -> Preparation:
             if handler is None or transform.odd:
                 raise NotTaken
             handler(made, transform.arguments)
-        except (NotTaken, TypeError, ValueError, KeyError, IndexError):  # arguments of another form than MONAI's
+        except (
+            NotTaken,
+            TypeError,
+            ArithmeticError,
+            ValueError,
+            KeyError,
+            IndexError,
+        ):  # arguments of another form than MONAI's
             made.left.append(transform)
     return made
 

@@ -165,7 +165,7 @@ def check_plain(value: object, what: str) -> None:
             raise PluginError(f"{what} should be a few numbers and words, but there are far too many; mend them.")
         if isinstance(part, str) and len(part) > _LONGEST_WORD:
             raise PluginError(f"{what} should be a few numbers and words, but one is {len(part)} characters long.")
-        if isinstance(part, int | float) and not (math.isfinite(part) and abs(part) <= _LARGEST_NUMBER):
+        if isinstance(part, int | float) and not abs(part) <= _LARGEST_NUMBER:
             raise PluginError(f"{what} should be moderate numbers, but one is {part}; mend it.")
         if not isinstance(part, str | int | float | list | tuple | Mapping | None):
             raise PluginError(f"{what} should be numbers and words, but one is a {type(part).__name__}; mend it.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ import yaml
 
 from medviewer.errors import PluginError
 
-_MOST_BYTES = 4 * 2**20
+_MOST_BYTES = 2**20
 _MOST_NODES = 200_000
 _MOST_DEPTH = 40
+_MOST_BRACKETS = 200
+"""Open at once: PyYAML takes a time that grows with their square before it gives up."""
+_MOST_BITS = 64
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -51,7 +55,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     """
     try:
         if path.stat().st_size > _MOST_BYTES:
-            raise PluginError(f"{path.name} should be a description of a few pages, but it is larger than 4 MB.")
+            raise PluginError(f"{path.name} should be a description of a few pages, but it is larger than 1 MB.")
         return parse_mapping(path.read_bytes(), path.name)
     except OSError as error:
         raise PluginError(f"{path.name} should be readable, but it is not ({error.strerror}).", str(error)) from error
@@ -59,6 +63,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 def parse_mapping(text: bytes, name: str) -> dict[str, Any]:
     """The mapping in the text of a file of that name; errors as in `read_mapping`."""
+    _refuse_brackets(text, name)
     try:
         if name.lower().endswith(".json"):
             data = json.loads(text.decode("utf-8-sig"))
@@ -72,19 +77,28 @@ def parse_mapping(text: bytes, name: str) -> dict[str, Any]:
         ) from error
     if not isinstance(data, dict):
         raise PluginError(f"{name} should hold a mapping of fields, but it holds a {type(data).__name__}.")
-    for count, depth in enumerate(_depths(data, 0)):
-        if count > _MOST_NODES or depth > _MOST_DEPTH:
-            raise PluginError(f"{name} should be a description of a few pages, but it holds far too many values.")
+    for count, (value, depth) in enumerate(_values(data, 0)):
+        large = isinstance(value, int) and value.bit_length() > _MOST_BITS
+        if count > _MOST_NODES or depth > _MOST_DEPTH or large:
+            raise PluginError(f"{name} should be a description of a few pages, but it holds far too much.")
     if not all(isinstance(key, str) for key in data):
         raise PluginError(f"{name} should name its fields in words, but one of them is no word; mend it.")
     return data
 
 
-def _depths(value: object, depth: int) -> Iterator[int]:
-    """The depth of every value inside a value, and of itself."""
-    yield depth
+def _refuse_brackets(text: bytes, name: str) -> None:
+    depth = 0
+    for found in re.finditer(rb"[\[\]{}]", text):
+        depth += 1 if found[0] in b"[{" else -1
+        if depth > _MOST_BRACKETS:
+            raise PluginError(f"{name} should be a description of a few pages, but it is nested without end.")
+
+
+def _values(value: object, depth: int) -> Iterator[tuple[object, int]]:
+    """Every value inside a value, and itself, with its depth."""
+    yield value, depth
     if depth > _MOST_DEPTH:
         return
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for item in items:
-        yield from _depths(item, depth + 1)
+        yield from _values(item, depth + 1)

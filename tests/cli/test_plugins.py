@@ -64,3 +64,30 @@ def test_fetch_shows_where_weights_come_from_and_asks(folder: Path, run: Run, mo
     told = run("plugin", "fetch", "fetched")
     assert told.code == 0, told.err
     assert "are here already" in run("plugin", "fetch", "fetched", "--yes").out
+
+
+def test_a_new_plugin_is_checked_by_its_folder(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = run("plugin", "new", "film_reader", "--kind", "classify", "-o", "mine")
+    assert told.code == 0, told.err
+    assert "  medviewer plugin check mine/film_reader\n" in told.out.replace("\\", "/")
+    told = run("plugin", "check", "mine/film_reader", "--device", "cpu", "--json")
+    assert told.code == 0, told.err
+    data = json.loads(told.out)
+    assert (data["plugin"], data["ok"]) == ("film-reader", True)
+    assert "cancel" in [row["name"] for row in data["checks"]]
+    told = run("plugin", "new", "film_reader", "--kind", "classify", "-o", "mine")
+    assert told.code == 1
+    assert "nothing is overwritten" in told.err
+
+
+def test_a_folder_that_is_no_plugin_or_a_broken_one_is_told(tmp_path: Path, run: Run) -> None:
+    told = run("plugin", "check", tmp_path)
+    assert told.code == 1
+    assert one_sentence(told.err)
+    assert "plugin.yaml" in told.err
+    (tmp_path / "plugin.yaml").write_text("id: 5\n")
+    told = run("plugin", "check", tmp_path)
+    assert told.code == 1
+    assert one_sentence(told.err)
+    assert "is wrong" in told.err

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from medviewer.domain.image import Image
 from medviewer.errors import JobCancelled, PluginError
 from medviewer.plugin_api import Manifest, RunContext
 from medviewer.plugin_api.testing import CheckRow, check_plugin
+from medviewer.plugin_api.testing.images import plain_image, turned
 
 MANIFEST = Manifest.model_validate(
     {
@@ -130,6 +133,91 @@ def test_deafness_to_cancelling_is_found() -> None:
         return (np.nan_to_num(image.voxels) > 100).astype(np.uint8)
 
     assert _failed(_rows(deaf)) == {"cancel": "Expected a cancelled run to stop, but it ran to its end."}
+
+
+def test_a_run_that_rarely_looks_for_a_cancel_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medviewer.plugin_api.testing.runs.CANCEL_S", 0.03)
+
+    def busy(image: Image, context: RunContext) -> NDArray[np.generic]:
+        context.progress(0.1)
+        until = time.thread_time() + 0.06
+        while time.thread_time() < until:
+            pass
+        return _good(image, context)
+
+    assert "within 0.03 s, but it went on for 0.1 s" in _failed(_rows(busy))["cancel"]
+
+
+def test_swallowing_a_cancel_in_the_middle_is_found() -> None:
+    def stubborn(image: Image, context: RunContext) -> NDArray[np.generic]:
+        context.progress(0.1)
+        with contextlib.suppress(JobCancelled):
+            context.check()
+        return (np.nan_to_num(image.voxels) > 100).astype(np.uint8)
+
+    assert _failed(_rows(stubborn)) == {"cancel": "Expected a cancelled run to stop, but it ran to its end."}
+
+
+def test_remembering_the_last_image_is_found() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def mindful(image: Image, context: RunContext) -> NDArray[np.generic]:
+        seen.append(image.voxels.strides)
+        return _good(image, context) * np.uint8(len(seen) < 2 or seen[-2] == seen[-1])
+
+    failed = _failed(_rows(mindful))
+    assert "changes after another image was seen" in failed["repeatable"]
+
+
+def test_memory_without_bounds_is_found() -> None:
+    held = []
+
+    def greedy(image: Image, context: RunContext) -> NDArray[np.generic]:
+        if image.grid.shape == (160, 160, 160):
+            held.append(np.ones(520 << 20, np.uint8))
+        return _good(image, context)
+
+    assert "at most, but it took" in _failed(_rows(greedy))["memory"]
+
+
+def test_answers_that_follow_the_array_are_found_where_an_orientation_is_declared() -> None:
+    inputs = MANIFEST.inputs.model_copy(update={"orientation": "RAS"})
+    manifest = MANIFEST.model_copy(update={"inputs": inputs})
+
+    def by_index(image: Image, context: RunContext) -> NDArray[np.generic]:
+        labels = _good(image, context)
+        labels[:, :, 20:] = 0
+        return labels
+
+    subject = Tiny()
+    good, bad = (
+        _failed(check_plugin(manifest, subject, subject.build_network(), predict, RunContext()))
+        for predict in (_good, by_index)
+    )
+    assert good == {}
+    assert "declares the orientation RAS" in bad["orientation"]
+
+
+def test_a_turned_image_lies_where_it_lay() -> None:
+    plain = plain_image(MANIFEST)
+    other = turned(plain)
+    for index in ((0, 0, 0), (5, 7, 3), (40, 52, 46)):
+        place = plain.grid.affine @ np.array([*index, 1])
+        there = np.rint(np.linalg.solve(other.grid.affine, place)[:3]).astype(int)
+        assert other.voxels[tuple(there)] == plain.voxels[index]
+        np.testing.assert_allclose(other.grid.affine @ np.array([*there, 1]), place, atol=1e-9)
+
+
+def test_odd_features_and_doubts_are_found() -> None:
+    class Seer(Tiny):
+        def embed(self, network: nn.Module, values: Tensor) -> Tensor:
+            return values.mean(dim=(2, 3, 4)) * float("nan")
+
+        def uncertainty(self, output: Tensor) -> Tensor:
+            return output[0, 0] * 0 + 2
+
+    failed = _failed(_rows(plugin=Seer()))
+    assert list(failed) == ["embed", "uncertain"]
 
 
 def test_a_loss_without_parameters_or_of_many_numbers_is_found() -> None:

@@ -80,7 +80,8 @@ class Clicks:
             return
         for mark in self.marks:
             if mark.stroke is not None:
-                mark.taken_back = self.store.is_undone(mark.stroke) or (mark.taken_back and not self.store.can_redo)
+                gone = mark.taken_back and not self.store.is_done(mark.stroke)  # another stroke came in its place
+                mark.taken_back = gone or self.store.is_undone(mark.stroke)
 
     def forget_undone(self) -> None:
         """Something new was pointed at: what was undone does not come back."""

@@ -147,6 +147,10 @@ class MaskStore:
         """Whether a stroke was taken back and can be done again."""
         return any(one is stroke for one in self._undone)
 
+    def is_done(self, stroke: Delta) -> bool:
+        """Whether a stroke is in the mask and can be taken back."""
+        return any(one is stroke for one in self._done)
+
     def claim(self) -> None:
         """Make this the one place where the mask is worked on.
 

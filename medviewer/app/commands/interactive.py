@@ -34,6 +34,11 @@ def plugins_of(services: Services) -> list[DiscoverResult]:
     ]
 
 
+def answers_clicks_only(manifest: Manifest) -> bool:
+    """Whether a plugin does nothing without a click."""
+    return set(manifest.kinds).isdisjoint({"segment", "classify", "detect"})
+
+
 def chosen(services: Services) -> DiscoverResult:
     """The plugin that answers: the one that was chosen, else the first that takes the open image.
 

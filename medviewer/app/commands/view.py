@@ -134,6 +134,12 @@ def choose_tool(services: Services, tool: str) -> None:
         view.last_tool, view.tool = view.tool, tool
 
 
+def click_with(services: Services, plugin_id: str) -> None:
+    """Let the left button ask an interactive plugin what it points at."""
+    services.session.click_plugin = services.plugin(plugin_id).id
+    choose_tool(services, "click")
+
+
 def swap_tool(services: Services) -> None:
     """Go back to the tool before this one."""
     choose_tool(services, services.session.view.last_tool)

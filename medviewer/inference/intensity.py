@@ -96,13 +96,16 @@ def percentiles(values: Tensor, ranks: Range) -> Range:
 def _at_ranks(values: Tensor, ranks: list[int]) -> list[float]:
     """The values that would stand at these places if all were sorted: a radix selection, which takes no copy."""
     upper = np.cumsum(sum(np.bincount(_sortable(part) >> 16, minlength=1 << 16) for part in _parts(values)))
+    tops = [int(np.searchsorted(upper, rank, side="right")) for rank in ranks]
+    lower = {top: np.zeros(1 << 16, np.int64) for top in tops}
+    for part in _parts(values):
+        keys = _sortable(part)
+        for top, counts in lower.items():
+            counts += np.bincount(keys[keys >> 16 == top] & 0xFFFF, minlength=1 << 16)
     found = []
-    for rank in ranks:
-        top = int(np.searchsorted(upper, rank, side="right"))
-        keys = (_sortable(part) for part in _parts(values))
-        lower = sum(np.bincount(key[key >> 16 == top] & 0xFFFF, minlength=1 << 16) for key in keys)
+    for rank, top in zip(ranks, tops, strict=True):
         before = int(upper[top - 1]) if top else 0
-        bottom = int(np.searchsorted(np.cumsum(lower), rank - before, side="right"))
+        bottom = int(np.searchsorted(np.cumsum(lower[top]), rank - before, side="right"))
         key = np.array(top << 16 | bottom, np.uint32)
         found.append(float(np.where(key >> 31, key ^ np.uint32(1 << 31), ~key).astype(np.uint32).view(np.float32)))
     return found

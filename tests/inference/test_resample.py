@@ -79,7 +79,7 @@ def test_slabs_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     maps = torch.rand((3, 7, 8, 9), generator=torch.Generator().manual_seed(0))
     whole = _to_network(image, (8, 9, 10)), _label_map(maps, voxels.shape, 0.4)
     monkeypatch.setattr("medviewer.inference.resample._SLAB_VOXELS", 1)
-    monkeypatch.setattr("medviewer.inference.labels._WORK_VOXELS", 1)
+    monkeypatch.setattr("medviewer.inference.labels._WORK_VOXELS", {"cpu": 1})
     np.testing.assert_array_equal(_to_network(image, (8, 9, 10)), whole[0])
     for slices in (1, 2, 0):
         np.testing.assert_array_equal(_label_map(maps, voxels.shape, 0.4, slices), whole[1])

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from brain_extraction.make_reference import SOURCE, augmented
 from brain_extraction.network import BrainUNet
 from brain_extraction.plugin import BrainExtraction
 from safetensors import safe_open
+from scipy.ndimage import binary_dilation, binary_fill_holes
 
 from medviewer.domain.image import Image
 from medviewer.domain.mask import Segmentation, dice
@@ -19,6 +21,7 @@ from medviewer.errors import UnsuitableImageError
 from medviewer.explain import submit_explanation
 from medviewer.formats import load, load_segmentation, scan
 from medviewer.inference import base_weights, submit_check, submit_prediction
+from medviewer.inference.reference import read
 from medviewer.jobs import Runner
 from medviewer.plugin_api.discovery import DiscoverResult
 
@@ -49,6 +52,9 @@ def test_the_demo_head(runner: Runner, brain: DiscoverResult, head: tuple[Image,
     assert dice(result.labels, reference.labels) >= 0.92
     assert result.grid.matches(image.grid)
     assert result.provenance.notes == ()
+    assert result.provenance.doubt.distance == pytest.approx(0.47, abs=0.05)
+    assert result.provenance.doubt.uncertainty is not None
+    assert result.provenance.doubt.uncertainty < 0.3
     (segment,) = result.segments
     assert (segment.name, segment.code.value, segment.category.value) == ("Brain", "12738006", "123037004")
 
@@ -68,9 +74,54 @@ def test_a_head_without_its_skull_is_flagged(runner: Runner, brain: DiscoverResu
     image, series = head
     reference = load_segmentation(ROOT / "tests" / "data" / "colin27_brain.nii.gz", image.grid)
     stripped = replace(image, voxels=image.voxels * (reference.labels > 0))
-    notes = _segment(runner, brain, stripped, series).provenance.notes
-    assert len(notes) == 1
-    assert "lies outside the expected 900 to 2200 ml: check this result." in notes[0]
+    made = _segment(runner, brain, stripped, series).provenance
+    unlike, volume = made.notes
+    assert "is unlike those that Brain extraction was trained on" in unlike
+    assert "lies outside the expected 900 to 2200 ml: check this result." in volume
+    assert made.doubt.flags == made.notes
+    assert made.doubt.distance == pytest.approx(2.3, abs=0.2)
+
+
+def test_a_ct_that_does_not_say_so_is_flagged(
+    runner: Runner, brain: DiscoverResult, head: tuple[Image, Series]
+) -> None:
+    """In HU its air gives it away; as grey values from 0 up, what the network sees does."""
+    image, series = head
+    unknown = replace(series, modality="", reader="nifti", body_part="")
+    ct = ct_like(image)
+    hounsfield = _segment(runner, brain, replace(image, voxels=ct, modality=""), unknown).provenance.doubt
+    assert any("out of the range -50 to 1e+06" in flag for flag in hounsfield.flags)
+    assert hounsfield.outside
+    grey = ((ct + 150) * (255 / 400)).clip(0, 255).astype(np.uint8)
+    shown = _segment(runner, brain, replace(image, voxels=grey, modality=""), unknown).provenance.doubt
+    assert not any("range" in flag for flag in shown.flags)
+    assert shown.outside
+    assert any("is unlike those" in flag for flag in shown.flags)
+
+
+def test_the_head_as_another_scanner_shows_it_is_not_flagged(
+    runner: Runner, brain: DiscoverResult, head: tuple[Image, Series]
+) -> None:
+    """Milder changes than the reference is made of, by seeds that it has not seen."""
+    image, series = head
+    for seed in (9001, 9002):
+        voxels = augmented(image.voxels, seed, strength=0.5)
+        grid = replace(image.grid, shape=voxels.shape)
+        made = _segment(runner, brain, replace(image, voxels=voxels, grid=grid), replace(series, grid=grid)).provenance
+        assert made.doubt.flags == ()
+        assert made.doubt.distance is not None
+        assert made.doubt.distance < 0.8
+
+
+def ct_like(head: Image) -> np.ndarray:
+    """The demo head as CT would show it: air of -1000, bone of 900 around a brain of little contrast, HU as float32."""
+    brain = load_segmentation(ROOT / "tests" / "data" / "colin27_brain.nii.gz", head.grid).labels > 0
+    inside = binary_fill_holes(head.voxels > 20)
+    values = np.where(inside, np.float32(40), np.float32(-1000))
+    values[brain] = 30 + (head.voxels[brain].astype(np.float32) - head.voxels[brain].mean()) * 0.05
+    near, far = (binary_dilation(brain, iterations=steps) for steps in (1, 6))
+    values[far & ~near & inside] = 900
+    return values
 
 
 def test_a_ct_is_refused(runner: Runner, brain: DiscoverResult, head: tuple[Image, Series]) -> None:
@@ -106,6 +157,14 @@ def test_weights_name_their_source_and_licence(brain: DiscoverResult) -> None:
         count = sum(opened.get_tensor(key).size for key in opened.keys())  # noqa: SIM118  # not a dict
     assert count == sum(parameter.numel() for parameter in BrainUNet().parameters()) == 171_465
     assert "MIT License" in (brain.folder / "weights" / "LICENSE.md").read_text()
+
+
+def test_the_reference_says_what_it_is_made_of(brain: DiscoverResult) -> None:
+    assert brain.manifest is not None
+    path = brain.folder / brain.manifest.weights.reference
+    assert path.stat().st_size < 100_000
+    reference = read(path)
+    assert (reference.kind, reference.images, reference.source) == ("mahalanobis", 160, SOURCE)
 
 
 def test_the_loss_falls_and_the_encoder_stays() -> None:

@@ -21,6 +21,7 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "heat_open": lambda s: s.heatmap is not None,
     "heats_open": lambda s: len(s.heatmaps) > 1,
     "doubt_open": lambda s: doubt_map(s) is not None,
+    "found_any": lambda s: s.detections is not None and bool(s.detections.found),
     "study_at_hand": lambda s: s.study is not None or bool(s.chosen_study),
     "study_chosen": lambda s: bool(s.chosen_state),
     "study_state": lambda s: s.chosen_state,

@@ -9,7 +9,7 @@ from psygnal import SignalGroupDescriptor
 
 from medviewer.app.mask_store import MaskStore
 from medviewer.domain.document import Document
-from medviewer.domain.finding import Classification
+from medviewer.domain.finding import Classification, Detections
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image, Window
 from medviewer.domain.study import Series, Study
@@ -152,6 +152,9 @@ class Session:
     """Those at hand: a model's reasons, and its doubt."""
     tour: Tour | None = None
     classification: Classification | None = None
+    detections: Detections | None = None
+    chosen_detection: int = -1
+    """Which of the detections is looked at, counted from 0; -1 for none."""
     message: Message | None = None
     document: Document | None = None
     """A report or document that was read and is to be shown; the window takes it from here."""

@@ -1,4 +1,4 @@
-"""Saved classifications and heat maps."""
+"""Saved classifications, detections and heat maps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from medviewer.archive.blobs import SUFFIX, read_array, write_array
 from medviewer.archive.codec import grid_from_json, grid_to_json
 from medviewer.archive.database import Database
 from medviewer.archive.tables import ResultRow
-from medviewer.domain.finding import Classification
+from medviewer.domain.finding import Classification, Corner, Detection, Detections
 from medviewer.domain.heatmap import DOUBT, Heatmap
 from medviewer.domain.provenance import Provenance
 from medviewer.errors import NotFoundError
@@ -21,6 +21,7 @@ from medviewer.errors import NotFoundError
 _FOLDER = "heatmaps"
 _CLASSIFICATION = "classification"
 _HEATMAP = "heatmap"
+_DETECTIONS = "detections"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class HeatmapRecord:
 
 
 class ResultStore:
-    """The classifications and heat maps of an archive, by series.
+    """The classifications, detections and heat maps of an archive, by series.
 
     Parameters
     ----------
@@ -74,6 +75,25 @@ class ResultStore:
                 row.content.get("abstained", False),  # those from before there was any have none
             )
             for row in self._rows(series_uid, _CLASSIFICATION)
+        ]
+
+    def save_detections(self, result: Detections) -> str:
+        """Keep what was found in a series and return its id. Raises StoreError if it cannot be kept."""
+        found = [[one.label, one.score, list(one.low), list(one.high)] for one in result.found]
+        content = {"grid": grid_to_json(result.grid), "found": found}
+        return self._add(result.series_uid, _DETECTIONS, content, result.provenance)
+
+    def detections_for(self, series_uid: str) -> list[Detections]:
+        """What was found in a series, newest first."""
+        return [
+            Detections(
+                tuple(Detection(label, score, _corner(low), _corner(high)) for label, score, low, high in found),
+                grid_from_json(row.content["grid"]),
+                Provenance.from_json(row.provenance),
+                row.series_uid,
+            )
+            for row in self._rows(series_uid, _DETECTIONS)
+            for found in (row.content["found"],)
         ]
 
     def save_heatmap(self, heatmap: Heatmap) -> str:
@@ -139,3 +159,8 @@ class ResultStore:
         query = select(ResultRow).where(ResultRow.series_uid == series_uid, ResultRow.kind == kind)
         with self._database.read() as session:
             return list(session.scalars(query.order_by(ResultRow.number.desc())))
+
+
+def _corner(numbers: list[float]) -> Corner:
+    z, y, x = numbers
+    return z, y, x

@@ -34,7 +34,7 @@ class MaskRow(Base):
 
 
 class ResultRow(Base):
-    """One classification or heat map of a series."""
+    """One classification, heat map or set of detections of a series."""
 
     __tablename__ = "results"
 

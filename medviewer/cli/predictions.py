@@ -32,7 +32,7 @@ from medviewer.errors import NotFoundError
 if TYPE_CHECKING:
     from medviewer.app.run_choice import RunChoice
     from medviewer.app.services import Services
-    from medviewer.domain.finding import Classification
+    from medviewer.domain.finding import Classification, Detections
     from medviewer.domain.heatmap import Heatmap
     from medviewer.domain.mask import Segmentation
     from medviewer.domain.provenance import Provenance
@@ -91,9 +91,9 @@ def predict(
 ) -> None:
     """Run a plugin on a series, or on many, and save what it found.
 
-    A segmentation is saved as DICOM SEG (.dcm) or NIfTI (.nii.gz, .nii), a classification as .json. Every result names
-    plugin, model version, input and doubt. With --table, output is a folder, and a run that was stopped goes on.
-    Research use only; not for diagnosis.
+    A segmentation is saved as DICOM SEG (.dcm) or NIfTI (.nii.gz, .nii), a classification or detections as .json.
+    Every result names plugin, model version, input and doubt. With --table, output is a folder, and a run that was
+    stopped goes on. Research use only; not for diagnosis.
     """
     from medviewer.cli.choosing import channels_of, choice_of
 
@@ -139,6 +139,7 @@ def _one(
     """Run on one series, and write what was found."""
     from medviewer.app.commands import explain as explaining
     from medviewer.app.commands import predict as predicting
+    from medviewer.domain.finding import Detections
     from medviewer.domain.mask import Segmentation
 
     job = predicting.submit(services, case.image, case.series, plugin, choice=choice, others=others)
@@ -153,6 +154,8 @@ def _one(
         data = save_segmentation(result, output, case)
         maps = [save_heatmap(one, _beside(output, one.method)) for one in result.uncertainty]
         data |= {"uncertainty": maps} if maps else {}
+    elif isinstance(result, Detections):
+        data = save_detections(result, output)
     else:
         data = save_classification(result, output)
     if reasons is not None:
@@ -205,12 +208,22 @@ def save_segmentation(mask: Segmentation, output: Path, case: Case) -> dict[str,
     return {"series_uid": mask.series_uid, "output": str(output), "segments": rows, **_origin(mask.provenance)}
 
 
+def save_detections(result: Detections, output: Path) -> dict[str, Any]:
+    """Write what was found as JSON, the surest first; returns what there is to report, which is what was written."""
+    from medviewer.app.commands.detections import to_json
+
+    data = {
+        "series_uid": result.series_uid,
+        "output": str(output),
+        "detections": to_json(result),
+        "intended_use": "Research use only; not for diagnosis.",
+        **_origin(result.provenance),
+    }
+    return _written(data, output)
+
+
 def save_classification(result: Classification, output: Path) -> dict[str, Any]:
     """Write probabilities as JSON; returns what there is to report, which is what was written."""
-    import json
-
-    from medviewer.formats.atomic import replacing
-
     data = {
         "series_uid": result.series_uid,
         "output": str(output),
@@ -219,6 +232,15 @@ def save_classification(result: Classification, output: Path) -> dict[str, Any]:
         "intended_use": "Research use only; not for diagnosis.",
         **_origin(result.provenance),
     }
+    return _written(data, output)
+
+
+def _written(data: dict[str, Any], output: Path) -> dict[str, Any]:
+    """The same data, once they are in the file."""
+    import json
+
+    from medviewer.formats.atomic import replacing
+
     with replacing(output) as temporary:
         temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     return data
@@ -243,6 +265,11 @@ def _report(data: dict[str, Any]) -> None:
 
     for row in data.get("segments", ()):
         report(f"{row['name']}: {row['volume_ml']:.1f} ml")
+    for row in data.get("detections", ()):
+        z, y, x = (round((low + high - 1) / 2) for low, high in zip(row["low"], row["high"], strict=True))
+        report(f"{row['label']} {row['score']:.2f} at voxel {z}, {y}, {x}")
+    if data.get("detections") == []:
+        report("Nothing found.")
     for name, probability in data.get("probabilities", {}).items():
         report(f"{name}: {probability:.3f}")
     if data.get("abstained"):

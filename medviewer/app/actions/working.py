@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import doubtful, explain, heatmaps, interactive, masks, predict, verdicts, view
+from medviewer.app.commands import detections, doubtful, explain, heatmaps, interactive, masks, predict, verdicts, view
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -198,6 +198,16 @@ def ai_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
             ("U",),
             "3",
             "doubt_open",
+        ),
+        Spec(
+            "ai.next_find",
+            "Next &find",
+            "ai",
+            lambda: detections.step(services, 1),
+            "Put the crosshair on the next of the things that a detector found, the surest first",
+            ("N",),
+            "3",
+            "found_any",
         ),
         Spec(
             "ai.switch_heat",

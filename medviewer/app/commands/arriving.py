@@ -85,7 +85,7 @@ class Arriving:
 
 def take_away(session: Session) -> None:
     """Show nothing."""
-    session.mask = session.heatmap = session.classification = session.tour = None
+    session.mask = session.heatmap = session.classification = session.detections = session.tour = None
     session.heatmaps = ()
     session.series = session.study = session.image = None
     session.arrival = None

@@ -15,10 +15,10 @@ from psygnal import Signal
 
 from medviewer import formats
 from medviewer.app.case_table import CaseRow, CaseTable
-from medviewer.app.commands import predict
+from medviewer.app.commands import detections, predict
 from medviewer.app.run_choice import RunChoice
 from medviewer.app.services import Services
-from medviewer.domain.finding import Classification
+from medviewer.domain.finding import Classification, Detections
 from medviewer.domain.image import Image
 from medviewer.domain.mask import Segmentation
 from medviewer.domain.provenance import utc_now
@@ -221,7 +221,7 @@ class Batch:
             except MedviewerError as error:
                 self._tell(replace(row, reason=str(error), seconds=took()))
                 return
-            self._tell(replace(_filled(row, result), seconds=took(), output=output))
+            self._tell(replace(_filled(row, result, columns_of(self.manifest)), seconds=took(), output=output))
 
         def failed(error: MedviewerError) -> None:
             refused = isinstance(error, UnsuitableImageError)
@@ -338,8 +338,12 @@ def studies_as_places(services: Services, query: Query, most: int = 100_000) -> 
     return [place(entry.uid, number) for number, entry in enumerate(entries, 1)]
 
 
+_UNITS = {"segment": "_ml", "classify": "", "detect": "_count"}
+"""What a column of the table holds for each label, after its name; the first kind that a plugin has counts."""
+
+
 def keep_in_folder(folder: Path, kinds: Sequence[str]) -> Keep:
-    """Write masks as DICOM SEG (NIfTI, where the series is no DICOM) and probabilities as JSON, named by series."""
+    """Write masks as DICOM SEG (NIfTI, where the series is no DICOM), and other answers as JSON, named by series."""
 
     def keep(series: Series, result: predict.Prediction) -> str:
         stem = re.sub(r"[^A-Za-z0-9.-]+", "_", series.uid)
@@ -348,10 +352,14 @@ def keep_in_folder(folder: Path, kinds: Sequence[str]) -> Keep:
             formats.save_segmentation(result, path, series)
         else:
             path = folder / f"{stem}.json"
+            answer: dict[str, Any] = (
+                {"detections": detections.to_json(result)}
+                if isinstance(result, Detections)
+                else {"probabilities": result.probabilities, "abstained": result.abstained}
+            )
             data = {
                 "series_uid": series.uid,
-                "probabilities": result.probabilities,
-                "abstained": result.abstained,
+                **answer,
                 "intended_use": "Research use only; not for diagnosis.",
                 "provenance": result.provenance.to_json(),
             }
@@ -373,15 +381,19 @@ def keep_in_archive(services: Services) -> Keep:
 
 
 def columns_of(manifest: Manifest) -> list[str]:
-    """The columns of a table of that plugin's answers: a volume or a probability for each label."""
-    unit = "_ml" if "segment" in manifest.kinds else ""
+    """The columns of a table of that plugin's answers: a volume, a probability or a count for each label."""
+    unit = next((unit for kind, unit in _UNITS.items() if kind in manifest.kinds), "")
     return [f"{spec.name}{unit}" for spec in manifest.outputs.labels]
 
 
-def _filled(row: CaseRow, result: predict.Prediction) -> CaseRow:
+def _filled(row: CaseRow, result: predict.Prediction, columns: Sequence[str]) -> CaseRow:
     made = result.provenance
     if isinstance(result, Classification):
         values, abstained = dict(result.probabilities), result.abstained
+    elif isinstance(result, Detections):
+        values, abstained = dict.fromkeys(columns, 0.0), False
+        for one in result.found:
+            values[f"{one.label}_count"] += 1
     else:
         values, abstained = {f"{one.name}_ml": result.volume_ml(one.label) for one in result.segments}, False
     return replace(

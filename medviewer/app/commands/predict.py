@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from medviewer import formats
-from medviewer.app.commands import heatmaps, masks, results
+from medviewer.app.commands import detections, heatmaps, masks, results
 from medviewer.app.commands.arriving import check_complete
 from medviewer.app.doubt_text import no_answer, warnings_of
 from medviewer.app.mask_store import of_phase
 from medviewer.app.run_choice import RunChoice
 from medviewer.app.services import Services
-from medviewer.domain.finding import Classification
+from medviewer.domain.finding import Classification, Detections
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image
 from medviewer.domain.mask import Segmentation
@@ -28,7 +28,7 @@ from medviewer.jobs import Job
 from medviewer.plugin_api import Manifest, RunContext
 from medviewer.plugin_api.discovery import DiscoverResult
 
-Prediction = Segmentation | Classification
+Prediction = Segmentation | Classification | Detections
 
 
 def submit(
@@ -171,8 +171,10 @@ def keep(
         services.saves.submit(series.uid, result)
     if isinstance(result, Classification):
         services.archive.results.save_classification(replace(result, series_uid=series.uid))
-    for one in reversed(maps):  # the first is the newest then, and is shown first when the series is opened again
-        results.keep_heatmap(services, one)
+    if isinstance(result, Detections):
+        services.archive.results.save_detections(replace(result, series_uid=series.uid))
+    if maps:  # the first as the newest: it is shown first when the series is opened again
+        results.keep_heatmaps(services, *reversed(maps))
 
 
 def fetch(services: Services, plugin_id: str) -> Job[Path]:
@@ -219,6 +221,8 @@ def _show(services: Services, result: Prediction, maps: tuple[Heatmap, ...] = ()
         session.view.mask_visible = True
         volumes = ", ".join(f"{s.name} {result.volume_ml(s.label):.0f} ml" for s in result.segments)
         text = f"{volumes} ({result.provenance.label})."
+    elif isinstance(result, Detections):
+        text = f"{detections.show(services, result)} ({result.provenance.label})."
     else:
         session.classification = result
         name, probability = result.top

@@ -14,24 +14,28 @@ if TYPE_CHECKING:
     from medviewer.archive.results import HeatmapRecord
 
 
-def keep_heatmap(services: Services, heatmap: Heatmap) -> Job[str]:
-    """Keep a heat map in the archive, off the home thread: it is as large as its image."""
-    job = services.runner.submit(lambda _: services.archive.results.save_heatmap(heatmap), title="")
+def keep_heatmaps(services: Services, *heatmaps: Heatmap) -> Job[list[str]]:
+    """Keep heat maps in the archive, the last as the newest, off the home thread: each is as large as its image."""
+    store = services.archive.results
+    job = services.runner.submit(lambda _: [store.save_heatmap(heatmap) for heatmap in heatmaps], title="")
     return services.when_done(job, lambda _: None)
 
 
 def restore(services: Services) -> None:
-    """Show the newest classification and the newest heat maps of the open series again."""
+    """Show the newest classification, the newest detections and the newest heat maps of the open series again."""
     session = services.session
     if session.series is None or session.image is None:
         return
     try:
         found = services.archive.results.classifications_for(session.series.uid)
         session.classification = found[0] if found else None
+        boxes = services.archive.results.detections_for(session.series.uid)
         maps = [services.archive.results.load_heatmap(record.id) for record in _newest(services, session.series.uid)]
     except StoreError as error:  # the image opens all the same
         session.say(str(error), "warning", error.details)
         return
+    fits = bool(boxes) and boxes[0].grid.matches(session.image.grid)
+    session.detections, session.chosen_detection = boxes[0] if fits else None, -1
     # One of another grid was made of other files under the same UID.
     fitting = tuple(heatmap for heatmap in maps if heatmap.grid.matches(session.image.grid))
     session.heatmaps, session.heatmap = fitting, fitting[0] if fitting else None

@@ -186,7 +186,7 @@ def _restore(services: Services, series: Series) -> None:
 def present(session: Session, series: Series, image: Image, arrival: Arrival | None = None) -> None:
     """Make a loaded series the open one, as it is first looked at; what was open is gone."""
     view = session.view
-    session.mask = session.heatmap = session.classification = session.tour = None
+    session.mask = session.heatmap = session.classification = session.detections = session.tour = None
     session.heatmaps = ()
     session.image = None
     if session.message is not None and session.message.series_uid not in ("", series.uid):

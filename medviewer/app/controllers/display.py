@@ -9,6 +9,7 @@ from medviewer.app.mask_store import MaskStore
 from medviewer.app.ports import (
     Corners,
     Display,
+    DrawnBox,
     DrawnMark,
     GraphicLook,
     HeatLook,
@@ -20,7 +21,7 @@ from medviewer.app.ports import (
 )
 from medviewer.app.state import EDIT_TOOLS, Session
 from medviewer.domain.image import Image
-from medviewer.domain.mask import Colour
+from medviewer.domain.mask import PALETTE, Colour
 from medviewer.domain.plane import Plane, planes_of
 from medviewer.domain.strokes import Box
 from medviewer.domain.study import Series
@@ -65,6 +66,24 @@ def drawn_marks(session: Session, plane: Plane, k: int) -> tuple[DrawnMark, ...]
     return tuple(shown)
 
 
+def drawn_boxes(session: Session, plane: Plane, k: int) -> tuple[DrawnBox, ...]:
+    """Boxes around what a model found, where slice k runs through them; the one that is looked at comes last."""
+    found = session.detections
+    if found is None or not session.view.mask_visible:
+        return ()
+    names = list(dict.fromkeys(one.label for one in found.found))
+    shown = []
+    for number, one in enumerate(found.found):
+        if one.touches(plane.axis, k):
+            # Edges are half a voxel before the index of the middle.
+            low, high = (tuple(edge - 0.5 for edge in corner) for corner in (one.low, one.high))
+            corners = plane.to_screen((low[0], low[1], low[2])), plane.to_screen((high[0], high[1], high[2]))
+            colour = PALETTE[names.index(one.label) % len(PALETTE)]
+            text = f"{one.label} {one.score:.2f}"
+            shown.append(DrawnBox(corners, colour, text, number == session.chosen_detection))
+    return tuple(sorted(shown, key=lambda box: box.chosen))
+
+
 def padding_of(image: Image, inverted: bool) -> Padding | None:
     """What of an image is drawn as background; None where that takes no doing."""
     value = image.background(inverted)
@@ -105,6 +124,7 @@ def resolve(session: Session, plane: Plane, number: int) -> Display | None:
         corners=corners(session, image, series, plane, number) if view.show_text else Corners(),
         calibrated=image.calibrated,
         brush_mm=view.brush_mm if view.tool in EDIT_TOOLS and view.tool != "fill" else None,
+        boxes=drawn_boxes(session, plane, k),
         marks=drawn_marks(session, plane, k) if session.clicks else (),
         active=view.active == number,
         revision=session.mask.revision if session.mask else 0,

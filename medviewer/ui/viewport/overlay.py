@@ -14,6 +14,7 @@ from medviewer.ui.theme import COLOURS
 MARGIN = 8
 _LETTER_ROOM = 30
 _MARK_RADIUS = 6.0
+_FEW_BOXES = 8
 _STEPS_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -24,6 +25,16 @@ class PixelMark:
     at: tuple[tuple[float, float], ...]
     positive: bool
     waiting: bool = False
+
+
+@dataclass(frozen=True)
+class PixelBox:
+    """The box around something that a model found: left, top, right and bottom in pixels, its colour and its words."""
+
+    edges: tuple[float, float, float, float]
+    colour: tuple[int, int, int]
+    text: str
+    chosen: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,8 @@ class OverlayState:
         x, y and radius of the brush along x and y, or None.
     marks
         What was pointed at.
+    boxes
+        What was found, the one that is looked at last.
     """
 
     crosshair: tuple[float, float] | None = None
@@ -52,6 +65,7 @@ class OverlayState:
     pixels_per_mm: float = 0.0
     brush: tuple[float, float, float, float] | None = None
     marks: tuple[PixelMark, ...] = ()
+    boxes: tuple[PixelBox, ...] = ()
 
 
 def scale_bar(pixels_per_mm: float, width: float) -> tuple[float, str] | None:
@@ -87,6 +101,7 @@ class Overlay(QWidget):
         painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
         self._draw_crosshair(painter)
         self._draw_brush(painter)
+        self._draw_boxes(painter)
         self._draw_marks(painter)
         self._draw_letters(painter)
         self._draw_corners(painter)
@@ -117,6 +132,22 @@ class Overlay(QWidget):
         painter.setPen(QPen(QColor(255, 255, 255, 200), 1))
         painter.drawEllipse(QPointF(x, y), rx, ry)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _draw_boxes(self, painter: QPainter) -> None:
+        """Frames, thin so that they hide nothing; words stand at all of a few, and at the one that is looked at."""
+        font = QFont(self.font())
+        font.setPixelSize(11)
+        painter.setFont(font)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for box in self.state.boxes:
+            left, top, right, bottom = box.edges
+            frame, colour = QRectF(left, top, right - left, bottom - top), QColor(*box.colour)
+            for pen in (QPen(QColor(0, 0, 0, 200), 4 if box.chosen else 3), QPen(colour, 2 if box.chosen else 1)):
+                painter.setPen(pen)
+                painter.drawRect(frame)
+            if box.chosen or len(self.state.boxes) <= _FEW_BOXES:
+                room = QRectF(left, top - 17, self.width(), 15)
+                self._write(painter, room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, box.text, colour)
 
     def _draw_marks(self, painter: QPainter) -> None:
         """A plus where something is looked for, a minus where it is not; hollow as long as the answer is awaited."""

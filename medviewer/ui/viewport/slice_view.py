@@ -28,7 +28,7 @@ from medviewer.ui.viewport.looks import (
     ordered,
     set_visible,
 )
-from medviewer.ui.viewport.overlay import Overlay, OverlayState, PixelMark
+from medviewer.ui.viewport.overlay import Overlay, OverlayState, PixelBox, PixelMark
 from medviewer.ui.viewport.pointer import Pointer
 
 _FIT = 0.96
@@ -312,8 +312,18 @@ class SliceView(QFrame):
                 pixels_per_mm=zoom if display.calibrated and display.corners.top_right else 0.0,
                 brush=brush,
                 marks=self._marks(display),
+                boxes=self._boxes(display),
             )
         )
+
+    def _boxes(self, display: Display) -> tuple[PixelBox, ...]:
+        """What was found, where it lies on the screen now."""
+        boxes = []
+        for box in display.boxes:
+            first, second = (self.to_pixel(*corner) for corner in box.corners)
+            (left, right), (top, bottom) = sorted((first.x(), second.x())), sorted((first.y(), second.y()))
+            boxes.append(PixelBox((left, top, right, bottom), box.colour, box.text, box.chosen))
+        return tuple(boxes)
 
     def _marks(self, display: Display) -> tuple[PixelMark, ...]:
         """What was pointed at, and the box that is being drawn."""

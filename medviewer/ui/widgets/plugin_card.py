@@ -9,8 +9,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
-from medviewer.app.commands.detections import said
 from medviewer.app.commands import interactive, predict, view
+from medviewer.app.commands.detections import said
 from medviewer.app.mask_store import MaskStore
 from medviewer.app.run_choice import RunChoice
 from medviewer.app.services import Services
@@ -30,7 +30,12 @@ from medviewer.ui.widgets.plugin_result import PluginResult
 from medviewer.ui.widgets.run_options import RunOptions
 from medviewer.ui.widgets.section import Section
 
-_KINDS = {"segment": "Segmentation", "classify": "Classification", "detect": "Detection", "interactive": "Segmentation by clicks"}
+_KINDS = {
+    "segment": "Segmentation",
+    "classify": "Classification",
+    "detect": "Detection",
+    "interactive": "Segmentation by clicks",
+}
 
 
 def obstacle(services: Services, manifest: Manifest) -> str:
@@ -122,7 +127,7 @@ class PluginCard(QFrame):
         box.setSpacing(4)
         box.addLayout(head)
         below: tuple[QWidget, ...] = (self.description, self.reason, self.bar, self.step)
-        for part in (*below, self.found, self.fold):
+        for part in (*below, self.found, self.finds, self.fold):
             box.addWidget(part)
 
     # -- from the user

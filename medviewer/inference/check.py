@@ -22,6 +22,7 @@ from medviewer.plugin_api.testing import Answer, CheckRow, answer_kind, check_pl
 
 if TYPE_CHECKING:
     from medviewer.inference.loader import LoadedPlugin
+    from medviewer.inference.pipeline import OpenedRun
     from medviewer.jobs import Job, Runner, WorkerReply
 
 _numbers = itertools.count()
@@ -92,7 +93,20 @@ def _predict(run: PluginRun, loaded: LoadedPlugin, image: Image, context: RunCon
     opened = OpenedRun(run, loaded, image, context, others)
     if kind == "segment":
         return segment_image(opened)[0]
+    if kind == "detect":
+        return _found(opened)
     return np.array(classify_image(opened)[0])
+
+
+def _found(opened: OpenedRun) -> Answer:
+    """What a detector finds: rows of box (on the image's grid), score and label."""
+    from medviewer.inference.detect import detected, on_source
+    from medviewer.inference.pipeline import prepared
+
+    seen = prepared(opened)
+    found = detected(opened, seen)
+    beside = np.stack([found.scores.numpy(), found.labels.numpy()], axis=1)
+    return np.concatenate([on_source(found.boxes.numpy(), seen.frame), beside], axis=1)
 
 
 def _clicked(run: PluginRun, image: Image, context: RunContext) -> Answer:

@@ -17,7 +17,7 @@ from string import Template
 from medviewer.app.resources import resource
 from medviewer.errors import InputError, StoreError
 
-MAIN_KINDS = ("segment", "classify", "interactive")
+MAIN_KINDS = ("segment", "classify", "detect", "interactive")
 """A plugin is one of these."""
 POWERS = {"explain": ("segment", "classify"), "train": ("segment",)}
 """What it may be beside, and for which of the above there is a start."""

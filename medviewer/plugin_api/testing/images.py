@@ -99,6 +99,14 @@ def turned_array(values: NDArray[np.generic]) -> NDArray[np.generic]:
     return np.ascontiguousarray(values[:, :, ::-1].transpose(0, 2, 1))
 
 
+def turned_boxes(rows: NDArray[np.generic], shape: Shape) -> NDArray[np.generic]:
+    """What `turned` does to the rows of a detector in an image of that shape."""
+    columns, result = shape[2], rows.astype(float)
+    result[:, 1], result[:, 4] = columns - rows[:, 5].astype(float), columns - rows[:, 2].astype(float)
+    result[:, 2], result[:, 5] = rows[:, 1], rows[:, 4]
+    return result
+
+
 def _network_shape(manifest: Manifest) -> Shape:
     """The size that the network sees at once, along z, y, x of the plain image."""
     inputs = manifest.inputs

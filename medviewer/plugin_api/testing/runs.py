@@ -23,6 +23,7 @@ from medviewer.plugin_api.testing.images import (
     plain_image,
     turned,
     turned_array,
+    turned_boxes,
 )
 from medviewer.plugin_api.testing.rows import Check
 from medviewer.plugin_api.testing.watch import Memory, Watch
@@ -118,6 +119,8 @@ class Runs:
         answer, expected = self.answer(turned(self.plain)), self.kept("plain", self.plain)
         if expected.ndim == 3:
             expected = turned_array(expected)
+        elif expected.ndim == 2:
+            expected = turned_boxes(expected, self.plain.grid.shape)
         if not alike(expected, answer, _TURNED_DIFFERS, _TURNED_PROBABILITY):
             raise ContractError(
                 f"Expected the same answer from an image that is stored along other axes, since plugin.yaml declares "

@@ -34,10 +34,11 @@ def plugin_rows(
         Ids that the user switched off.
     """
     said = ledger.entries()
-    own = installed_folder(home).resolve()
+    own, named = installed_folder(home), tuple(folders)
+    adapters = {row.folder for row in adapter_rows(named)}
     return [
-        _told(row, said[row.id].fingerprint if row.id in said else "", row.id not in disabled, own)
-        for row in discover(folders, shipped=plugin_folders(), installed=[own])
+        _told(row, said[row.id].fingerprint if row.id in said else "", row.id not in disabled, adapters)
+        for row in discover(named, shipped=plugin_folders(), installed=[own])
     ]
 
 
@@ -51,9 +52,9 @@ def adapter_rows(folders: Iterable[Path] = ()) -> list[AdapterResult]:
     return discover_adapters(folders, shipped=plugin_folders())
 
 
-def _told(row: DiscoverResult, trusted: str, enabled: bool, own: Path) -> DiscoverResult:
+def _told(row: DiscoverResult, trusted: str, enabled: bool, adapters: Collection[Path]) -> DiscoverResult:
     row = replace(row, enabled=enabled, trusted=trusted if row.origin is Origin.INSTALLED else "")
-    if row.adapter is None or not row.adapter.is_relative_to(own):
+    if row.adapter is None or row.adapter in adapters:
         return row
     text = (
         f"The adapter {row.adapter.name} lies among the installed plugins, where adapters are not run; install it as "

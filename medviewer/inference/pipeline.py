@@ -22,6 +22,7 @@ from medviewer.inference.frame import NetworkFrame, frame_of
 from medviewer.inference.hashing import InputHash
 from medviewer.inference.intensity import adjust, take_source, widened
 from medviewer.inference.loader import LoadedPlugin, load_plugin, plugin_step
+from medviewer.inference.parameters import checked_parameters
 from medviewer.inference.pieces import Piece
 from medviewer.inference.request import PluginRun, image_from_json
 from medviewer.inference.resample import to_frame
@@ -113,7 +114,7 @@ def open_run(request: WorkerRequest, context: RunContext) -> OpenedRun:
     context.progress(0.0, "Loading the plugin")
     device = resolve_device(run.device)
     loaded = load_plugin(run, device)
-    context = replace(context, device=device, parameters=run.parameters)
+    context = replace(context, device=device, parameters=checked_parameters(loaded.manifest, run.parameters))
     return OpenedRun(run, loaded, image, context, others, hashing)
 
 

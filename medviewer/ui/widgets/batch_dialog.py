@@ -115,7 +115,7 @@ class BatchDialog(QDialog):
         rows: list[tuple[str, object]] = []
         for row in self._services.plugins:
             manifest = row.manifest
-            if manifest is not None and row.enabled and {"segment", "classify"} & set(manifest.kinds):
+            if manifest is not None and row.enabled and {"segment", "classify", "detect"} & set(manifest.kinds):
                 here = predict.weights_present(self._services, row)
                 rows += [(manifest.name, manifest.id)] if here and manifest.inputs.channel_count == 1 else []
         refill(self.plugin, rows)
@@ -130,7 +130,7 @@ class BatchDialog(QDialog):
     def run(self) -> None:
         """Begin."""
         plugin_id = self.plugin.currentData()
-        if not plugin_id or self._running is not None:
+        if not plugin_id or (self._running is not None and not self._running.done):
             return
         made = self._services.attempt(
             lambda: batch.Batch(
@@ -145,14 +145,18 @@ class BatchDialog(QDialog):
             message = self._services.session.message
             self._say(message.text if message is not None else "It could not begin.", "error")
             return
+        self._links.cut()
         self._running = made
         self._links.add(made.changed, self._show)
         self._links.add(made.finished, self._over)
         self.bar.show()
-        for part in (self.run_button, self.plugin, self.search, self.filter):
-            part.setEnabled(False)
-        self.stop_button.setEnabled(True)
+        self._let_choose(False)
         made.start()
+
+    def _let_choose(self, may: bool) -> None:
+        for part in (self.run_button, self.plugin, self.search, self.filter):
+            part.setEnabled(may)
+        self.stop_button.setEnabled(not may)
 
     def stop(self) -> None:
         """Stop; what is done stays."""
@@ -187,7 +191,9 @@ class BatchDialog(QDialog):
         found = self._services.attempt(lambda: self._services.archive.catalog.page(self.query, 1))
         count = found[1] if found is not None else 0
         self.count.setText(f"{count} {'study' if count == 1 else 'studies'} on the list are like that.")
-        self.run_button.setEnabled(bool(count) and self.plugin.count() > 0 and self._running is None)
+        self.run_button.setEnabled(
+            bool(count) and self.plugin.count() > 0 and (self._running is None or self._running.done)
+        )
 
     def _show(self, *_: object) -> None:
         running = self._running
@@ -211,7 +217,7 @@ class BatchDialog(QDialog):
         counts = [sum(row.status == status for row in running.rows) for status in ("done", "refused", "failed")]
         text = f"{counts[0]} done, {counts[1]} refused, {counts[2]} failed."
         self._say(f"Stopped. {text}" if running.cancelled else text, "warning" if counts[2] else "ok")
-        self.stop_button.setEnabled(False)
+        self._let_choose(True)
 
     def _say(self, text: str, role: str) -> None:
         set_role(self.status, role)
@@ -244,7 +250,9 @@ def _row(number: int, row: CaseRow) -> Row:
 
 
 def _answer(name: str, value: float) -> str:
-    return f"{name.removesuffix('_ml')} {value:.0f} ml" if name.endswith("_ml") else f"{name} {value:.2f}"
+    if name.endswith("_ml"):
+        return f"{name.removesuffix('_ml')} {value:.0f} ml"
+    return f"{name.removesuffix('_count')} {value:.0f}" if name.endswith("_count") else f"{name} {value:.2f}"
 
 
 def _figures(row: CaseRow) -> str:

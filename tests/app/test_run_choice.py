@@ -1,0 +1,103 @@
+"""How a plugin runs is chosen for the session: versions, passes, parameters, and the series of its channels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from medviewer.app.commands import predict
+from medviewer.app.doubt_text import doubt_text, no_answer, warnings_of
+from medviewer.app.run_choice import RunChoice
+from medviewer.app.services import Services
+from medviewer.domain.doubt import Doubt
+from medviewer.domain.finding import Classification
+from medviewer.domain.image import Image
+from medviewer.domain.provenance import Provenance
+from medviewer.errors import InputError, NotFoundError
+from medviewer.inference.request import RunOptions
+from tests.app.conftest import SERIES, STUDY
+from tests.inference.tiny_plugins import write_plugin
+
+PARAMS = {"steps": {"type": "integer", "minimum": 1, "default": 2}}
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a prediction was submitted with."""
+    seen: dict[str, Any] = {}
+
+    def submit(runner: Any, *_: Any, **more: Any) -> Any:
+        seen.update(more)
+        return runner.submit(lambda _: Classification({"A": 1.0}, Provenance()), title="")
+
+    monkeypatch.setattr(predict, "submit_prediction", submit)
+    return seen
+
+
+def put(services: Services, **changes: Any) -> None:
+    inputs = {"modality": ["CT"], **changes.pop("inputs", {})}
+    write_plugin(services.archive.home / "plugins", "tuned", inputs=inputs, **changes)
+    services.refresh()
+
+
+def test_the_choice_of_the_session_counts_for_the_menu_too(services: Services, asked: dict[str, Any]) -> None:
+    put(services, params=PARAMS)
+    services.choices["tuned"] = RunChoice({"steps": 5}, "cpu", tta="full", samples=3, uncertainty=True)
+    services.runner.wait(predict.run(services, "tuned"))
+    assert (asked["parameters"], asked["device"]) == ({"steps": 5}, "cpu")
+    assert asked["options"] == RunOptions("full", 3, True)
+
+
+def test_further_versions_are_averaged_with_the_one_that_runs(services: Services, asked: dict[str, Any]) -> None:
+    put(services)
+    services.choices["tuned"] = RunChoice(ensemble=("1.2.3",))
+    services.runner.wait(predict.run(services, "tuned"))
+    assert asked["options"].ensemble == (), "it is the version that runs already"
+    services.choices["tuned"] = RunChoice(ensemble=("9.9.9",))
+    with pytest.raises(NotFoundError, match=r"9\.9\.9"):
+        predict.run(services, "tuned")
+
+
+def test_a_plugin_of_several_series_reads_the_others_first(
+    services: Services, image: Image, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(services, inputs={"channels": ["T1", "FLAIR"]})
+    with pytest.raises(InputError, match="also needs FLAIR; choose a series"):
+        predict.run(services, "tuned")
+    other = replace(SERIES, uid="1.2.3.4")
+    services.session.study = replace(STUDY, series=(SERIES, other))
+    services.choices["tuned"] = RunChoice(channels={"FLAIR": other.uid})
+    monkeypatch.setattr("medviewer.formats.load", lambda *_: image)
+    services.runner.wait(predict.run(services, "tuned"))
+    for job in services.runner.jobs:
+        services.runner.wait(job)
+    assert asked["others"] == {"FLAIR": (image, other)}
+
+
+@pytest.mark.parametrize(
+    ("doubt", "text"),
+    [
+        (Doubt(), "doubt not measured"),
+        (Doubt(0.124), "uncertainty 12 %"),
+        (Doubt(0.5, 0.62), "uncertainty 50 %, like the training set (0.6 of 1)"),
+        (Doubt(None, 1.84), "1.8× beyond the training set"),
+        (Doubt(None, float("inf")), "far beyond the training set"),
+    ],
+)
+def test_doubt_in_words(doubt: Doubt, text: str) -> None:
+    assert doubt_text(doubt) == text
+
+
+def test_no_answer_has_a_reason() -> None:
+    made = Provenance(doubt=Doubt(flags=("No answer: 0.55 is below 0.7.",)))
+    found = Classification({"A": 0.55, "B": 0.45}, made, abstained=True)
+    assert no_answer(found) == "No answer: 0.55 is below 0.7."
+    assert no_answer(replace(found, provenance=Provenance())).startswith("No answer: the highest probability is 55 %")
+    assert no_answer(replace(found, abstained=False)) == ""
+    assert warnings_of(Doubt(flags=("a", "b")), ("b", "c")) == ("a", "b", "c")
+
+
+def test_nothing_changed_is_no_choice() -> None:
+    assert (RunChoice().changed, RunChoice(device="cpu", samples=2).changed) == (0, 2)

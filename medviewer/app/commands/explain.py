@@ -57,7 +57,7 @@ def run(services: Services, plugin_id: str, *, method: str = "gradcam", label: i
         if session.series is not None and session.series.uid == series.uid and session.arrival is None:
             heatmaps.offer(session, [heatmap])
             session.say(f"{heatmap.label}.", "ok")
-        results.keep_heatmap(services, replace(heatmap, series_uid=series.uid))
+        results.keep_heatmaps(services, replace(heatmap, series_uid=series.uid))
 
     def idle() -> None:
         session.busy_plugins = session.busy_plugins - {plugin_id}

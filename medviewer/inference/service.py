@@ -1,20 +1,16 @@
-"""What the child process does: segment, classify, fetch weights, check a plugin."""
+"""What the child process does: segment, classify, check a plugin."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import cast
 
 from medviewer.inference import plausibility
 from medviewer.inference.doubts import abstains, class_uncertainty, doubt_of, reference_of, undecided, with_doubt
 from medviewer.inference.features import seeing
 from medviewer.inference.labels import Labels
-from medviewer.inference.loader import load_code, plugin_step, read_state
 from medviewer.inference.passes import class_passes, excludes_each_other, steps_of
 from medviewer.inference.pipeline import OpenedRun, open_run, prepared
 from medviewer.inference.sweep import segmented
 from medviewer.jobs import WorkerReply, WorkerRequest
-from medviewer.plugin_api import RunContext, WeightsFetcher
+from medviewer.plugin_api import RunContext
 
 
 def segment(request: WorkerRequest, context: RunContext) -> WorkerReply:
@@ -72,19 +68,6 @@ def classify_image(opened: OpenedRun) -> tuple[list[float], tuple[str, ...]]:
     found = prepared(opened)
     mean = class_passes(opened, found.values, reference_of(opened)).mean(axis=0)
     return mean.tolist(), found.notes
-
-
-def fetch(request: WorkerRequest, context: RunContext) -> WorkerReply:
-    """Let a plugin fetch its weights into ``partial``, and see that they fit before the host puts them in place."""
-    folder, partial = Path(request.payload["folder"]), Path(request.payload["partial"])
-    manifest, plugin = load_code(folder)
-    with plugin_step(manifest.name, "fetching its weights"):
-        cast(WeightsFetcher, plugin).fetch_weights(partial, context)
-        network = plugin.build_network()
-    with plugin_step(manifest.name, "loading the weights that it fetched"):
-        network.load_state_dict(read_state(partial, manifest.name))
-    context.progress(1.0, "Done")
-    return WorkerReply()
 
 
 def check(request: WorkerRequest, context: RunContext) -> WorkerReply:

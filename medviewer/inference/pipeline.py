@@ -184,15 +184,6 @@ def prepared(opened: OpenedRun) -> NetworkInput:
     return NetworkInput(_normalised(opened, ready, frame), frame, notes)
 
 
-def network_input(opened: OpenedRun) -> tuple[Tensor, tuple[str, ...]]:
-    """The image as a network wants it that sees it whole, shape (1, channels, ...) on the device, and notes.
-
-    A picture loses its first axis. Raises as `prepared` does.
-    """
-    found = prepared(opened)
-    return network_batch(opened, found.values), found.notes
-
-
 def network_batch(opened: OpenedRun, values: Tensor) -> Tensor:
     """Values (channels, z, y, x) as a batch of one on the device; a picture loses its first axis."""
     flat = opened.loaded.manifest.inputs.ndim == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from medviewer.errors import ManifestError
+from medviewer.errors import PluginError
 from medviewer.inference.install import code_files
 from medviewer.plugin_api.discovery import DiscoverResult, Origin
 from medviewer.plugin_api.fingerprint import fingerprint
@@ -66,9 +66,19 @@ def state_of(row: DiscoverResult) -> PluginState:
         return PluginState(row, _ORIGINS[row.origin])
     try:
         now, code = fingerprint(row.folder), code_files(row.folder)
-    except (ManifestError, OSError):  # nothing that cannot be read whole can be trusted
+    except (PluginError, OSError):  # nothing that cannot be read whole can be trusted
         return PluginState(row, Word.CHANGED if row.trusted else Word.UNTRUSTED)
     if row.trusted:
         return PluginState(row, Word.TRUSTED if now == row.trusted else Word.CHANGED, now, code)
     runs_bare = row.adapter is not None and not code
     return PluginState(row, Word.NO_CODE if runs_bare else Word.UNTRUSTED, now, code)
+
+
+def waits_for_trust(row: DiscoverResult) -> bool:
+    """Whether code came with a plugin that nobody has answered for yet; looks at names only."""
+    if row.may_run:
+        return False
+    try:
+        return row.adapter is None or bool(code_files(row.folder))
+    except (PluginError, OSError):  # what cannot be looked at is not run
+        return True

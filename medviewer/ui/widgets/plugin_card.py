@@ -12,6 +12,7 @@ from superqt import QElidingLabel
 from medviewer.app.commands import interactive, predict, view
 from medviewer.app.commands.detections import said
 from medviewer.app.mask_store import MaskStore
+from medviewer.app.plugin_state import waits_for_trust
 from medviewer.app.run_choice import RunChoice
 from medviewer.app.services import Services
 from medviewer.domain.provenance import Provenance
@@ -68,6 +69,7 @@ class PluginCard(QFrame):
         self._job_links = Links(self)
         self._job: Job[Any] | None = None
         self._took: tuple[str, str] | None = None
+        self._waits_for_trust = waits_for_trust(plugin)
         self._counter = LabelCounter(self)
         self._counter.changed.connect(self._show_result)
         self._make_parts()
@@ -219,7 +221,7 @@ class PluginCard(QFrame):
         running = self._job is not None
         busy = self.plugin.id in self._services.session.busy_plugins
         why_not = obstacle(self._services, self.manifest)
-        untrusted = self.plugin.adapter is None and not self.plugin.may_run
+        untrusted = self._waits_for_trust
         fetchable = self.manifest.weights.fetch and not here and not untrusted
         self.run_button.setVisible(not running and not fetchable and not untrusted)
         self.trust_button.setVisible(untrusted)

@@ -12,6 +12,7 @@ from medviewer.archive import Archive
 from medviewer.domain.mask import Correction
 from medviewer.domain.provenance import Provenance
 from medviewer.errors import GateRefusal, ManifestError, NotFoundError, StoreError
+from medviewer.inference.reference import Reference, read, reference_path, write
 from medviewer.learning.compare import compare
 from medviewer.learning.gate import CaseScore, Score, VerdictKind
 from medviewer.learning.queue import CorrectionQueue, Status
@@ -240,3 +241,21 @@ def test_candidates_are_numbered_for_each_base() -> None:
     assert next_candidate("1.0.0", names) == "1.0.0-ft.11"
     assert next_candidate("1.1.0", names) == "1.1.0-ft.4"
     assert next_candidate("2.0.0", names) == "2.0.0-ft.1"
+
+
+def test_what_a_version_knows_stays_beside_its_weights(registry: ModelRegistry, add: Add, tmp_path: Path) -> None:
+    """Through promotion and rollback; a version of which nothing is known has none, whatever was there before."""
+    beside = reference_path(tmp_path / "candidate.safetensors")
+    write(beside, Reference(temperature=1.5))
+    known = better(add)
+    beside.unlink()
+    registry.promote("tiny", known, "ann")
+    unknown = better(add, parent=known)
+    for _ in range(2):
+        path = registry.reference_path("tiny", known)
+        assert path == reference_path(registry.weights_path("tiny", known))
+        assert path is not None
+        assert read(path).temperature == 1.5
+        assert registry.reference_path("tiny", unknown) is None
+        registry.promote("tiny", unknown, "ann")
+        registry.rollback("tiny", "ann")

@@ -21,7 +21,7 @@ from medviewer.jobs.task import Task
 from medviewer.jobs.turnstile import Turnstile
 
 # How long a job may take to heed a cancel before its process is killed; with the kill it is idle within a second.
-GRACE_S = 0.9
+GRACE_S = 0.75
 
 
 class Host(Protocol):

@@ -25,7 +25,7 @@ from medviewer.plugin_api.discovery import DiscoverResult
 from tests.inference.tiny_plugins import write_plugin
 
 SHAPE = (300, 512, 512)
-ROUNDS = 7
+ROUNDS = 5
 SMALL = (40, 64, 64)
 
 _FIRST_TILE = """

@@ -91,8 +91,7 @@ class Left:
         return (
             len(self.processes - before.processes),
             len(self.files - before.files),
-            # The window holds the newest healthy result: which one that is changes, their number does not.
-            max(0, len(self.maps) - len(before.maps)),
+            len(self.maps - before.maps),
             len(self.shared - before.shared),
         )
 

@@ -60,15 +60,14 @@ def submit_check(runner: Runner, plugin: DiscoverResult, weights: Path, *, devic
 
 def check_rows(request: WorkerRequest, context: RunContext) -> list[CheckRow]:
     """The rows of one check, in the child process."""
-    from medviewer.inference.device import resolve_device
-    from medviewer.inference.loader import load_code, load_plugin
+    from medviewer.inference.loader import device_of, load_code, load_plugin
 
     run = PluginRun.from_json(request.payload["run"])
     rows = []
     try:
         load_code(run.folder, run.adapter, run.fingerprint, run.trusted)
         rows.append(CheckRow("entry", True, "The code imports and offers what its kinds need."))
-        device = resolve_device(run.device)
+        device = device_of(run)
         loaded = load_plugin(run, device)
         rows.append(CheckRow("weights", True, "The weights fit the network."))
     except MedviewerError as error:

@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from medviewer.domain.geometry import Shape
 from medviewer.errors import ContractError
 from medviewer.inference.activation import activated
-from medviewer.inference.device import resolve_device
 from medviewer.inference.frame import window_size
 from medviewer.inference.hashing import InputHash
-from medviewer.inference.loader import load_plugin, plugin_step
+from medviewer.inference.loader import device_of, load_plugin, plugin_step
 from medviewer.inference.pieces import Floats, Piece, mask_to_frame, to_source
 from medviewer.inference.pipeline import NetworkInput, OpenedRun, called, layers_checked, network_batch, prepared
 from medviewer.inference.request import PluginRun, image_from_json
@@ -105,7 +104,7 @@ class _Known(InputHash):
 def _open(request: WorkerRequest, context: RunContext) -> OpenedRun:
     run = PluginRun.from_json(request.payload["run"])
     context.progress(0.0, "Loading the plugin")
-    device = resolve_device(run.device)
+    device = device_of(run)
     loaded = load_plugin(run, device)
     manifest = loaded.manifest
     # a user points where the user likes: nothing is cut away

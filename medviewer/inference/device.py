@@ -23,7 +23,6 @@ GPU = "GPU"
 """The resource of jobs that may run on CUDA: one of them at a time."""
 SHARE_VARIABLE = "MEDVIEWER_GPU_SHARE"
 """Environment variable: how much of the GPU's memory a run may take, 0 to 1; all of it unless set."""
-_GB = 1e9
 _DRIVERS = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg")
 """What a CUDA driver leaves on Linux; the last one in its subsystem on Windows."""
 
@@ -41,21 +40,30 @@ def check_choice(choice: str) -> str:
     return choice
 
 
-def resolve_device(choice: str) -> str:
+def resolve_device(choice: str, manifest: Manifest | None = None) -> str:
     """The torch device string, ``cpu`` or ``cuda:0``, of a user's choice.
+
+    Parameters
+    ----------
+    manifest
+        Of the plugin that runs, whose ``resources.gpu`` may forbid the GPU or ask for it.
 
     Raises
     ------
     InputError
-        If the choice is unknown, or CUDA is asked for on a machine that has none.
+        If the choice is unknown, CUDA is asked for on a machine that has none, or the plugin runs on a GPU only.
     """
     import torch
 
-    if check_choice(choice) == "cpu":
-        return "cpu"
-    if torch.cuda.is_available():
+    asked = manifest.resources.gpu if manifest is not None else "optional"
+    if check_choice(choice) != "cpu" and asked != "never" and torch.cuda.is_available():
         limit_memory("cuda:0")
         return "cuda:0"
+    if manifest is not None and asked == "required":
+        reason = "the CPU was asked for" if choice == "cpu" else "torch finds no CUDA device here"
+        raise InputError(f"{manifest.name} runs on a GPU only, but {reason}; choose a GPU, or another plugin.")
+    if choice == "cpu" or asked == "never":
+        return "cpu"
     if choice == "cuda":
         raise InputError("CUDA was asked for, but torch finds no CUDA device here; choose auto or cpu.")
     return "cpu"
@@ -124,19 +132,6 @@ def budget(device: str) -> int | None:
     free, total = torch.cuda.mem_get_info(device)
     mine, used = torch.cuda.memory_reserved(device), torch.cuda.memory_allocated(device)
     return max(0, min(free + mine - used, int(total * memory_share()) - used))
-
-
-def first_batch(device: str, manifest: Manifest) -> int:
-    """Windows that go through the network at once to begin with: the declared number, less where memory is short.
-
-    ``resources.memory_gb`` is what the declared batch needs; the window's own part of it cannot be told from the
-    network's, so memory is taken to grow with the batch.
-    """
-    windows, needed = manifest.inputs.windows, manifest.resources.memory_gb * _GB
-    wanted, free = (windows.batch if windows else 1), budget(device)
-    if free is None or not needed:
-        return wanted
-    return max(1, min(wanted, int(wanted * free / needed)))
 
 
 def memory_share() -> float:

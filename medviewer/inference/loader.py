@@ -22,6 +22,7 @@ from medviewer.errors import (
     UntrustedError,
     WeightsMissingError,
 )
+from medviewer.inference.device import resolve_device
 from medviewer.inference.request import PluginRun
 from medviewer.plugin_api import Manifest, NetworkLoader, Plugin
 from medviewer.plugin_api.adapters import Adapter, read_adapter
@@ -193,6 +194,15 @@ def _missing(manifest: Manifest, plugin: object) -> Iterator[tuple[str, list[str
         names = [name for name in _METHODS.get(kind, ()) if lacks(name)]
         if names:
             yield kind.removeprefix("own "), names
+
+
+def device_of(run: PluginRun) -> str:
+    """The torch device string of a run: the user's choice, within what the plugin declares.
+
+    Raises as `load_code` and `device.resolve_device` do.
+    """
+    manifest, _ = load_code(run.folder, run.adapter, run.fingerprint, run.trusted)
+    return resolve_device(run.device, manifest)
 
 
 def load_plugin(run: PluginRun, device: str) -> LoadedPlugin:

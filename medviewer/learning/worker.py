@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from medviewer.errors import StoreError
-from medviewer.inference.device import resolve_device
-from medviewer.inference.loader import LoadedPlugin, load_plugin, plugin_step
+from medviewer.inference.loader import LoadedPlugin, device_of, load_plugin, plugin_step
 from medviewer.inference.reference import reference_path, write
 from medviewer.inference.request import PluginRun
 from medviewer.inference.service import segment_image
@@ -79,7 +78,7 @@ def compare(request: WorkerRequest, context: RunContext) -> WorkerReply:
 def _open(data: dict[str, Any], context: RunContext) -> Version:
     context.progress(0.0, "Loading the plugin")
     run = PluginRun.from_json(data)
-    return run, load_plugin(run, resolve_device(run.device))
+    return run, load_plugin(run, device_of(run))
 
 
 def _prepare(

@@ -15,12 +15,12 @@ from medviewer.inference import device as devices
 from medviewer.inference.device import (
     budget,
     describe_device,
-    first_batch,
     gpu_resource,
     has_gpu,
     limit_memory,
     resolve_device,
 )
+from medviewer.inference.windows.memory import free_gb
 
 GIB = 2**30
 
@@ -32,11 +32,8 @@ def _asked_anew() -> Iterator[None]:
     has_gpu.cache_clear()
 
 
-def plugin(memory_gb: float = 0, batch: int = 1, gpu: str = "optional") -> Any:
-    windows = SimpleNamespace(batch=batch)
-    return SimpleNamespace(
-        inputs=SimpleNamespace(windows=windows), resources=SimpleNamespace(memory_gb=memory_gb, gpu=gpu)
-    )
+def plugin(gpu: str) -> Any:
+    return SimpleNamespace(name="Spleen", resources=SimpleNamespace(gpu=gpu))
 
 
 def test_auto_takes_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,6 +49,18 @@ def test_cuda_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None
         resolve_device("cuda")
     with pytest.raises(InputError, match="not 'gpu'"):
         resolve_device("gpu")
+
+
+def test_a_plugin_may_forbid_the_gpu_or_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert [resolve_device(choice, plugin("never")) for choice in ("auto", "cpu", "cuda")] == ["cpu"] * 3
+    assert [resolve_device(choice, plugin("required")) for choice in ("auto", "cuda")] == ["cuda:0"] * 2
+    with pytest.raises(InputError, match="Spleen runs on a GPU only, but the CPU was asked for"):
+        resolve_device("cpu", plugin("required"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="Spleen runs on a GPU only, but torch finds no CUDA device"):
+        resolve_device("auto", plugin("required"))
+    assert resolve_device("auto", plugin("optional")) == "cpu"
 
 
 def test_the_cpu_is_described() -> None:
@@ -87,19 +96,16 @@ def test_only_what_may_run_on_the_gpu_waits_for_it(monkeypatch: pytest.MonkeyPat
     assert gpu_resource("auto") == ""
 
 
-def test_a_run_starts_with_as_many_windows_as_the_memory_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_torch_holds_for_reuse_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     assert budget("cpu") is None
-    assert first_batch("cpu", plugin(memory_gb=100, batch=4)) == 4
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (6 * GIB, 16 * GIB))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 3 * GIB)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: GIB)
     assert budget("cuda:0") == 8 * GIB
-    assert first_batch("cuda:0", plugin(memory_gb=16 * GIB / 1e9, batch=4)) == 2
-    assert first_batch("cuda:0", plugin(memory_gb=500, batch=4)) == 1
-    assert first_batch("cuda:0", plugin(memory_gb=1, batch=4)) == 4
-    assert first_batch("cuda:0", plugin(batch=4)) == 4, "nobody said what it needs"
+    assert free_gb("cuda:0") == pytest.approx(8 * GIB / 1e9)
     monkeypatch.setenv("MEDVIEWER_GPU_SHARE", "0.25")
     assert budget("cuda:0") == 3 * GIB
+    assert free_gb("cuda:0") == pytest.approx(3 * GIB / 1e9)
 
 
 def test_the_share_of_the_gpu_is_set_and_checked(monkeypatch: pytest.MonkeyPatch) -> None:

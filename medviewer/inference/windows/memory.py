@@ -7,6 +7,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from medviewer.errors import PluginError
+from medviewer.inference.device import budget
 
 if TYPE_CHECKING:
     from medviewer.plugin_api.spec import Windows
@@ -129,14 +130,13 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def free_gb(device: str) -> float:
-    """Memory that is free on a device, in GB."""
-    if device == "cpu":
+    """Memory of a device that this process may still take, in GB."""
+    free = budget(device)
+    if free is None:
         import psutil
 
-        return float(psutil.virtual_memory().available) / 1e9
-    import torch
-
-    return float(torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)) / 1e9
+        free = psutil.virtual_memory().available
+    return float(free) / 1e9
 
 
 def first_batch(declared: int, memory_gb: float, device: str) -> tuple[int, str]:

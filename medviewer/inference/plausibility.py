@@ -41,7 +41,8 @@ def _volumes(manifest: Manifest, labels: Labels, image: Image) -> Iterator[str]:
     specs = manifest.outputs.labels
     if not image.calibrated or not any(spec.expected_ml for spec in specs):
         return
-    voxels = np.bincount(labels.ravel(), minlength=len(specs) + 1)
+    # Slice by slice: NumPy counts in a copy of 8 bytes a voxel.
+    voxels = np.sum([np.bincount(plane.ravel(), minlength=len(specs) + 1) for plane in labels], axis=0)
     for number, spec in enumerate(specs, start=1):
         volume = float(voxels[number]) * image.grid.voxel_ml
         if spec.expected_ml is not None and not spec.expected_ml[0] <= volume <= spec.expected_ml[1]:
@@ -87,11 +88,16 @@ def _sides(manifest: Manifest, labels: Labels, image: Image) -> Iterator[str]:
 
     In the LPS world x grows to the patient's left, whatever the order of the arrays.
     """
+    from scipy.ndimage import find_objects
+
     specs = manifest.outputs.labels
     numbers = [number for number, spec in enumerate(specs, start=1) if spec.side]
     if not numbers or not image.is_volume:
         return
-    places = {number: where for number in numbers if (where := _centre_x(labels == number, image.grid)) is not None}
+    # In its box: a hundred structures that are each looked for in the whole volume would take longer than the network.
+    boxes = cast(Sequence[Any], find_objects(labels, max_label=len(specs)))
+    found = {number: boxes[number - 1] for number in numbers if boxes[number - 1] is not None}
+    places = {number: _centre_x(labels[box] == number, image.grid, box) for number, box in found.items()}
     middle: float | None = None
     for number, where in places.items():
         spec = specs[number - 1]
@@ -122,12 +128,14 @@ def _sibling(number: int, specs: tuple[LabelSpec, ...]) -> int:
     return 0
 
 
-def _centre_x(mask: NDArray[np.bool_], grid: Grid) -> float | None:
-    """World x in mm of a mask's centre of mass, None of an empty one. Sums along axes: no list of voxels is made."""
+def _centre_x(mask: NDArray[np.bool_], grid: Grid, box: Sequence[slice]) -> float:
+    """World x in mm of the centre of mass of a mask that fills a box of a grid and is not empty.
+
+    Sums along axes: no list of voxels is made.
+    """
     total = int(np.count_nonzero(mask))
-    if not total:
-        return None
-    index = [float(mask.sum(axis=tuple({0, 1, 2} - {axis})) @ np.arange(mask.shape[axis])) / total for axis in range(3)]
+    sums = [mask.sum(axis=tuple({0, 1, 2} - {axis})) for axis in range(3)]
+    index = [side.start + float(one @ np.arange(len(one))) / total for side, one in zip(box, sums, strict=True)]
     return float(grid.index_to_world(index)[0])
 
 
@@ -137,5 +145,7 @@ def _middle_x(image: Image) -> float:
     In CT and MR alike the mean lies between air and tissue. Bright is dense in volumes, which are never MONOCHROME1.
     """
     voxels: NDArray[Any] = image.voxels
-    centre = _centre_x(voxels > voxels.mean(dtype=np.float64), image.grid)
-    return float(image.grid.index_to_world((np.array(image.grid.shape) - 1) / 2)[0]) if centre is None else centre
+    bright = voxels > voxels.mean(dtype=np.float64)
+    if not bright.any():
+        return float(image.grid.index_to_world((np.array(image.grid.shape) - 1) / 2)[0])
+    return _centre_x(bright, image.grid, [slice(0, size) for size in image.grid.shape])

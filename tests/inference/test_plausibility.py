@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -112,3 +113,23 @@ def test_the_middle_is_the_bodys_and_not_the_worlds(shift: float) -> None:
     image = body(Grid(SHAPE, origin=(shift, 0, 0)))
     assert said(blob((10, 10, 22)), [{"name": "Spleen", "side": "left"}], image) == ()
     assert len(said(blob((10, 10, 4)), [{"name": "Spleen", "side": "left"}], image)) == 1
+
+
+def test_no_copy_of_the_labels_is_counted() -> None:
+    """Volumes and sides are measured slice by slice and box by box: a body of 500 slices must not cost gigabytes."""
+    grid = Grid((64, 128, 128))
+    labels = np.zeros(grid.shape, np.uint8)
+    labels[10:14, 20:30, 90:99], labels[10:14, 20:30, 20:29] = 1, 2
+    specs = [
+        {"name": "Left kidney", "side": "left", "expected_ml": [0.1, 1]},
+        {"name": "Right kidney", "side": "right", "expected_ml": [0.1, 1]},
+    ]
+    image = Image(np.zeros(grid.shape, np.uint8), grid, "CT")
+    said(labels, specs, image)  # what is imported at first counts for nobody
+    tracemalloc.start()
+    try:
+        assert said(labels, specs, image) == ()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < labels.nbytes

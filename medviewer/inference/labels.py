@@ -155,6 +155,8 @@ class LabelSink:
         """Take scores (K, slices, y, x) of network slices from `start` on."""
         self._context.check()
         stop = start + scores.shape[1]
+        if self._kept is not None:
+            self._kept = self._kept.to(scores.device)  # once the GPU's memory ran out, slabs come from the CPU
         if not self._back.resamples:
             for span in self._back.ready(stop, scores.device.type):
                 self._context.check()
@@ -292,7 +294,8 @@ class MapSink:
         self._context.check()
         begin, slab = start, values
         if self._kept is not None:
-            begin, slab = start - 1, torch.cat([self._kept[None], values])
+            # Once the GPU's memory ran out, slabs come from the CPU.
+            begin, slab = start - 1, torch.cat([self._kept[None].to(values.device), values])
         height, width = len(self._back.y.low), len(self._back.x.low)
         for span in self._back.ready(start + len(values), values.device.type):
             self._view[slice(*span)] = (

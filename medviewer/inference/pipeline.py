@@ -16,19 +16,20 @@ from medviewer.domain.image import Image
 from medviewer.domain.provenance import Provenance
 from medviewer.errors import ContractError, InputError, UnsuitableImageError
 from medviewer.inference.channels import to_other_frame
-from medviewer.inference.device import describe_device, resolve_device
+from medviewer.inference.device import describe_device
 from medviewer.inference.foreground import foreground_box
 from medviewer.inference.frame import NetworkFrame, frame_of
 from medviewer.inference.hashing import InputHash
 from medviewer.inference.intensity import adjust, take_source, widened
-from medviewer.inference.loader import LoadedPlugin, load_plugin, plugin_step
+from medviewer.inference.loader import LoadedPlugin, device_of, load_plugin, plugin_step
 from medviewer.inference.parameters import checked_parameters
 from medviewer.inference.pieces import Piece
-from medviewer.inference.request import PluginRun, image_from_json
+from medviewer.inference.request import PluginRun, RunOptions, image_from_json
 from medviewer.inference.resample import to_frame
 from medviewer.inference.windows.grid import window_grid
 from medviewer.jobs import WorkerRequest
 from medviewer.plugin_api import Normaliser, RunContext
+from medviewer.plugin_api.manifest import file_sha256
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -73,7 +74,7 @@ class OpenedRun:
             plugin_id=manifest.id,
             plugin_version=manifest.version,
             model_version=self.run.model_version,
-            parameters={**self.context.parameters, **channels},
+            parameters={**self.context.parameters, **channels, **_thoroughness(self.run)},
             input_hash=hashing.result(),
             author="algorithm",
             device=self.loaded.device,
@@ -102,6 +103,15 @@ class NetworkInput:
     notes: tuple[str, ...] = ()
 
 
+def _thoroughness(run: PluginRun) -> dict[str, Any]:
+    """What a provenance says of a run that was more than one pass of one version."""
+    options = run.options
+    if options == RunOptions():
+        return {}
+    # Paths are this machine's; the registry knows a version by its SHA-256.
+    return {"options": {**options.to_json(), "ensemble": [file_sha256(weights) for weights in options.ensemble]}}
+
+
 def open_run(request: WorkerRequest, context: RunContext) -> OpenedRun:
     """Resolve the device, load the plugin and put the images together again."""
     run = PluginRun.from_json(request.payload["run"])
@@ -112,7 +122,7 @@ def open_run(request: WorkerRequest, context: RunContext) -> OpenedRun:
     )
     hashing = InputHash((image, *others), context).start()
     context.progress(0.0, "Loading the plugin")
-    device = resolve_device(run.device)
+    device = device_of(run)
     loaded = load_plugin(run, device)
     context = replace(context, device=device, parameters=checked_parameters(loaded.manifest, run.parameters))
     return OpenedRun(run, loaded, image, context, others, hashing)

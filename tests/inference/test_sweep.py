@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tracemalloc
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -165,3 +167,13 @@ def test_no_float_copy_of_the_volume_is_made(
     held = found.values.numel() * 4
     assert held <= bound * float_copy
     assert peak <= held + 0.6 * float_copy
+
+
+def test_a_thorough_run_says_so_in_its_provenance(tmp_path: Path) -> None:
+    other = tmp_path / "w.safetensors"
+    other.write_bytes(b"weights")
+    manifest = manifest_of({"size": list(GRID.shape)}, _two("softmax"))
+    assert "options" not in opened_run(manifest, _levels(), Level()).provenance().parameters
+    options = RunOptions("full", samples=3, ensemble=(other,))
+    said = opened_run(manifest, _levels(), Level(), options=options).provenance().parameters["options"]
+    assert said == {"tta": "full", "samples": 3, "uncertainty": False, "ensemble": [sha256(b"weights").hexdigest()]}

@@ -266,15 +266,14 @@ class Resources(Strict):
         ``required`` refuses to run on a CPU, ``never`` never uses the GPU.
     amp
         Whether the network may run in half precision: float16 on CUDA, bfloat16 on a CPU that has it.
-    channels_last, compile
-        Whether these made this network faster where its author measured it.
+    channels_last
+        Whether channels innermost made this network faster where its author measured it.
     """
 
     memory_gb: float = Field(0, ge=0)
     gpu: Literal["optional", "required", "never"] = "optional"
     amp: bool = False
     channels_last: bool = False
-    compile: bool = False
 
 
 class Weights(Strict):

@@ -230,6 +230,11 @@ def load_plugin(run: PluginRun, device: str) -> LoadedPlugin:
         raise WeightsMissingError(f"{manifest.name} needs its weights {name}, which are not there.") from error
     code = (run.folder, run.adapter, run.fingerprint, run.trusted)
     network = _network(code, run.weights, run.sha256, device, (stat.st_mtime_ns, stat.st_size))
+    first = next(network.parameters(), None)
+    if first is not None and first.device.type != device.partition(":")[0]:
+        # A run that ended on the CPU left it there, because the GPU had no room for it any more.
+        with plugin_step(manifest.name, f"moving its network to {device}"):
+            network.to(device)
     return LoadedPlugin(manifest, plugin, network, device)
 
 

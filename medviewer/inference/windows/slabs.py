@@ -9,7 +9,7 @@ from medviewer.inference.windows.blend import window_weights
 from medviewer.inference.windows.grid import window_grid
 from medviewer.inference.windows.heap import kept_memory
 from medviewer.inference.windows.layers import LayerRun
-from medviewer.inference.windows.memory import Ladder, Rung, first_batch, release
+from medviewer.inference.windows.memory import Ladder, Rung, first_batch, out_of_memory, release
 from medviewer.inference.windows.passes import Passes, has_half
 from medviewer.inference.windows.plan import Network, Plan, Slab
 from medviewer.inference.windows.progress import Watch
@@ -81,7 +81,7 @@ class Slabs:
                     self._start_over()
         finally:
             if self._ladder.device != self._plan.device:
-                self._move(self._plan.device)
+                self._go_back()
 
     def _sweep(self) -> Generator[Slab, None, Rung | None]:
         """Slabs from the first unfinished slice on, with the windows and on the device that the ladder says.
@@ -115,6 +115,18 @@ class Slabs:
         if self._ladder.device != self._plan.device:
             self._move(self._ladder.device)
             release(self._plan.device)
+
+    def _go_back(self) -> None:
+        """Take the networks back to where they were; all of them stay if the room there is another program's by now.
+
+        The result that is there already must not be lost for that. Whoever runs them next moves them.
+        """
+        try:
+            self._move(self._plan.device)
+        except Exception as error:  # as in LayerRun
+            if not out_of_memory(error):
+                raise
+            self._move(self._ladder.device)
 
     def _move(self, device: str) -> None:
         for module in self._modules:

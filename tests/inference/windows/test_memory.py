@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from medviewer.errors import PluginError
-from medviewer.inference.windows import memory
+from medviewer.inference.windows import Plan, Slabs, memory
 from medviewer.inference.windows.memory import Ladder, Rung, first_batch, out_of_memory
 from medviewer.plugin_api import RunContext
 from medviewer.plugin_api.spec import Windows
@@ -212,3 +212,25 @@ def test_networks_are_put_back_when_the_sweep_is_given_up() -> None:
     next(slabs)
     slabs.close()
     assert tight.places == [FIRST, "cpu", FIRST]
+
+
+class Homeless(Point):
+    """A network for which the GPU has no room any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moves: list[str] = []
+
+    def to(self, device: str) -> Homeless:  # type: ignore[override]
+        self.moves.append(device)
+        if device != "cpu":
+            raise cuda_error()
+        return self
+
+
+def test_a_result_is_not_lost_because_the_network_cannot_go_back() -> None:
+    network = Homeless()
+    slabs = Slabs(network, volume(1, 8, 8, 8), Windows(roi=(8, 8, 8)), Plan(device="cuda:0"), RunContext())
+    slabs._ladder = Ladder(Windows(roi=(8, 8, 8)), 1, "cpu", [])
+    slabs._go_back()
+    assert network.moves == ["cuda:0", "cpu"], "all of it is in one place"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from medviewer.app.commands.masks import ALGORITHM
 from medviewer.app.commands.strokes import StrokeJournal
 from medviewer.app.mask_store import MaskStore
 from medviewer.domain.mask import Segmentation
@@ -48,7 +49,9 @@ class MaskSaves:
         self._latest: dict[str, _Save] = {}
         self._failed: dict[str, MaskStore] = {}
 
-    def submit(self, series_uid: str, mask: Segmentation, store: MaskStore | None = None) -> None:
+    def submit(
+        self, series_uid: str, mask: Segmentation, store: MaskStore | None = None, *, over_work: bool = True
+    ) -> None:
         """Save a mask as the newest of its series. Closing the program waits for it.
 
         Parameters
@@ -58,6 +61,8 @@ class MaskSaves:
         store
             What it was painted in; its journal is forgotten only when the mask is on disk, and if that fails the store
             stays here until `settle` gives it back. None for a mask that has no journal.
+        over_work
+            Whether it becomes the newest where a person's mask is; if not, that one stays the newest.
         """
         save, former = _Save(), self._latest.get(series_uid)
 
@@ -65,7 +70,7 @@ class MaskSaves:
             try:
                 if former is not None:
                     former.wait()
-                return self._write(series_uid, mask, store)
+                return self._write(series_uid, mask, store, over_work)
             finally:
                 save.over.set()
 
@@ -98,9 +103,11 @@ class MaskSaves:
             if isinstance(store.journal, StrokeJournal):
                 store.journal.close()
 
-    def _write(self, series_uid: str, mask: Segmentation, store: MaskStore | None) -> str:
+    def _write(self, series_uid: str, mask: Segmentation, store: MaskStore | None, over_work: bool) -> str:
         try:
-            mask_id = self._archive.masks.save_mask(series_uid, mask)
+            below = "" if over_work else self._work_of_a_person(series_uid)
+            save = self._archive.masks.save_mask
+            mask_id = save(series_uid, mask, below=below) if below else save(series_uid, mask)
         except BaseException:  # whatever it was, the strokes are here and in the journal
             if store is not None:
                 self._failed[series_uid] = store
@@ -108,6 +115,11 @@ class MaskSaves:
         if store is not None and store.journal is not None:
             store.journal.clear()
         return mask_id
+
+    def _work_of_a_person(self, series_uid: str) -> str:
+        """Id of the series' newest mask if a person drew or corrected it; empty if not."""
+        kept = self._archive.masks.masks_for(series_uid)
+        return kept[0].id if kept and kept[0].provenance.author != ALGORITHM else ""
 
     def _finished(self, series_uid: str, save: _Save) -> None:
         if self._latest.get(series_uid) is save:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from medviewer.archive.blobs import SUFFIX, read_array, write_array
 from medviewer.archive.codec import grid_from_json, grid_to_json, segments_from_json, segments_to_json
@@ -56,8 +56,13 @@ class MaskStore:
         self._home = home
         self._database = database
 
-    def save_mask(self, series_uid: str, segmentation: Segmentation) -> str:
+    def save_mask(self, series_uid: str, segmentation: Segmentation, *, below: str = "") -> str:
         """Keep a segmentation as the newest of a series; older ones stay.
+
+        Parameters
+        ----------
+        below
+            Id of a mask that is to stay newer than this one, as the one that comes back with the series.
 
         Returns
         -------
@@ -71,17 +76,19 @@ class MaskStore:
         mask_id = uuid4().hex
         blob = f"{_FOLDER}/{mask_id}{SUFFIX}"
         write_array(self._home / blob, segmentation.labels)
+        row = MaskRow(
+            id=mask_id,
+            series_uid=series_uid,
+            blob=blob,
+            grid=grid_to_json(segmentation.grid),
+            segments=segments_to_json(segmentation.segments),
+            provenance=segmentation.provenance.to_json(),
+        )
         with self._database.write() as session:
-            session.add(
-                MaskRow(
-                    id=mask_id,
-                    series_uid=series_uid,
-                    blob=blob,
-                    grid=grid_to_json(segmentation.grid),
-                    segments=segments_to_json(segmentation.segments),
-                    provenance=segmentation.provenance.to_json(),
-                )
-            )
+            session.add(row)
+            if below:
+                session.flush()  # gives it its number
+                session.execute(update(MaskRow).where(MaskRow.id == below).values(number=row.number + 1))
         return mask_id
 
     def load_mask(self, mask_id: str) -> Segmentation:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from medviewer.app.commands import doubtful, explain, heatmaps, predict
+from medviewer.app.commands import doubtful, explain, heatmaps, predict, results
 from medviewer.app.controllers.display import heat_look
 from medviewer.app.services import Services
 from medviewer.domain.geometry import Grid
@@ -179,3 +179,27 @@ def test_doubt_is_there_again_with_its_series(
     settle(again)
     assert again.session.tour is not None
     assert again.session.tour.at == 0
+
+
+def test_doubt_about_an_answer_that_another_followed_does_not_come_back(
+    services: Services, image: Image, answer: Callable[[object], None]
+) -> None:
+    run(services, answer, mask(image.grid, doubt(image.grid)))
+    later = replace(mask(image.grid), provenance=replace(MADE, author="algorithm", created="2999-01-01T00:00:00+00:00"))
+    run(services, answer, later)
+    settle(services)
+    results.restore(services)
+    assert services.session.heatmaps == ()
+
+
+def test_a_search_for_places_that_was_stopped_is_begun_anew(services: Services, image: Image) -> None:
+    heatmaps.offer(services.session, [doubt(image.grid)])
+    doubtful.go_on(services)
+    [job] = services.runner.jobs
+    job.cancel()
+    settle(services)
+    assert services.session.tour is None
+    doubtful.go_on(services)
+    settle(services)
+    assert services.session.tour is not None
+    assert services.session.tour.places

@@ -9,17 +9,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from medviewer.app.commands import masks, study
+from medviewer.app.commands import masks, predict, study
 from medviewer.app.services import Services
 from medviewer.archive import journal
 from medviewer.domain.image import Image
 from medviewer.domain.mask import Segmentation
+from medviewer.domain.provenance import Provenance
 from medviewer.errors import StoreError
 
 from .conftest import SERIES
 
 UID = SERIES.uid
 NEXT = replace(SERIES, uid="1.2.826.0.1.78")
+MODEL = Provenance("p", "1", "1", author=masks.ALGORITHM)
 
 
 def paint(services: Services, *where: int) -> np.ndarray:
@@ -138,3 +140,29 @@ def test_masks_of_one_series_are_saved_in_their_order_and_closing_waits(
     services.runner.shutdown()
     services.saves.submit(UID, made[3])  # an answer that came while the program closes
     assert len(services.archive.masks.masks_for(UID)) == 13
+
+
+def test_an_answer_that_nobody_waits_for_goes_below_a_persons_mask(services: Services, image: Image) -> None:
+    """A run on many comes by while the series is closed: what a person corrected is what comes back."""
+    labels = paint(services, 1, 2)
+    study._present(services, NEXT, image)
+    services.saves.settle_all()
+    [mine] = services.archive.masks.masks_for(UID)
+    for value in (2, 3):
+        answer = Segmentation(np.full(SERIES.grid.shape, value, np.uint8), SERIES.grid, (), MODEL)
+        predict.keep(services, SERIES, answer, over_work=False)
+        services.saves.settle_all()
+    rows = services.archive.masks.masks_for(UID)
+    assert rows[0].id == mine.id
+    assert [int(services.archive.masks.load_mask(row.id).labels[0, 0, 0]) for row in rows[1:]] == [3, 2]
+    study._present(services, SERIES, image)
+    np.testing.assert_array_equal(services.session.mask.labels, labels)
+
+
+def test_an_answer_that_nobody_waits_for_follows_a_models_mask(services: Services) -> None:
+    for value in (2, 3):
+        answer = Segmentation(np.full(SERIES.grid.shape, value, np.uint8), SERIES.grid, (), MODEL)
+        services.saves.submit(UID, answer, over_work=False)
+    services.saves.settle_all()
+    rows = services.archive.masks.masks_for(UID)
+    assert [int(services.archive.masks.load_mask(row.id).labels[0, 0, 0]) for row in rows] == [3, 2]

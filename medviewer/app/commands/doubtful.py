@@ -111,6 +111,12 @@ def go_on(services: Services) -> None:
 
     services.when_done(job, found, wanted=lambda: session.tour is tour)
 
+    def over() -> None:
+        if job.error is not None and session.tour is tour:
+            session.tour = None  # asked again, they are looked for again
+
+    job.finished.connect(over)
+
 
 def _step(services: Services) -> None:
     session, tour = services.session, services.session.tour

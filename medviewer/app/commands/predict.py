@@ -156,7 +156,7 @@ def keep(
     phase
         The one of several phases that it was found in.
     over_work
-        Whether a mask takes the place of one that is open. If not it is kept as a version beside it.
+        Whether a mask takes the place of one that is open, or that a person made. If not it is kept as a version below.
     """
     session = services.session
     maps: tuple[Heatmap, ...] = ()
@@ -164,11 +164,11 @@ def keep(
         maps = tuple(replace(one, series_uid=series.uid) for one in result.uncertainty)
         result = replace(result if phase is None else of_phase(result, phase), uncertainty=())
     is_open = session.series is not None and session.series.uid == series.uid
-    in_the_way = session.mask is not None and not over_work
+    in_the_way = isinstance(result, Segmentation) and session.mask is not None and not over_work
     if is_open and session.arrival is None and not in_the_way:
         _show(services, result, maps)
     elif isinstance(result, Segmentation):  # it comes back with its series, which may be on its way just now
-        services.saves.submit(series.uid, result)
+        services.saves.submit(series.uid, result, over_work=over_work)
     if isinstance(result, Classification):
         services.archive.results.save_classification(replace(result, series_uid=series.uid))
     if isinstance(result, Detections):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from medviewer.app.commands.masks import ALGORITHM
 from medviewer.domain.heatmap import Heatmap
 from medviewer.errors import StoreError
 from medviewer.jobs import Job
@@ -42,8 +43,14 @@ def restore(services: Services) -> None:
 
 
 def _newest(services: Services, series_uid: str) -> list[HeatmapRecord]:
-    """The newest map of the reasons and of the doubt, the newer first; no more, for each is as large as its image."""
+    """The newest map of the reasons and of the doubt, the newer first; no more, for each is as large as its image.
+
+    Doubt about an answer that another one has followed says nothing any more.
+    """
+    masks = services.archive.masks.masks_for(series_uid)
+    answered = max((one.provenance.created for one in masks if one.provenance.author == ALGORITHM), default="")
     kept: dict[bool, HeatmapRecord] = {}
     for record in services.archive.results.heatmaps_for(series_uid):
-        kept.setdefault(record.is_doubt, record)
+        if not record.is_doubt or record.provenance.created >= answered:
+            kept.setdefault(record.is_doubt, record)
     return list(kept.values())

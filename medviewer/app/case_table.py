@@ -85,9 +85,9 @@ class CaseRow:
     person: dict[str, str] = field(default_factory=dict)
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """What makes it the same case again: series, plugin and version."""
-        return self.series_uid, self.plugin, self.plugin_version
+    def key(self) -> tuple[str, str, str, str]:
+        """What makes it the same case again: series, plugin, its version and the model's."""
+        return self.series_uid, self.plugin, self.plugin_version, self.model_version
 
     @property
     def over(self) -> bool:
@@ -109,6 +109,8 @@ class CaseTable:
         The columns of `CaseRow.values`, in order.
     people
         Whether there are columns for the patient's name and ID.
+    anew
+        Whether what is in the file is of no interest: it is replaced with the first row.
 
     Raises
     ------
@@ -116,12 +118,12 @@ class CaseTable:
         If the file is a table of something else, or cannot be read.
     """
 
-    def __init__(self, path: Path, names: Sequence[str], *, people: bool = False) -> None:
+    def __init__(self, path: Path, names: Sequence[str], *, people: bool = False, anew: bool = False) -> None:
         self._path, self._names = path, tuple(names)
         self._csv = path.suffix.lower() != ".json"
         self._people = ("patient_name", "patient_id") if people else ()
-        self._rows: dict[tuple[str, str, str], dict[str, Any]] = {}
-        if path.exists():
+        self._rows: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+        if path.exists() and not anew:
             for row in self._read():
                 self._rows[_key(row)] = row
 
@@ -154,6 +156,11 @@ class CaseTable:
             self._append(plain)
         else:
             self._write()
+
+    def fill(self, rows: Sequence[CaseRow]) -> None:
+        """Write many cases in one go, which takes as long as one. Raises InputError as `add` does."""
+        self._rows |= {row.key: self._plain(row) for row in rows}
+        self._write()
 
     def _plain(self, row: CaseRow) -> dict[str, Any]:
         data = asdict(row)
@@ -209,8 +216,8 @@ class CaseTable:
         ]
 
 
-def _key(row: dict[str, Any]) -> tuple[str, str, str]:
-    return str(row["series_uid"]), str(row["plugin"]), str(row["plugin_version"])
+def _key(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    return str(row["series_uid"]), str(row["plugin"]), str(row["plugin_version"]), str(row["model_version"])
 
 
 def _line(cells: Sequence[Any]) -> str:

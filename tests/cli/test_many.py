@@ -217,3 +217,20 @@ def test_a_file_of_something_else_is_left_alone(tmp_path: Path, content: bytes) 
         with pytest.raises(InputError):
             CaseTable(tmp_path / name, ["a_ml"])
         assert (tmp_path / name).read_bytes() == content
+
+
+def test_another_version_of_the_model_is_another_case(tmp_path: Path) -> None:
+    first = CaseRow("1", status="done", plugin="p", plugin_version="1", model_version="1", created="now")
+    table = CaseTable(tmp_path / "cases.csv", ())
+    table.add(first)
+    assert table.has(first)
+    assert not table.has(replace(first, model_version="2"))
+    table.add(replace(first, model_version="2"))
+    assert [row["model_version"] for row in rows_of(tmp_path / "cases.csv")] == ["1", "2"]
+
+
+def test_a_table_that_is_written_anew_asks_nothing_of_the_file_before(tmp_path: Path) -> None:
+    path = tmp_path / "cases.csv"
+    path.write_text("something else\n")
+    CaseTable(path, (), anew=True).fill([CaseRow("1"), CaseRow("2")])
+    assert [row["series_uid"] for row in rows_of(path)] == ["1", "2"]

@@ -173,10 +173,8 @@ class BatchDialog(QDialog):
         """Write the rows to a file, in place of what is there."""
         running = self._running
         assert running is not None
-        path.unlink(missing_ok=True)  # the user was asked
-        table = CaseTable(path, batch.columns_of(running.manifest))
-        for row in running.rows:
-            table.add(row)
+        # The user was asked about a file that is there already.
+        CaseTable(path, batch.columns_of(running.manifest), anew=True).fill(running.rows)
         self._say(f"Saved {len(running.rows)} rows to {path.name}.", "ok")
 
     def closeEvent(self, event: QCloseEvent) -> None:

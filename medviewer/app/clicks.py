@@ -51,8 +51,8 @@ class Clicks:
         Whether the structure is the whole segment, as when a click began on it; otherwise what the clicks made.
     made
         Which voxels the clicks made, in a box.
-    job, sent
-        The answer that is awaited, and the mask that went with the question.
+    job, sent, phase
+        The answer that is awaited, and the mask and the phase that went with the question.
     waiting
         An answer that came while a stroke was being painted.
     links
@@ -66,6 +66,7 @@ class Clicks:
     made: Part | None = None
     job: Job[Answer] | None = None
     sent: Part | None = None
+    phase: int = 0
     waiting: Answer | None = None
     links: list[tuple[Any, Any]] = field(default_factory=list)
 

@@ -246,3 +246,12 @@ def test_an_answer_joins_what_clicks_made_before() -> None:
     assert (gained.size, lost.size) == (1, 1)
     assert clicks.previous().inside.sum() == 8
     assert store.labels.sum() == 8
+
+
+def test_an_answer_that_came_during_a_stroke_of_nothing_is_not_lost(services: Services, model: Model) -> None:
+    interactive.point_at(services, at(1, 2, 3))
+    view.begin_stroke(services)
+    model.answer((1, 2, 3), CUBE)
+    assert not labels(services).any()
+    view.end_stroke(services)
+    assert labels(services).sum() == 8

@@ -110,7 +110,7 @@ def point_at(services: Services, prompt: Prompt) -> Job[Answer] | None:
     if former is not None:
         former.cancel()
     try:
-        clicks.sent = clicks.previous()
+        clicks.sent, clicks.phase, clicks.waiting = clicks.previous(), session.view.phase, None
         job = _ask(services, plugin, clicks.shown, clicks.sent)
     except MedviewerError:
         clicks.marks.remove(mark)
@@ -186,7 +186,7 @@ def _paste(services: Services, clicks: Clicks, answer: Answer) -> None:
         return
     store.begin()
     if session.image is not None and session.image.dynamic is not None:
-        store.note_phase(session.view.phase)
+        store.note_phase(clicks.phase)
     store.paint(gained, clicks.label)
     store.paint(lost, 0)
     _sign(store, answer)

@@ -193,6 +193,8 @@ def end_stroke(services: Services) -> None:
     store = services.session.mask
     if store is not None:
         services.attempt(store.end)  # the journal may fail, and no action stands around the pointer
+    if services.clicks.waiting is not None:  # a stroke that changed nothing is told to nobody
+        interactive.refresh(services)
 
 
 def undo(services: Services) -> None:

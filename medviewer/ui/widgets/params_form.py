@@ -24,6 +24,9 @@ _MOST = 2**31 - 1
 _STEPS = 100
 """Steps of the arrows from one end of a range to the other."""
 
+_DECIMALS, _MOST_DECIMALS = 4, 10
+"""Of a number, and of one whose default or least value needs more."""
+
 Field = QCheckBox | QComboBox | QSpinBox | QDoubleSpinBox | QLineEdit
 
 
@@ -67,8 +70,15 @@ class ParamsForm(QWidget):
         return {
             name: value
             for name, value in found.items()
-            if value != self._params[name].get("default") and not (value == "" and "default" not in self._params[name])
+            if value != self._default(name) and not (value == "" and "default" not in self._params[name])
         }
+
+    def _default(self, name: str) -> Any:
+        """As its field shows it: one with more decimals than the field is not changed by being shown."""
+        field, value = self.fields[name], self._params[name].get("default")
+        if isinstance(field, QDoubleSpinBox) and isinstance(value, (int, float)):
+            return round(value, field.decimals())
+        return value
 
     def show_values(self, values: Mapping[str, Any]) -> None:
         """Show these values, and the defaults of the rest."""
@@ -120,11 +130,17 @@ def _field(spec: Mapping[str, Any]) -> Field:
 def _decimal(spec: Mapping[str, Any]) -> QDoubleSpinBox:
     low, high = float(spec.get("minimum", -1e9)), float(spec.get("maximum", 1e9))
     made = QDoubleSpinBox()
-    made.setDecimals(4)
+    told = [spec[name] for name in ("default", "minimum", "multipleOf") if isinstance(spec.get(name), (int, float))]
+    made.setDecimals(max([_DECIMALS, *(_decimals(value) for value in told)]))
     made.setRange(low, high)
     made.setSingleStep((high - low) / _STEPS if "minimum" in spec and "maximum" in spec else 0.1)
     made.setStepType(QAbstractSpinBox.StepType.DefaultStepType)
     return made
+
+
+def _decimals(value: float) -> int:
+    """How many decimals a number has, as far as a field can show them."""
+    return len(f"{value:.{_MOST_DECIMALS}f}".rstrip("0").partition(".")[2])
 
 
 def _bound(spec: Mapping[str, Any], name: str, default: int) -> int:

@@ -183,7 +183,8 @@ class PluginCard(QFrame):
 
     def _on_started(self, job: Job[Any]) -> None:
         """A run that was started elsewhere, from a menu for instance, shows here too."""
-        if self._job is None and job.title.startswith(f"{self.manifest.name}:"):
+        free = self._job is None or self._job.done  # what reads the other channels ends by starting the run itself
+        if free and job.title.startswith(f"{self.manifest.name}:"):
             self._follow_job(job)
 
     def _follow_job(self, job: Job[Any]) -> None:
@@ -196,6 +197,8 @@ class PluginCard(QFrame):
         self.refresh()
 
     def _job_finished(self) -> None:
+        if self._job is not None and not self._job.done:
+            return  # the end of one that another has taken over from
         job, self._job = self._job, None
         self._job_links.cut()
         if job is not None and job.error is None and job.started is not None:

@@ -42,6 +42,8 @@ class PluginsDialog(QDialog):
         self._services = services
         self._links = Links(self)
         self._job_links = Links(self)
+        self._look_links = Links(self)
+        self._look: Job[list[PluginState]] | None = None
         self._states: dict[str, PluginState] = {}
         self._adapters: dict[str, AdapterResult] = {}
         self._job: Job[Any] | None = None
@@ -129,8 +131,15 @@ class PluginsDialog(QDialog):
     def refresh(self, *_: object) -> None:
         """Look at every plugin again; the files of installed ones are hashed beside the window."""
         rows = list(self._services.plugins)
-        job = self._services.runner.submit(lambda _: [state_of(row) for row in rows], title="")
-        self._services.when_done(job, self._show_states)
+        # A look that is older, or that comes when the window is closed, is not waited for any more.
+        self._look_links.cut()
+        self._look = self._services.runner.submit(lambda _: [state_of(row) for row in rows], title="")
+        self._look_links.add(self._look.finished, self._looked)
+
+    def _looked(self) -> None:
+        look = self._look
+        if look is not None:
+            self._services.attempt(lambda: self._show_states(look.result()))
 
     def _show_states(self, states: list[PluginState]) -> None:
         self._states = {str(state.row.folder): state for state in states}

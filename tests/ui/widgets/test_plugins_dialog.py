@@ -183,6 +183,35 @@ def test_a_form_from_a_json_schema(qtbot: QtBot) -> None:
     assert "too long" in form.fault.text()
 
 
+def test_a_number_that_is_smaller_than_a_field_shows_by_itself_stays_what_it_is(qtbot: QtBot) -> None:
+    rate = {"type": "number", "minimum": 0, "maximum": 1}
+    form = ParamsForm({"rate": {**rate, "default": 2e-6}, "third": {**rate, "default": 1 / 3}})
+    qtbot.addWidget(form)
+    assert form.values() == {}
+    form.show_values({"rate": 4e-6})
+    assert form.values() == {"rate": 4e-6}
+
+
+def test_of_two_looks_at_the_plugins_the_later_counts_and_a_closed_window_waits_for_none(
+    qtbot: QtBot, services: Services, wait: Wait
+) -> None:
+    dialog = PluginsDialog(services)
+    qtbot.addWidget(dialog)
+    first = dialog._look
+    dialog.refresh()
+    second = dialog._look
+    assert first is not None
+    assert second is not None
+    assert len(first.finished) == 0
+    wait(lambda: second.done and bool(dialog.table.rows))
+    dialog.refresh()
+    third = dialog._look
+    assert third is not None
+    dialog._look_links.cut()  # as when it is destroyed
+    assert len(third.finished) == 0
+    wait(lambda: third.done)
+
+
 def test_what_is_chosen_is_kept_for_the_session(qtbot: QtBot, services: Services) -> None:
     open_head(services)
     manifest = services.plugin("brain-extraction").manifest

@@ -191,7 +191,7 @@ def test_what_cannot_work_is_refused_before_a_job(runner: Runner, tmp_path: Path
     with pytest.raises(InputError, match="no parameter speed; its parameters are: none"):
         submit_prediction(runner, image, series, plugin, weights, "1", parameters={"speed": 1})
     only = write_plugin(tmp_path, "only", kinds=["explain"])
-    with pytest.raises(ManifestError, match="segment or classify"):
+    with pytest.raises(ManifestError, match="segment, classify or detect"):
         submit_prediction(runner, image, series, only, base_weights(only, tmp_path), "1")
     assert runner.jobs == before
 

@@ -255,3 +255,21 @@ def test_an_answer_that_came_during_a_stroke_of_nothing_is_not_lost(services: Se
     assert not labels(services).any()
     view.end_stroke(services)
     assert labels(services).sum() == 8
+
+
+def test_a_click_that_cannot_be_asked_leaves_the_one_before_it_alone(
+    services: Services, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interactive.point_at(services, at(1, 2, 3))
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise InputError("It cannot be asked; choose another plugin.")
+
+    monkeypatch.setattr(interactive, "submit_prompts", refuse)
+    with pytest.raises(InputError, match="cannot be asked"):
+        interactive.point_at(services, at(2, 4, 6))
+    assert not model.asked[0][0].done
+    assert services.session.clicks == (at(1, 2, 3),)
+    assert services.session.click_busy
+    model.answer((1, 2, 3), CUBE)
+    assert labels(services).sum() == 8

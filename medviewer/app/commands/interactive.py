@@ -106,18 +106,18 @@ def point_at(services: Services, prompt: Prompt) -> Job[Answer] | None:
     clicks.forget_undone()
     mark = Mark(prompt)
     clicks.marks.append(mark)
-    former, clicks.job = clicks.job, None
-    if former is not None:
-        former.cancel()
+    previous, phase = clicks.previous(), session.view.phase
     try:
-        clicks.sent, clicks.phase, clicks.waiting = clicks.previous(), session.view.phase, None
-        job = _ask(services, plugin, clicks.shown, clicks.sent)
+        job = _ask(services, plugin, clicks.shown, previous)
     except MedviewerError:
-        clicks.marks.remove(mark)
+        clicks.marks.remove(mark)  # the one before is still looked at
         _show(services)
         raise
     assert job is not None  # an image is open
-    clicks.job = job
+    former, clicks.job = clicks.job, job
+    clicks.sent, clicks.phase, clicks.waiting = previous, phase, None
+    if former is not None:
+        former.cancel()
     _show(services)
     services.when_done(job, lambda answer: _answered(services, clicks, answer), None, lambda: clicks.job is job)
     job.finished.connect(lambda: _over(services, clicks, job))

@@ -42,10 +42,18 @@ class MaskSaves:
         Where masks are kept, and what works beside the home thread.
     say
         Tells the user something, as `Session.say` does.
+    judged
+        Whether a person gave a verdict on a mask of that series, by its UID; asked off the home thread.
     """
 
-    def __init__(self, archive: Archive, runner: Runner, say: Callable[[str, str, str], None]) -> None:
-        self._archive, self._runner, self._say = archive, runner, say
+    def __init__(
+        self,
+        archive: Archive,
+        runner: Runner,
+        say: Callable[[str, str, str], None],
+        judged: Callable[[str], bool],
+    ) -> None:
+        self._archive, self._runner, self._say, self._judged = archive, runner, say, judged
         self._latest: dict[str, _Save] = {}
         self._failed: dict[str, MaskStore] = {}
 
@@ -62,7 +70,7 @@ class MaskSaves:
             What it was painted in; its journal is forgotten only when the mask is on disk, and if that fails the store
             stays here until `settle` gives it back. None for a mask that has no journal.
         over_work
-            Whether it becomes the newest where a person's mask is; if not, that one stays the newest.
+            Whether it becomes the newest where a person made the mask or judged it; if not, that one stays the newest.
         """
         save, former = _Save(), self._latest.get(series_uid)
 
@@ -117,9 +125,12 @@ class MaskSaves:
         return mask_id
 
     def _work_of_a_person(self, series_uid: str) -> str:
-        """Id of the series' newest mask if a person drew or corrected it; empty if not."""
+        """Id of the series' newest mask if a person drew, corrected or judged it; empty if not."""
         kept = self._archive.masks.masks_for(series_uid)
-        return kept[0].id if kept and kept[0].provenance.author != ALGORITHM else ""
+        if not kept:
+            return ""
+        # A model's mask that was approved as it is still names the model as its author; the queue knows of the verdict.
+        return kept[0].id if kept[0].provenance.author != ALGORITHM or self._judged(series_uid) else ""
 
     def _finished(self, series_uid: str, save: _Save) -> None:
         if self._latest.get(series_uid) is save:

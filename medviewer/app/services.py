@@ -63,7 +63,7 @@ class Services:
     """The series that is being read to be shown."""
 
     def __post_init__(self) -> None:
-        self.saves = MaskSaves(self.archive, self.runner, self.session.say)
+        self.saves = MaskSaves(self.archive, self.runner, self.session.say, self.queue.judged)
         """Masks that are saved while something else is on the screen."""
         self.clicks = Clicks()
         """What was pointed at for the structure that is being segmented by clicks."""

@@ -176,6 +176,12 @@ class CorrectionQueue:
             rows = session.scalars(select(CorrectionRow).where(*wanted).order_by(CorrectionRow.number))
             return [_case(row) for row in rows]
 
+    def judged(self, series_uid: str) -> bool:
+        """Whether a person gave a verdict on a mask of that series, whatever it was."""
+        query = select(CorrectionRow.id).where(CorrectionRow.series_uid == series_uid).limit(1)
+        with self._archive.reading() as session:
+            return session.scalar(query) is not None
+
     def get(self, case_id: str) -> QueueCase:
         """One case, by its id or by the beginning of it if that is unique.
 

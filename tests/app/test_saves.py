@@ -166,3 +166,23 @@ def test_an_answer_that_nobody_waits_for_follows_a_models_mask(services: Service
     services.saves.settle_all()
     rows = services.archive.masks.masks_for(UID)
     assert [int(services.archive.masks.load_mask(row.id).labels[0, 0, 0]) for row in rows] == [3, 2]
+
+
+def test_an_answer_that_nobody_waits_for_goes_below_a_mask_that_was_approved_as_it_is(
+    services: Services, image: Image
+) -> None:
+    """Its author stays the model: what protects it is the verdict."""
+    first, second = (Segmentation(np.full(SERIES.grid.shape, k, np.uint8), SERIES.grid, (), MODEL) for k in (2, 3))
+    services.saves.submit(UID, first)
+    services.saves.settle_all()
+    [mine] = services.archive.masks.masks_for(UID)
+    assert not services.queue.judged(UID)
+    services.queue.add(image, SERIES, "ID-17", first, first, "approved", "reader")
+    assert services.queue.judged(UID)
+    services.saves.submit(UID, second, over_work=False)
+    services.saves.settle_all()
+    rows = services.archive.masks.masks_for(UID)
+    assert (len(rows), rows[0].id) == (2, mine.id)
+    services.saves.submit(UID, second)
+    services.saves.settle_all()
+    assert services.archive.masks.masks_for(UID)[0].id != mine.id, "somebody asked for this one"

@@ -91,7 +91,7 @@ class Clicks:
     def previous(self) -> Part:
         """The structure's mask as it is now, a copy."""
         if self.store is not None and self.all_of_it:
-            return Part.of(self.store.labels == self.label)
+            return Part.of_label(self.store.labels, self.label)
         if self.store is None or self.made is None:
             return NOTHING
         return Part(self.made.start, self.made.inside & (self.store.labels[self.made.box] == self.label))

@@ -56,6 +56,24 @@ class Part:
         return z, y, x
 
     @classmethod
+    def of_label(cls, labels: NDArray[np.integer], label: int) -> Part:
+        """As `of` a label map's voxels of one label, slice by slice: a large map is compared once, within its box."""
+        rows: NDArray[np.bool_] = np.zeros(labels.shape[1:], bool)
+        here = np.empty_like(rows)
+        slices = []
+        for z, plane in enumerate(labels):
+            np.equal(plane, label, out=here)
+            if here.any():
+                slices.append(z)
+                np.logical_or(rows, here, out=rows)
+        if not slices:
+            return cls((0, 0, 0), np.zeros((1, 1, 1), bool))
+        box = cls.of(rows[None])
+        (z, z1), (_, y, x) = (slices[0], slices[-1] + 1), box.start
+        _, height, width = box.inside.shape
+        return cls((z, y, x), labels[z:z1, y : y + height, x : x + width] == label)
+
+    @classmethod
     def of(cls, mask: NDArray[np.bool_]) -> Part:
         """The smallest box (of at least one voxel) that holds all of a mask."""
         bounds = []
@@ -143,15 +161,21 @@ def submit_prompts(
 
 
 _numbers = itertools.count(1)
-_known: dict[int, tuple[weakref.ref[NDArray[np.generic]], str]] = {}
+_Place = tuple[int, int, tuple[int, ...], tuple[int, ...]]
+_known: dict[_Place, tuple[weakref.ref[NDArray[np.generic]], str]] = {}
 
 
 def _key(image: Image) -> str:
-    """A name for an image's voxels that no other image of this process ever has."""
-    voxels = image.voxels
-    held = _known.get(id(voxels))
-    if held is None or held[0]() is not voxels:
-        place = id(voxels)
-        held = (weakref.ref(voxels, lambda _: _known.pop(place, None)), f"image-{next(_numbers)}")
+    """A name for an image's voxels that no other image of this process ever has.
+
+    A phase is a view into the array of all phases, and a new view of it is the same phase: where voxels lie counts.
+    """
+    voxels, owner = image.voxels, image.voxels
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    place = (id(owner), voxels.__array_interface__["data"][0], voxels.shape, voxels.strides)
+    held = _known.get(place)
+    if held is None or held[0]() is not owner:
+        held = (weakref.ref(owner, lambda _: _known.pop(place, None)), f"image-{next(_numbers)}")
         _known[place] = held
     return held[1]

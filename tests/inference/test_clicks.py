@@ -18,6 +18,7 @@ from medviewer.domain.image import Image
 from medviewer.domain.mask import dice
 from medviewer.domain.study import Series
 from medviewer.errors import ContractError, JobCancelled, ManifestError
+from medviewer.inference import interactive
 from medviewer.inference.frame import frame_of
 from medviewer.inference.interactive import Answer, Part, submit_prompts
 from medviewer.inference.pieces import Piece, linear, mask_to_frame, to_source
@@ -216,3 +217,19 @@ def test_a_mask_goes_to_the_networks_axes_and_back(
 def test_interpolating_at_the_voxels_changes_nothing(shape: tuple[int, int, int]) -> None:
     values = np.random.default_rng(0).random(shape, np.float32)
     assert np.allclose(linear(values, [np.arange(n, dtype=float) for n in shape]), values)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 0.2))
+def test_a_label_is_found_slice_by_slice_as_in_the_whole_map(seed: int, share: float) -> None:
+    labels = (np.random.default_rng(seed).random((4, 5, 6)) < share).astype(np.uint8) * 3
+    found, wanted = Part.of_label(labels, 3), Part.of(labels == 3)
+    assert found.start == wanted.start
+    np.testing.assert_array_equal(found.inside, wanted.inside)
+
+
+def test_a_phase_has_one_name_however_often_it_is_cut_out_of_all_phases() -> None:
+    phases = np.zeros((3, *SHAPE), np.int16)
+    names = [interactive._key(Image(phases[k], Grid(SHAPE, SPACING))) for k in (0, 1, 0, 1, 2)]
+    assert names[:2] == names[2:4]
+    assert len(set(names)) == 3
+    assert interactive._key(Image(phases.copy()[0], Grid(SHAPE, SPACING))) not in names

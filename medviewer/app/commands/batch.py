@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from medviewer.domain.image import Image
 from medviewer.domain.mask import Segmentation
 from medviewer.domain.provenance import utc_now
 from medviewer.domain.study import Patient, ScanResult, Series, Study
-from medviewer.errors import InputError, JobCancelled, MedviewerError, UnsuitableImageError
+from medviewer.errors import InputError, JobCancelled, JobError, MedviewerError, UnsuitableImageError
 from medviewer.formats.atomic import replacing
 from medviewer.inference.suitability import check_suitable
 from medviewer.jobs import Job
@@ -153,16 +154,39 @@ class Batch:
             if self.cancelled or self.error is not None:
                 self._end()
             elif steps > _AT_ONCE:
-                self._follow(self._services.runner.submit(lambda _: None, title=""), lambda _: None, self._lost)
+                self._guard(self._pause, self._lost)
             elif self._cases:
-                self._begin(*self._cases.pop(0))
+                study, series = self._cases.pop(0)
+                self._guard(partial(self._begin, study, series), partial(self._missed, study, series))
             elif self._at < len(self._places):
-                self._open(self._places[self._at])
+                place = self._places[self._at]
+                self._guard(partial(self._open, place), partial(self._unread, place))
             else:
                 self._end()
 
+    def _guard(self, step: Callable[[], None], failed: Callable[[MedviewerError], None]) -> None:
+        """Begin a step; one that cannot begin is told, and never leaves the rest standing."""
+        try:
+            step()
+        except JobError as error:  # the program closes: no other one could begin either
+            self._lost(error)
+        except MedviewerError as error:
+            failed(error)
+
+    def _pause(self) -> None:
+        self._follow(self._services.runner.submit(lambda _: None, title=""), lambda _: None, self._lost)
+
     def _lost(self, error: MedviewerError) -> None:
         self.error = error
+
+    def _missed(self, study: Study, series: Series, error: MedviewerError) -> None:
+        """A case that could not begin; it names no patient, for that may be what failed."""
+        about = CaseRow(series.uid, study.uid, modality=series.modality, description=series.description)
+        made = self.manifest
+        self._tell(replace(about, reason=str(error), plugin=made.id, plugin_version=made.version, created=utc_now()))
+
+    def _unread(self, place: Place, error: MedviewerError) -> None:
+        self._tell(self._row_of_place(place, str(error)))
 
     def _end(self) -> None:
         self.done, self.job, self.message = True, None, ""
@@ -182,10 +206,7 @@ class Batch:
                 first = result.warnings[0].text if result.warnings else "No image was found there."
                 self._tell(self._row_of_place(place, first))
 
-        def failed(error: MedviewerError) -> None:
-            self._tell(self._row_of_place(place, str(error)))
-
-        self._follow(self._services.runner.submit(place.scan, title=""), found, failed)
+        self._follow(self._services.runner.submit(place.scan, title=""), found, partial(self._unread, place))
 
     def _begin(self, study: Study, series: Series) -> None:
         row = self._row(study, series)
@@ -241,12 +262,11 @@ class Batch:
 
         def over() -> None:
             self.job = None
-            if isinstance(job.error, JobCancelled):
-                self.cancelled = True
-            elif job.error is not None:
-                failed(job.error)
-            elif not self.cancelled:
-                then(job.result())
+            error = job.error
+            if error is not None and not (self.cancelled and isinstance(error, JobCancelled)):
+                failed(error)  # one that was stopped elsewhere, on the plugin's card, is one case and not all of them
+            elif error is None and not self.cancelled:
+                self._guard(partial(then, job.result()), failed)
             self._go_on()
 
         self.job = job

@@ -149,7 +149,7 @@ def test_models_get_the_phase_that_is_seen(playing: Services, monkeypatch: pytes
     module = {"predict": predict, "explain": explain}[command]
     monkeypatch.setattr(module, "submit", submit)
     with pytest.raises(Enough):
-        module.run(playing, "any")
+        module.run(playing, "brain-extraction")
     assert given == [playing.session.image.at_phase(2)]
 
 

@@ -53,7 +53,7 @@ def test_its_own_tests_pass_in_an_empty_folder(written: Path) -> None:
     ran = subprocess.run(
         command,
         cwd=written,
-        env={"PATH": "", "PYTHONPATH": str(ROOT), "HOME": str(written), "OMP_NUM_THREADS": "1"},
+        env={"PATH": "", "PYTHONPATH": str(ROOT), "HOME": str(written.parent / "home"), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=250,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from medviewer.app.commands import explain, learning, predict
+from medviewer.app.run_choice import RunChoice
 from medviewer.errors import InputError
 from medviewer.learning.options import FinetuneOptions
 from tests.cli.conftest import Run
@@ -17,8 +18,8 @@ def test_the_heat_map_beside_a_prediction_explains_the_same_version(
 ) -> None:
     asked: list[object] = []
 
-    def refuse(*_: object, version: str | None = None, **__: object) -> None:
-        asked.append(version)
+    def refuse(*_: object, version: str | None = None, choice: RunChoice | None = None, **__: object) -> None:
+        asked.append(version or (choice and choice.version))
         if len(asked) == 2:
             raise InputError("That is all that had to be seen of this call; it ends here.")
 

@@ -108,7 +108,8 @@ def _exact(package: str) -> str:
 
 def _download(wanted: str, folder: Path, context: RunContext) -> tuple[int, str]:
     """Pip's exit code and the end of what it said."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
+    # -P: or a folder named pip where the program was started would run in pip's place.
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
     command += ["--disable-pip-version-check", "--progress-bar=off", f"--dest={folder}", wanted]
     context.progress(0.0, f"Fetching {wanted}")
     # pip writes what is under way into the temporary folder: here, it can be counted, and goes with the rest.
@@ -134,9 +135,10 @@ def _download(wanted: str, folder: Path, context: RunContext) -> tuple[int, str]
 def _arrived(folder: Path) -> int:
     """Bytes that are there."""
     arrived = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # pip moves its files about while we look
-            arrived += path.stat().st_size if path.is_file() else 0
+    for root, _, files in os.walk(folder):  # passes by a folder that pip removes while we look; rglob stumbles over it
+        for name in files:
+            with contextlib.suppress(FileNotFoundError):  # or moves
+                arrived += Path(root, name).stat().st_size
     return arrived
 
 

@@ -13,7 +13,7 @@ from medviewer.inference.activation import labels_voxels
 from medviewer.inference.loader import LoadedPlugin, plugin_step
 from medviewer.inference.pipeline import OpenedRun, run_network, windows_seen
 from medviewer.inference.sweep import sweep
-from medviewer.inference.windows import Plan
+from medviewer.inference.windows import Plan, Values
 from medviewer.plugin_api import Embedder, Explainable
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _pooling(loaded: LoadedPlugin, probe: FeatureProbe) -> RemovableHandle | Non
 
 
 def seeing(
-    opened: OpenedRun, values: Tensor, work: Callable[[], T], wanted: bool = True
+    opened: OpenedRun, values: Values, work: Callable[[], T], wanted: bool = True
 ) -> tuple[T, NDArray[np.float64] | None]:
     """Do a run's work, and say what its network saw in the image.
 
@@ -119,7 +119,7 @@ def seeing(
     return done, probe.features
 
 
-def plain_features(opened: OpenedRun, values: Tensor) -> NDArray[np.float64] | None:
+def plain_features(opened: OpenedRun, values: Values) -> NDArray[np.float64] | None:
     """The features of an image in one plain pass, shape (d,); None if its network has no layer to look at.
 
     Parameters
@@ -136,7 +136,7 @@ def plain_features(opened: OpenedRun, values: Tensor) -> NDArray[np.float64] | N
                 for _ in slabs:
                     pass  # the probe looks on
         else:
-            for _, window in windows_seen(opened, values):
+            for _, window in windows_seen(opened, values[:, :]):
                 run_network(opened, window)
     return probe.features
 

@@ -11,7 +11,7 @@ from medviewer.plugin_api import RunContext
 
 
 class InputHash:
-    """SHA-256 of the input images, in a thread of its own once it was started; a cancelled run ends it.
+    """SHA-256 of the input images, in a thread of its own once it was started; a run that ends before it, ends it.
 
     Parameters
     ----------
@@ -27,7 +27,9 @@ class InputHash:
         self._future: Future[str] | None = None
 
     def start(self) -> InputHash:
-        """Begin."""
+        """Begin, if it did not begin before."""
+        if self._future is not None:
+            return self
         pool = ThreadPoolExecutor(1, "medviewer-hash")
         self._future = pool.submit(self._work)
         pool.shutdown(wait=False)

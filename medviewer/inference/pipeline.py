@@ -15,6 +15,7 @@ from medviewer.domain.doubt import Doubt
 from medviewer.domain.image import Image
 from medviewer.domain.provenance import Provenance
 from medviewer.errors import ContractError, InputError, UnsuitableImageError
+from medviewer.inference.arriving import ArrivingValues, made_by_itself
 from medviewer.inference.channels import to_other_frame
 from medviewer.inference.device import describe_device
 from medviewer.inference.foreground import foreground_box
@@ -34,6 +35,8 @@ from medviewer.plugin_api.manifest import file_sha256
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from medviewer.inference.windows.plan import Values
+
 _LARGEST = 1 << 31
 """Voxels of network input in all its channels, 8 GB: more is a spacing that was never meant for this image."""
 
@@ -49,7 +52,8 @@ class OpenedRun:
     others
         The images of the further channels, in the order of ``inputs.channels``.
     hashing
-        The hash of the input, worked out beside the run; None works it out when it is asked for.
+        The hash of the input, worked out beside the network once the image is prepared: before, it would take the
+        memory's time from what somebody waits for. None works it out when it is asked for.
     """
 
     run: PluginRun
@@ -85,8 +89,8 @@ class OpenedRun:
 
 
 @dataclass(frozen=True)
-class NetworkInput:
-    """An image as the network wants it.
+class SweepInput:
+    """An image as the sliding window wants it.
 
     Parameters
     ----------
@@ -98,9 +102,16 @@ class NetworkInput:
         What has to be read beside the result.
     """
 
-    values: Tensor
+    values: Values
     frame: NetworkFrame
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NetworkInput(SweepInput):
+    """An image as the network wants it, all of it made."""
+
+    values: Tensor
 
 
 def _thoroughness(run: PluginRun) -> dict[str, Any]:
@@ -120,7 +131,7 @@ def open_run(request: WorkerRequest, context: RunContext) -> OpenedRun:
         image_from_json(data, request.arrays[f"channel-{k}"])
         for k, data in enumerate(request.payload.get("others", ()), start=1)
     )
-    hashing = InputHash((image, *others), context).start()
+    hashing = InputHash((image, *others), context)
     context.progress(0.0, "Loading the plugin")
     device = device_of(run)
     loaded = load_plugin(run, device)
@@ -169,8 +180,26 @@ def prepared(opened: OpenedRun) -> NetworkInput:
     ContractError
         If the plugin's `normalise` returns something else, or its mean and std do not fit its channels.
     """
-    import torch
+    images = _images(opened)
+    return _all_made(opened, images, *frame_for(opened))
 
+
+def prepared_to_sweep(opened: OpenedRun) -> SweepInput:
+    """As `prepared`, for the sliding window: where slices can be made one by one, they are when a window needs them.
+
+    The values are the same to the last bit; less of them is held at once.
+    """
+    images, inputs = _images(opened), opened.loaded.manifest.inputs
+    frame, notes = frame_for(opened)
+    if isinstance(opened.loaded.plugin, Normaliser) or not made_by_itself(images, frame, inputs.intensity):
+        return _all_made(opened, images, frame, notes)
+    values = ArrivingValues(images, frame, inputs.intensity, opened.name, opened.context)
+    _begin_hash(opened)
+    return SweepInput(values, frame, tuple(dict.fromkeys((*notes, *values.notes))))
+
+
+def _images(opened: OpenedRun) -> tuple[Image, ...]:
+    """The image of each channel."""
     inputs = opened.loaded.manifest.inputs
     images = (opened.image, *opened.others)
     if len(images) != inputs.channel_count:
@@ -179,7 +208,21 @@ def prepared(opened: OpenedRun) -> NetworkInput:
             f"{len(images)} came; choose a series for each."
         )
     opened.context.progress(0.02, "Preparing the image")
-    frame, notes = frame_for(opened)
+    return images
+
+
+def _begin_hash(opened: OpenedRun) -> None:
+    if opened.hashing is not None:
+        opened.hashing.start()
+
+
+def _all_made(
+    opened: OpenedRun, images: tuple[Image, ...], frame: NetworkFrame, notes: tuple[str, ...]
+) -> NetworkInput:
+    """Network input of the whole image."""
+    import torch
+
+    inputs = opened.loaded.manifest.inputs
     values = np.empty((len(images), *frame.shape), np.float32)
     for number, (image, out) in enumerate(zip(images, values, strict=True)):
         if number and not image.grid.matches(frame.source):
@@ -191,7 +234,9 @@ def prepared(opened: OpenedRun) -> NetworkInput:
         take_source(grey, image, inputs.intensity.source)
         adjust(grey, inputs.intensity, opened.context)
     ready = widened(torch.from_numpy(values), inputs.intensity, opened.name)
-    return NetworkInput(_normalised(opened, ready, frame), frame, notes)
+    ready = _normalised(opened, ready, frame)
+    _begin_hash(opened)
+    return NetworkInput(ready, frame, notes)
 
 
 def network_batch(opened: OpenedRun, values: Tensor) -> Tensor:

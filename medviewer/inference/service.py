@@ -7,7 +7,7 @@ from medviewer.inference.doubts import abstains, class_uncertainty, doubt_of, re
 from medviewer.inference.features import seeing
 from medviewer.inference.labels import Labels
 from medviewer.inference.passes import class_passes, excludes_each_other, steps_of
-from medviewer.inference.pipeline import OpenedRun, open_run, prepared
+from medviewer.inference.pipeline import OpenedRun, open_run, prepared, prepared_to_sweep
 from medviewer.inference.sweep import segmented
 from medviewer.jobs import WorkerReply, WorkerRequest
 from medviewer.plugin_api import RunContext
@@ -20,7 +20,7 @@ def segment(request: WorkerRequest, context: RunContext) -> WorkerReply:
     """
     opened = open_run(request, context)
     reference = reference_of(opened)
-    values = prepared(opened)
+    values = prepared_to_sweep(opened)
     temperature = reference.temperature if reference is not None else 1.0
     found, features = seeing(
         opened, values.values, lambda: segmented(opened, values, temperature), wanted=reference is not None

@@ -21,8 +21,8 @@ from medviewer.inference.frame import NetworkFrame
 from medviewer.inference.labels import Labels, LabelSink, MapSink
 from medviewer.inference.outputs import check_finite, check_probabilities
 from medviewer.inference.passes import dropout_on, plan_of, steps_of
-from medviewer.inference.pipeline import NetworkInput, OpenedRun, called, layers_checked, prepared
-from medviewer.inference.windows import Plan, Slab, Slabs, predict_slabs
+from medviewer.inference.pipeline import OpenedRun, SweepInput, called, layers_checked, prepared
+from medviewer.inference.windows import Plan, Slab, Slabs, Values, predict_slabs
 from medviewer.plugin_api import RunContext
 from medviewer.plugin_api.spec import Inputs, Windows
 
@@ -60,7 +60,7 @@ class Segmented:
     uncertainty: float | None = None
 
 
-def segmented(opened: OpenedRun, found: NetworkInput | None = None, temperature: float = 1.0) -> Segmented:
+def segmented(opened: OpenedRun, found: SweepInput | None = None, temperature: float = 1.0) -> Segmented:
     """Label an image, slab by slab: nothing of all classes is ever held for the whole volume.
 
     Parameters
@@ -104,7 +104,7 @@ def segmented(opened: OpenedRun, found: NetworkInput | None = None, temperature:
 
 
 @contextmanager
-def sweep(opened: OpenedRun, values: Tensor, plan: Plan) -> Iterator[Slabs]:
+def sweep(opened: OpenedRun, values: Values, plan: Plan) -> Iterator[Slabs]:
     """The slabs of a run: its networks called so that what they raise is mapped and a cancel stops them early.
 
     Parameters

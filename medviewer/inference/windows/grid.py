@@ -13,6 +13,7 @@ from medviewer.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from medviewer.inference.windows.plan import Values
     from medviewer.plugin_api.spec import Windows
 
 Triple = tuple[int, int, int]
@@ -68,7 +69,7 @@ class WindowGrid:
         )
         return y, x
 
-    def layer(self, values: Tensor, z: int) -> Tensor:
+    def layer(self, values: Values, z: int) -> Tensor:
         """What the windows beginning at slice `z` see together, (channels, roi z, y, x), padded with zeros.
 
         A view of `values` where nothing is padded: a padded copy of the volume is never made.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from medviewer.inference.windows.grid import WindowGrid
 from medviewer.inference.windows.memory import Ladder, Rung, out_of_memory, release
 from medviewer.inference.windows.passes import Passes, ready
+from medviewer.inference.windows.plan import Values
 from medviewer.inference.windows.progress import Watch
 from medviewer.inference.windows.repeats import Repeats, Value
 from medviewer.inference.windows.ring import Ring
@@ -41,7 +42,7 @@ class LayerRun:
         Who is told.
     """
 
-    values: Tensor
+    values: Values
     grid: WindowGrid
     ring: Ring
     ladder: Ladder

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
 Network = Callable[["Tensor"], "Tensor"]
 """Takes windows (n, channels, z, y, x), or (n, channels, y, x) of a 2-D network, to scores (n, K, ...) of that size."""
+
+
+class Values(Protocol):
+    """Network input (channels, z, y, x), float32, on the CPU: a tensor, or what is one by the time it is looked at."""
+
+    @property
+    def shape(self) -> torch.Size:
+        """Channels, z, y, x."""
+        ...
+
+    def __getitem__(self, place: tuple[slice, slice], /) -> Tensor:
+        """Channels and slices of z."""
+        ...
 
 
 @dataclass(frozen=True)

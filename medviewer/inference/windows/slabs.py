@@ -11,13 +11,13 @@ from medviewer.inference.windows.heap import kept_memory
 from medviewer.inference.windows.layers import LayerRun
 from medviewer.inference.windows.memory import Ladder, Rung, first_batch, out_of_memory, release
 from medviewer.inference.windows.passes import Passes, has_half
-from medviewer.inference.windows.plan import Network, Plan, Slab
+from medviewer.inference.windows.plan import Network, Plan, Slab, Values
 from medviewer.inference.windows.progress import Watch
 from medviewer.inference.windows.ring import Ring
 from medviewer.plugin_api import RunContext
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from medviewer.plugin_api.spec import Windows
 
@@ -37,7 +37,7 @@ class Slabs:
         last slab.
     """
 
-    def __init__(self, network: Network, values: Tensor, windows: Windows, plan: Plan, context: RunContext) -> None:
+    def __init__(self, network: Network, values: Values, windows: Windows, plan: Plan, context: RunContext) -> None:
         if not plan.flips or (plan.uncertainty and plan.probabilities is None):
             raise ValueError("a plan needs a pass, and probabilities where uncertainty is wanted")
         self.steps: list[str] = []
@@ -133,7 +133,7 @@ class Slabs:
             module.to(device)
 
 
-def predict_slabs(network: Network, values: Tensor, windows: Windows, plan: Plan, context: RunContext) -> Slabs:
+def predict_slabs(network: Network, values: Values, windows: Windows, plan: Plan, context: RunContext) -> Slabs:
     """Take a volume through a network window by window.
 
     Windows lie, weigh and blend as in MONAI's ``sliding_window_inference`` (gaussian of an eighth of the window, zeros
@@ -149,7 +149,8 @@ def predict_slabs(network: Network, values: Tensor, windows: Windows, plan: Plan
         slice of the volume by itself. It sees one window as it sees another, wherever they lie: windows of one and the
         same value throughout are asked for once.
     values
-        Network input (channels, z, y, x), float32, on the CPU; a picture is (channels, 1, y, x).
+        Network input (channels, z, y, x), float32, on the CPU; a picture is (channels, 1, y, x). Slices are asked for
+        when the first window needs them, in order of z.
     windows
         Size, overlap, batch and blending. A network that sees its whole input at once is a roi of that size.
     plan

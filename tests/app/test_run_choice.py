@@ -70,9 +70,19 @@ def test_a_plugin_of_several_series_reads_the_others_first(
     services.session.study = replace(STUDY, series=(SERIES, other))
     services.choices["tuned"] = RunChoice(channels={"FLAIR": other.uid})
     monkeypatch.setattr("medviewer.formats.load", lambda *_: image)
-    services.runner.wait(predict.run(services, "tuned"))
+    reading = predict.run(services, "tuned")
+    assert services.session.busy_plugins == {"tuned"}
+    with pytest.raises(InputError, match="at work already; wait for it"):
+        predict.run(services, "tuned")
+    services.runner.wait(reading)
+    assert services.session.busy_plugins == {"tuned"}, "it runs now"
     for job in services.runner.jobs:
         services.runner.wait(job)
+    assert services.session.busy_plugins == frozenset()
+    reading = predict.run(services, "tuned")
+    reading.cancel()
+    services.runner.wait(reading)
+    assert services.session.busy_plugins == frozenset()
     assert asked["others"] == {"FLAIR": (image, other)}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -90,6 +90,8 @@ def run(services: Services, plugin_id: str, *, device: str = "auto") -> Job[Any]
     choice = services.choices.get(plugin_id, RunChoice())
     manifest = services.plugin(plugin_id).manifest
     assert manifest is not None
+    if plugin_id in session.busy_plugins:  # the menu and its keys, for the card has no button then
+        raise InputError(f"{manifest.name} is at work already; wait for it, or stop it on its card.")
     wanted = chosen_channels(services, manifest, choice)
     if not wanted:
         return _run(services, plugin_id, image, series, device, choice, None)
@@ -101,7 +103,7 @@ def run(services: Services, plugin_id: str, *, device: str = "auto") -> Job[Any]
         _run(services, plugin_id, image, series, device, choice, others)
 
     job = services.runner.submit(work, title=f"{manifest.name}: reading its other channels")
-    return services.when_done(job, read)
+    return services.when_done(job, read, _busy(services, plugin_id))
 
 
 def chosen_channels(services: Services, manifest: Manifest, choice: RunChoice) -> dict[str, Series]:
@@ -132,18 +134,24 @@ def _run(
     choice: RunChoice,
     others: Mapping[str, Channel] | None,
 ) -> Job[Prediction]:
-    session = services.session
     job = submit(services, image, series, plugin_id, device=device, choice=choice, others=others)
     phase = image.phase if image.dynamic is not None else None
-    session.busy_plugins = session.busy_plugins | {plugin_id}
 
     def found(result: Prediction) -> None:
         keep(services, series, result, phase)
 
+    return services.when_done(job, found, _busy(services, plugin_id))
+
+
+def _busy(services: Services, plugin_id: str) -> Callable[[], None]:
+    """Note that a plugin is at work; what is returned takes that back."""
+    session = services.session
+    session.busy_plugins = session.busy_plugins | {plugin_id}
+
     def idle() -> None:
         session.busy_plugins = session.busy_plugins - {plugin_id}
 
-    return services.when_done(job, found, idle)
+    return idle
 
 
 def keep(
@@ -181,17 +189,13 @@ def fetch(services: Services, plugin_id: str) -> Job[Path]:
     """Fetch a plugin's weights. Call it only after the user has agreed to their source and licence."""
     plugin = services.plugin(plugin_id)
     session = services.session
-    session.busy_plugins = session.busy_plugins | {plugin_id}
     job = submit_fetch(services.runner, plugin, services.archive.home)
 
     def fetched(_: Path) -> None:
         session.models_revision += 1
         session.say(f"The weights of {plugin_id} are here.", "ok")
 
-    def idle() -> None:
-        session.busy_plugins = session.busy_plugins - {plugin_id}
-
-    return services.when_done(job, fetched, idle)
+    return services.when_done(job, fetched, _busy(services, plugin_id))
 
 
 def weights_present(services: Services, plugin: DiscoverResult) -> bool:

@@ -185,7 +185,7 @@ def _entropy(p: NDArray[np.float64]) -> NDArray[np.float64]:
 def out_of_range(manifest: Manifest, image: Image) -> tuple[str, ...]:
     """A sentence if the middle 98 % of an image's values leave the range that the plugin was made for."""
     intensity = manifest.inputs.intensity
-    if intensity.expected is None or intensity.source == "display":  # grey values are 0 to 255 of any image
+    if intensity.expected is None:
         return ()
     values = _sample(image)
     if not values.size:

@@ -86,8 +86,8 @@ class Intensity(Strict):
     repeat
         How many equal channels a grey image becomes.
     expected
-        Where the values of an image that this plugin was made for lie, in the units of `source`. An image whose middle
-        98 % leave this range is flagged as out of range.
+        Where the real values of an image that this plugin was made for lie. An image whose middle 98 % leave this range
+        is flagged as out of range. Grey values of ``source: display`` are 0 to 255 of any image and have none.
     """
 
     source: Literal["real", "display"] = "real"
@@ -113,6 +113,8 @@ class Intensity(Strict):
             raise ValueError("has either clip or clip_percentiles, not both")
         if bool(self.mean) != bool(self.std) or len(self.mean) != len(self.std) or not all(self.std):
             raise ValueError("mean and std need as many numbers, and no std of 0")
+        if self.expected and self.source == "display":
+            raise ValueError("grey values lie in 0 to 255 of any image: expected needs source: real, or leave it out")
         return self
 
 

@@ -66,6 +66,10 @@ def test_first_party_manifests_are_valid_and_name_what_they_stand_on() -> None:
         ({"inputs": {"ndim": 3, "size": [64, 64]}}, "needs 3 positive sizes"),
         ({"inputs": {"ndim": 2, "size": [64, 0]}}, "inputs.size.1 is wrong"),
         ({"inputs": {"ndim": 2, "size": [64, 64], "intensity": "loud"}}, "inputs.intensity.source is wrong"),
+        (
+            {"inputs": {"ndim": 2, "size": [64, 64], "intensity": {"source": "display", "expected": [0, 255]}}},
+            "expected needs source: real",
+        ),
         ({"inputs": {"ndim": 3}}, "inputs.size (3 positive sizes) or inputs.windows"),
         ({"inputs": {"ndim": 3, "size": [8, 8, 8], "windows": {"roi": [4, 4, 4]}}}, "stands alone"),
         ({"inputs": {"ndim": 3, "windows": {"roi": [4, 4]}}}, "inputs.windows.roi needs 3"),

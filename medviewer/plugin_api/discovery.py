@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -105,16 +105,18 @@ def discover(
         Folders of those that were put into medviewer's data.
     """
     roots = _roots(folders, shipped, installed)
-    adapters = {row.id: row.folder for row in _unique(_adapters(roots)) if row.manifest is not None}
+    adapters = [row for row in _unique(_adapters(roots)) if row.manifest is not None]
     rows = _unique(_with_adapter(_read(folder, origin), adapters) for folder, origin in _candidates(roots, FILE_NAME))
     return sorted(rows, key=lambda row: row.id)
 
 
-def discover_adapters(
-    folders: Iterable[Path] = (), *, shipped: Iterable[Path] = (), installed: Iterable[Path] = ()
-) -> list[AdapterResult]:
-    """Every adapter in the places where `discover` looks for plugins, sorted by id; arguments as there."""
-    return sorted(_unique(_adapters(_roots(folders, shipped, installed))), key=lambda row: row.id)
+def discover_adapters(folders: Iterable[Path] = (), *, shipped: Iterable[Path] = ()) -> list[AdapterResult]:
+    """Every adapter that may run, and those that are broken, sorted by id; arguments as in `discover`.
+
+    Adapters are code that runs without being asked about. They come with medviewer, with a Python package that somebody
+    installed, or from a folder that was named for this run, and never from where plugins are installed.
+    """
+    return sorted(_unique(_adapters(_roots(folders, shipped, ()))), key=lambda row: row.id)
 
 
 def find(plugin_id: str, plugins: Iterable[DiscoverResult]) -> DiscoverResult:
@@ -192,14 +194,21 @@ def _adapters(roots: Iterable[_Root]) -> Iterator[AdapterResult]:
             yield AdapterResult(folder, None, str(error), origin)
 
 
-def _with_adapter(row: DiscoverResult, adapters: Mapping[str, Path]) -> DiscoverResult:
+def _with_adapter(row: DiscoverResult, adapters: Sequence[AdapterResult]) -> DiscoverResult:
     if row.manifest is None or not row.manifest.adapter:
         return row
-    adapter = adapters.get(row.manifest.adapter)
+    adapter = next((one for one in adapters if one.id == row.manifest.adapter), None)
+    if adapter is not None and adapter.origin is not Origin.INSTALLED:
+        return replace(row, adapter=adapter.folder)
     if adapter is not None:
-        return replace(row, adapter=adapter)
-    known = ", ".join(adapters) or "none"
-    text = f"{row.manifest.name} needs the adapter {row.manifest.adapter}, which is not here; installed are: {known}."
+        text = (
+            f"The adapter {adapter.folder.name} lies among the installed plugins, where adapters are not run; install "
+            "it as a Python package with pip."
+        )
+    else:
+        known = ", ".join(one.id for one in adapters if one.origin is not Origin.INSTALLED) or "none"
+        wanted = row.manifest.adapter
+        text = f"{row.manifest.name} needs the adapter {wanted}, which is not here; installed are: {known}."
     return replace(row, manifest=None, error=text)
 
 

@@ -53,3 +53,18 @@ def test_discovery_imports_neither_a_plugin_nor_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_adapter_among_the_installed_plugins_runs_nothing(tmp_path: Path) -> None:
+    adapter = tmp_path / "opener"
+    adapter.mkdir()
+    (adapter / "adapter.yaml").write_text(
+        "id: opener\nname: Opener\nversion: 1.0.0\ndescription: x\nentry: opener.door:Door\nreads: files\n"
+    )
+    folder = write_plugin(tmp_path, "model").folder
+    text = (folder / "plugin.yaml").read_text().replace("entry: model.plugin:Tiny", "adapter: opener")
+    (folder / "plugin.yaml").write_text(text)
+    row = next(row for row in discover(installed=[tmp_path]) if row.id == "model")
+    assert (row.manifest, row.adapter) == (None, None)
+    assert "opener lies among the installed plugins, where adapters are not run" in row.error
+    assert find("model", discover([adapter], installed=[tmp_path])).adapter == adapter, "named, it may run"

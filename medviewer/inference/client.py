@@ -26,7 +26,7 @@ from medviewer.inference.request import PluginRun, RunOptions, image_to_json
 from medviewer.inference.suitability import check_suitable, doubts
 from medviewer.plugin_api import Manifest
 from medviewer.plugin_api.discovery import DiscoverResult, Origin
-from medviewer.plugin_api.manifest import FILE_NAME
+from medviewer.plugin_api.fingerprint import stamp
 
 if TYPE_CHECKING:
     from medviewer.jobs import Job, Runner, WorkerReply
@@ -239,15 +239,12 @@ def check_trusted(plugin: DiscoverResult) -> None:
 def plugin_lane(plugin: DiscoverResult) -> str:
     """The warm child process that a plugin's jobs share.
 
-    One that was installed anew, or trusted anew, gets a new process: the former still holds the former code.
+    One that was installed or trusted anew, or whose files changed, gets a new process: the former holds the former
+    code, and looks at the fingerprint once. So does one that a developer edits. Others do not change while we run.
     """
-    if plugin.origin is not Origin.INSTALLED:
+    if plugin.manifest is None or plugin.origin not in (Origin.INSTALLED, Origin.NAMED):
         return f"plugin:{plugin.id}"
-    try:
-        written = (plugin.folder / FILE_NAME).stat().st_mtime_ns
-    except OSError:  # gone; the child says so
-        written = 0
-    return f"plugin:{plugin.id}:{written}:{plugin.trusted[:16]}"
+    return f"plugin:{plugin.id}:{stamp(plugin.folder, plugin.manifest)}:{plugin.trusted[:16]}"
 
 
 def _found(reply: WorkerReply, manifest: Manifest) -> tuple[Detection, ...]:

@@ -24,6 +24,7 @@ from medviewer.errors import (
 )
 from medviewer.inference.device import resolve_device
 from medviewer.inference.request import PluginRun
+from medviewer.inference.sources import SourceLoader, only_from_source
 from medviewer.plugin_api import Manifest, NetworkLoader, Plugin
 from medviewer.plugin_api.adapters import Adapter, read_adapter
 from medviewer.plugin_api.fingerprint import fingerprint
@@ -126,6 +127,7 @@ def load_code(
         )
     if adapter is None and not trusted:
         raise UntrustedError(untrusted_sentence(manifest))
+    only_from_source(folder)
     if adapter is None:
         plugin = _made(folder, manifest.entry, manifest.name)
     else:
@@ -295,9 +297,10 @@ def _import_package(folder: Path) -> ModuleType:
     known = sys.modules.get(name)
     if known is not None and Path(known.__file__ or "").parent == folder:
         return known
-    spec = importlib.util.spec_from_file_location(
-        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
-    )
+    only_from_source(folder)
+    first = folder / "__init__.py"
+    loader = SourceLoader(name, str(first))
+    spec = importlib.util.spec_from_file_location(name, first, loader=loader, submodule_search_locations=[str(folder)])
     if spec is None or spec.loader is None:
         raise ManifestError(f"A plugin folder needs an __init__.py; {name} has none.")
     for loaded in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:

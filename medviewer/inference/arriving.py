@@ -69,14 +69,12 @@ class ArrivingValues:
     def __init__(
         self, images: Sequence[Image], frame: NetworkFrame, wanted: Intensity, name: str, context: RunContext
     ) -> None:
-        import torch
-
         self._images = tuple(images)
         self._frame = frame
         self._wanted = wanted
         self._name = name
         self._context = context
-        self._held = torch.empty((len(images), 0, *frame.shape[1:]))
+        self._held = self._room(0)
         found = [filling(image) for image in images]
         self._fills = tuple(fill for fill, _ in found)
         self.notes = tuple(dict.fromkeys(note for _, said in found for note in said))
@@ -90,12 +88,10 @@ class ArrivingValues:
 
     def __getitem__(self, place: tuple[slice, slice]) -> Tensor:
         """Channels of slices of z, made now."""
-        import torch
-
         channels, along = place
         first, stop, _ = along.indices(self.shape[1])
         if self._held.shape[1] != stop - first:
-            self._held = torch.empty((len(self._images), stop - first, *self._frame.shape[1:]))
+            self._held = self._room(stop - first)
         step = max(1, _STEP_VOXELS // (self.shape[2] * self.shape[3]))
         for start in range(first, stop, step):
             self._context.check()
@@ -104,6 +100,12 @@ class ArrivingValues:
                 self._take(image, fill, start, grey)
             widened(part, self._wanted, self._name)  # in place, since nothing is repeated
         return self._held[channels]
+
+    def _room(self, depth: int) -> Tensor:
+        """Room for so many slices; NumPy's memory, which the system hands out in huge pages."""
+        import torch
+
+        return torch.from_numpy(np.empty((len(self._images), depth, *self._frame.shape[1:]), np.float32))
 
     def _take(self, image: Image, fill: float | None, start: int, grey: Tensor) -> None:
         """Slices of one image from `start` on, into `grey` (z, y, x)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, Signal
@@ -27,13 +28,17 @@ _STEPS = 100
 _DECIMALS, _MOST_DECIMALS = 4, 10
 """Of a number, and of one whose default or least value needs more."""
 
+_NOT_CHOSEN = "Not chosen"
+"""First of a list of values that has no default."""
+
 Field = QCheckBox | QComboBox | QSpinBox | QDoubleSpinBox | QLineEdit
 
 
 class ParamsForm(QWidget):
     """A row a parameter: a tick for a boolean, a list for an enum, a number with its range, or a line of text.
 
-    `changed` is sent when the user changes one. What the schema does not let through is said below the rows.
+    `changed` is sent when the user changes one. What the schema does not let through is said below the rows. Of those
+    that have no default only those count that were chosen: a field must show something, but the plugin is not told it.
 
     Parameters
     ----------
@@ -47,6 +52,7 @@ class ParamsForm(QWidget):
         super().__init__(parent)
         self._params = {name: spec if isinstance(spec, dict) else {} for name, spec in params.items()}
         self.fields: dict[str, Field] = {}
+        self._chosen: set[str] = set()
         self.fault = label(role="error", wrap=True)
         keep_height(self)
         form = QFormLayout(self)
@@ -60,18 +66,21 @@ class ParamsForm(QWidget):
             heading.setToolTip(field.toolTip())
             heading.setBuddy(field)
             form.addRow(heading, field)
-            _signal_of(field).connect(self._edited)
+            _signal_of(field).connect(partial(self._edited, name))
         form.addRow(self.fault)
         self.show_values({})
 
     def values(self) -> dict[str, Any]:
-        """What differs from the defaults."""
+        """What differs from the defaults, and what was chosen of those that have none."""
         found = {name: self._value(name) for name in self.fields}
-        return {
-            name: value
-            for name, value in found.items()
-            if value != self._default(name) and not (value == "" and "default" not in self._params[name])
-        }
+        return {name: value for name, value in found.items() if self._counts(name, value)}
+
+    def _counts(self, name: str, value: Any) -> bool:
+        if "default" in self._params[name]:
+            return bool(value != self._default(name))
+        field = self.fields[name]
+        unset = field.currentIndex() == 0 if isinstance(field, QComboBox) else value == ""
+        return name in self._chosen and not unset
 
     def _default(self, name: str) -> Any:
         """As its field shows it: one with more decimals than the field is not changed by being shown."""
@@ -82,6 +91,7 @@ class ParamsForm(QWidget):
 
     def show_values(self, values: Mapping[str, Any]) -> None:
         """Show these values, and the defaults of the rest."""
+        self._chosen = set(values)
         for name, field in self.fields.items():
             with QSignalBlocker(field):
                 _show(field, values.get(name, self._params[name].get("default")))
@@ -97,7 +107,8 @@ class ParamsForm(QWidget):
             return field.value()
         return field.text() if spec.get("type") == "string" else parsed(field.text())
 
-    def _edited(self, *_: object) -> None:
+    def _edited(self, name: str, *_: object) -> None:
+        self._chosen.add(name)
         self._say_fault()
         self.changed.emit()
 
@@ -114,7 +125,8 @@ def _field(spec: Mapping[str, Any]) -> Field:
     kind = spec.get("type")
     if isinstance(spec.get("enum"), list):
         box = combo("", "")
-        refill(box, [(str(value), value) for value in spec["enum"]])
+        nothing: list[tuple[str, object]] = [] if "default" in spec else [(_NOT_CHOSEN, None)]
+        refill(box, [*nothing, *((str(value), value) for value in spec["enum"])])
         return box
     if kind == "boolean":
         return QCheckBox()
@@ -152,7 +164,7 @@ def _show(field: Field, value: Any) -> None:
     if isinstance(field, QCheckBox):
         field.setChecked(bool(value))
     elif isinstance(field, QComboBox):
-        field.setCurrentIndex(max(0, field.findData(value)))
+        field.setCurrentIndex(0 if value is None else max(0, field.findData(value)))
     elif isinstance(field, QSpinBox):
         field.setValue(int(value) if isinstance(value, (int, float)) else max(0, field.minimum()))
     elif isinstance(field, QDoubleSpinBox):

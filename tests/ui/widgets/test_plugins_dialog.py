@@ -192,6 +192,28 @@ def test_a_number_that_is_smaller_than_a_field_shows_by_itself_stays_what_it_is(
     assert form.values() == {"rate": 4e-6}
 
 
+def test_of_those_without_a_default_only_what_was_chosen_is_sent(qtbot: QtBot) -> None:
+    kinds = ({"type": "integer"}, {"type": "number"}, {"type": "boolean"}, {"enum": ["a", "b"]}, {"type": "string"})
+    form = ParamsForm({"known": {"type": "integer", "default": 1}} | {f"p{k}": kind for k, kind in enumerate(kinds)})
+    qtbot.addWidget(form)
+    known, whole, listed = (form.fields[name] for name in ("known", "p0", "p3"))
+    assert isinstance(known, QSpinBox)
+    assert isinstance(whole, QSpinBox)
+    assert isinstance(listed, QComboBox)
+    known.setValue(2)
+    assert form.values() == {"known": 2}
+    whole.setValue(3)
+    whole.setValue(0)
+    listed.setCurrentIndex(listed.findData("a"))
+    assert form.values() == {"known": 2, "p0": 0, "p3": "a"}
+    listed.setCurrentIndex(0)
+    assert form.values() == {"known": 2, "p0": 0}
+    form.show_values({"p2": False})
+    assert form.values() == {"p2": False}
+    form.show_values({})
+    assert form.values() == {}
+
+
 def test_of_two_looks_at_the_plugins_the_later_counts_and_a_closed_window_waits_for_none(
     qtbot: QtBot, services: Services, wait: Wait
 ) -> None:

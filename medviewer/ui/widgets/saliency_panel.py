@@ -36,7 +36,7 @@ class SaliencyPanel(QWidget):
         self._make_parts()
         self._lay_out()
         session, look = services.session.events, services.session.view.events
-        for signal in (session.image, session.models_revision, session.busy_plugins):
+        for signal in (session.image, session.models_revision, session.plugins_revision, session.busy_plugins):
             self._links.add(signal, self.refresh)
         for signal in (session.heatmap, session.heatmaps):
             self._links.add(signal, self._show_heatmap)
@@ -183,6 +183,7 @@ class SaliencyPanel(QWidget):
             plugin
             for plugin in self._services.plugins
             if plugin.manifest is not None
+            and plugin.enabled
             and "explain" in plugin.manifest.kinds
             and not obstacle(self._services, plugin.manifest)
         ]

@@ -8,6 +8,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import explain as commands
+from medviewer.app.commands import plugins
 from medviewer.app.services import Services
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.provenance import Provenance
@@ -37,6 +38,15 @@ def test_offers_the_plugins_that_fit_their_labels_and_every_method(panel: Salien
     assert [panel.targets.itemText(k) for k in range(panel.targets.count())] == ["The model's answer", "Brain"]
     assert [panel.methods.itemData(k) for k in range(panel.methods.count())] == list(METHODS)
     assert panel.run_button.isEnabled()
+
+
+def test_a_plugin_that_is_switched_off_is_offered_no_longer(panel: SaliencyPanel, services: Services) -> None:
+    open_head(services)
+    assert panel.plugins.count() == 1
+    plugins.switch(services, "brain-extraction", False)
+    assert panel.plugins.count() == 0
+    plugins.switch(services, "brain-extraction", True)
+    assert panel.plugins.count() == 1
 
 
 def test_explaining_puts_a_heat_map_over_the_image(

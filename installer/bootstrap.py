@@ -84,6 +84,11 @@ PIP_PHASES = (
     ("Installing collected packages", "  unpacking them ..."),
 )
 
+OWN_DISPLAY = "MEDVIEWER_VIRTUAL_DISPLAY"
+"""Set where the display is one that nobody looks at, of which there may be as many as are wanted."""
+
+MOST_TEST_PROCESSES = 4
+
 CHECKS = (
     ("ruff check", ("-m", "ruff", "check")),
     ("ruff format --check", ("-m", "ruff", "format", "--check")),
@@ -370,7 +375,7 @@ def virtual_display() -> Iterator[dict[str, str]]:
         number = read_line(reader, timeout=30)
         if not number:
             raise BootstrapError("Xvfb did not start. To see why, run: Xvfb -displayfd 1")
-        yield {**os.environ, "DISPLAY": f":{number}"}
+        yield {**os.environ, "DISPLAY": f":{number}", OWN_DISPLAY: "1"}
     finally:
         os.close(reader)
         server.terminate()
@@ -412,12 +417,18 @@ def check(layout: Layout) -> list[str]:
     return failed
 
 
+def side_by_side(display: bool, cores: int = os.cpu_count() or 1) -> list[str]:
+    """What lets pytest use every core; not on a display that is looked at, where windows take turns with the focus."""
+    processes = min(cores, MOST_TEST_PROCESSES)
+    return [] if display or processes < 2 else ["-n", str(processes), "--dist", "loadfile"]
+
+
 def test(layout: Layout, args: Sequence[str], display: bool) -> int:
     """Run every check, the tests last; with arguments only pytest with these. Non-zero if anything failed."""
     prepare(layout, "test", wanted_packages("test", args, display))
     failed = [] if args else check(layout)
     say("== pytest")
-    status = call([str(layout.python), "-m", "pytest", *args], display, layout.root)
+    status = call([str(layout.python), "-m", "pytest", *(args or side_by_side(display))], display, layout.root)
     if failed:
         # Said again: thousands of passed tests stand between the first time and here.
         say(f"== static checks: failed: {', '.join(failed)}")

@@ -5,6 +5,7 @@
 - A test that leaves a window behind fails.
 """
 
+import contextlib
 import gc
 import os
 import shutil
@@ -16,6 +17,8 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from installer import bootstrap
 
 # One Orthanc serves every test of a run that needs it, whichever folder the test lies in.
 from tests.interop.servers import orthanc, orthanc_process
@@ -37,6 +40,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["NAPARI_CONFIG"] = str(Path(napari_home, "napari.yaml"))
     os.environ["HF_HUB_OFFLINE"] = "1"
     config.pluginmanager.register(HouseRules(), HOUSE_RULES)
+    if "PYTEST_XDIST_WORKER" in os.environ and bootstrap.OWN_DISPLAY in os.environ:
+        # Windows of two processes on one display would take the focus from each other.
+        own = contextlib.ExitStack()
+        os.environ["DISPLAY"] = own.enter_context(bootstrap.virtual_display())["DISPLAY"]
+        config.add_cleanup(own.close)
 
 
 def in_ci() -> bool:

@@ -327,6 +327,13 @@ class TestChecks:
         assert "static checks: failed: mypy" in said
         assert said.splitlines()[-1] == "== static checks: failed: mypy"
 
+    @pytest.mark.parametrize(
+        ("display", "cores", "options"),
+        [(True, 8, []), (False, 1, []), (False, 2, ["-n", "2"]), (False, 64, ["-n", "4"])],
+    )
+    def test_every_core_is_used_where_nobody_looks(self, display: bool, cores: int, options: list[str]) -> None:
+        assert bootstrap.side_by_side(display, cores)[:2] == options
+
     def test_arguments_are_for_pytest_alone(self, layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
         ran: list[list[str]] = []
         monkeypatch.setattr(bootstrap, "prepare", lambda *_args: None)

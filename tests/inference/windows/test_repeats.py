@@ -12,8 +12,8 @@ from tests.inference.windows.sweeps import joined, network, start, volume
 
 def in_air() -> Tensor:
     """A body of noise in the corner of a volume of one value."""
-    values = torch.full((2, 24, 24, 24), -1.0)
-    values[:, 2:9, 3:11, :7] = volume(2, 7, 8, 7)
+    values = torch.full((2, 15, 15, 15), -1.0)
+    values[:, 1:4, 3:7, :3] = volume(2, 3, 4, 3)
     return values
 
 

@@ -150,6 +150,15 @@ def test_a_small_window_never_goes_alone_where_torch_would_be_slow() -> None:
     assert seen == [2, 1]
 
 
+def test_windows_of_a_layer_go_in_batches_of_one_size() -> None:
+    seen = []
+    net = network()
+    net.register_forward_pre_hook(lambda module, arguments: seen.append(len(arguments[0])))
+    windows, values = Windows(roi=(8, 8, 8), batch=4), volume(1, 8, 16, 16)
+    torch.testing.assert_close(joined(start(net, values, windows)), stock(network(), values, windows))
+    assert seen == [3, 3, 3]
+
+
 def test_cancelled_before_the_next_batch() -> None:
     cancelled, seen = threading.Event(), []
 

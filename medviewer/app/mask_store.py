@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from medviewer.domain.finding import Detections
+from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.mask import PALETTE, Segment, Segmentation
 from medviewer.domain.strokes import Box, Delta, change, merge
 from medviewer.errors import InputError, StoreError
 
 log = logging.getLogger(__name__)
 
+Result = TypeVar("Result", Segmentation, Heatmap, Detections)
+"""What lies over an image, and so over one of its phases."""
+
 PHASE = "phase"
-"""The parameter in a mask's provenance that names the phase (4th axis, from 0) which it is of."""
+"""The parameter in a result's provenance that names the phase (4th axis, from 0) which it is of."""
 
 UNDO_LIMIT = 200
 """Strokes that can be taken back; older ones stay in the mask."""
@@ -325,16 +330,16 @@ class MaskStore:
         self.changed.emit(box)
 
 
-def phase_of(mask: Segmentation) -> int | None:
-    """The phase that a mask is of, as its provenance says; None where it does not."""
-    phase = mask.provenance.parameters.get(PHASE)
+def phase_of(found: Segmentation | Heatmap | Detections) -> int | None:
+    """The phase that a result is of, as its provenance says; None where it does not."""
+    phase = found.provenance.parameters.get(PHASE)
     return phase if isinstance(phase, int) else None
 
 
-def of_phase(mask: Segmentation, phase: int) -> Segmentation:
-    """The mask with the phase that it is of in its provenance."""
-    made = mask.provenance
-    return replace(mask, provenance=replace(made, parameters={**made.parameters, PHASE: phase}))
+def of_phase(found: Result, phase: int) -> Result:
+    """A result with the phase that it is of in its provenance."""
+    made = found.provenance
+    return replace(found, provenance=replace(made, parameters={**made.parameters, PHASE: phase}))
 
 
 def _segments_record(segments: tuple[Segment, ...]) -> bytes:

@@ -183,6 +183,13 @@ class Session:
             return image
         return image.at_phase(min(self.view.phase, len(image.dynamic.axis) - 1))
 
+    def elsewhere(self, phase: int | None) -> bool:
+        """Whether what was found in a phase (None: nobody noted which) is not about the phase that is shown."""
+        shown = self.shown
+        if shown is None or shown.dynamic is None or phase is None or not 0 <= phase < len(shown.dynamic.axis):
+            return False
+        return phase != shown.phase
+
     def say(self, text: str, level: str = "info", details: str = "", series_uid: str = "") -> None:
         """Tell the user something, in one sentence."""
         self.message = Message(text, level, details, series_uid)

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 
 from medviewer.app import context
-from medviewer.app.commands import explain, masks, predict, study, verdicts, view
-from medviewer.app.controllers.display import resolve, resolve_scene
+from medviewer.app.commands import batch, detections, explain, masks, predict, study, verdicts, view
+from medviewer.app.controllers.display import drawn_boxes, heat_look, resolve, resolve_scene
 from medviewer.app.controllers.texts import phase_text, phase_value, read_out
+from medviewer.app.mask_store import phase_of
 from medviewer.app.services import Services
 from medviewer.app.state import Session
+from medviewer.domain.finding import Detection, Detections
+from medviewer.domain.heatmap import UNCERTAINTY, Heatmap
 from medviewer.domain.image import Dynamic, Image, Rescale
 from medviewer.domain.mask import Segment, Segmentation
 from medviewer.domain.plane import Plane
@@ -228,6 +231,39 @@ def test_a_prediction_is_judged_on_the_phase_that_it_was_made_on(
     found = verdicts.model_mask(playing, SERIES, third)
     assert found is not None
     assert found.provenance.parameters["phase"] == 3
+
+
+def test_heat_maps_and_finds_are_drawn_on_the_phase_that_they_are_of(playing: Services) -> None:
+    session, axial = playing.session, Plane.of(GRID, "Axial")
+    made = Provenance("finder", "1.0.0", "1.0.0", author=masks.ALGORITHM)
+    box = Detection("Spot", 0.9, (0.0, 0.0, 0.0), (4.0, 3.0, 3.0))
+    predict.keep(playing, SERIES, Detections((box,), GRID, made), 3)
+    heat = Heatmap(np.ones(GRID.shape, np.float32), GRID, UNCERTAINTY, "Spot", made)
+    answer = Segmentation(np.ones(GRID.shape, np.uint8), GRID, (Segment(1, "Spot"),), made, uncertainty=(heat,))
+    predict.keep(playing, SERIES, answer, 3)
+    assert playing.session.heatmap is not None
+    assert (heat_look(session), drawn_boxes(session, axial, 1)) == (None, ())
+    lines = resolve(session, axial, 0).corners.bottom_left.splitlines()
+    assert {"Heat map not drawn here: of time 4 / 5", "Finds not drawn here: of time 4 / 5"} <= set(lines)
+    assert not any(line.startswith(UNCERTAINTY) for line in lines)
+    detections.step(playing, 1)
+    assert session.view.phase == 3
+    assert heat_look(session) is not None
+    assert len(drawn_boxes(session, axial, 1)) == 1
+    assert "not drawn here" not in resolve(session, axial, 0).corners.bottom_left
+    kept = playing.archive.results.detections_for(SERIES.uid)
+    assert phase_of(kept[0]) == 3
+
+
+def test_a_run_on_many_notes_the_phase_that_it_looked_at(playing: Services) -> None:
+    made = Provenance("brain-extraction", "1.0.0", "1.0.0", author=masks.ALGORITHM)
+    keep = batch.keep_in_archive(playing)
+    for phases, wanted in ((TIME, 0), (None, None)):
+        playing.session.mask = None
+        answer = Segmentation(np.ones(GRID.shape, np.uint8), GRID, (Segment(1, "Brain"),), made)
+        keep(replace(SERIES, phases=phases), answer)
+        assert playing.session.mask is not None
+        assert playing.session.mask.phase == wanted
 
 
 @pytest.mark.parametrize(

@@ -394,7 +394,9 @@ def keep_in_archive(services: Services) -> Keep:
     """Keep results with their series: they are there when it is opened, and at once when it is open."""
 
     def keep(series: Series, result: predict.Prediction) -> str:
-        predict.keep(services, series, result, over_work=False)
+        # of a series with phases the one it is read with, its first, was looked at
+        phase = None if series.phases is None else 0
+        predict.keep(services, series, result, phase, over_work=False)
         return ""
 
     return keep

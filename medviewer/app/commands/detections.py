@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from medviewer.app.commands import heatmaps
+from medviewer.app.mask_store import phase_of
 from medviewer.app.services import Services
 from medviewer.domain.finding import Detections
 from medviewer.errors import InputError
 
 
 def jump(services: Services, number: int) -> None:
-    """Look at one of the things that were found: the crosshair goes to its middle.
+    """Look at one of the things that were found: the crosshair goes to its middle, in its phase.
 
     Raises
     ------
@@ -23,6 +25,7 @@ def jump(services: Services, number: int) -> None:
         raise InputError(f"There are {len(found)} finds to look at, not one of number {number + 1}; choose another.")
     session.chosen_detection = number
     assert session.detections is not None
+    heatmaps.show_phase(session, phase_of(session.detections))
     session.view.cursor = session.detections.grid.clamp(found[number].centre)
 
 

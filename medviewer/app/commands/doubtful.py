@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medviewer.app.commands import heatmaps
+from medviewer.app.mask_store import phase_of
 from medviewer.app.state import Tour
 from medviewer.domain.geometry import Vector
 from medviewer.errors import InputError
@@ -129,5 +130,6 @@ def _step(services: Services) -> None:
     session.tour = replace(tour, at=at)
     if session.heatmap is not tour.heatmap or not session.view.heat_visible:
         heatmaps.show(session, tour.heatmap)
+    heatmaps.show_phase(session, phase_of(tour.heatmap))
     session.view.cursor = tour.places[at]
     session.say(f"Doubtful place {at + 1} of {len(tour.places)} ({tour.heatmap.label}).", "info")

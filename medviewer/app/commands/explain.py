@@ -7,6 +7,7 @@ from dataclasses import replace
 from medviewer.app.commands import heatmaps, results
 from medviewer.app.commands.arriving import check_complete
 from medviewer.app.commands.predict import active_weights
+from medviewer.app.mask_store import of_phase
 from medviewer.app.services import Services
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image
@@ -53,7 +54,10 @@ def run(services: Services, plugin_id: str, *, method: str = "gradcam", label: i
     job = submit(services, image, series, plugin_id, method=method, label=label)
     session.busy_plugins = session.busy_plugins | {plugin_id}
 
+    phase = image.phase if image.dynamic is not None else None
+
     def found(heatmap: Heatmap) -> None:
+        heatmap = heatmap if phase is None else of_phase(heatmap, phase)
         if session.series is not None and session.series.uid == series.uid and session.arrival is None:
             heatmaps.offer(session, [heatmap])
             session.say(f"{heatmap.label}.", "ok")

@@ -37,6 +37,13 @@ def show(session: Session, heatmap: Heatmap) -> None:
     session.view.heat_visible = True
 
 
+def show_phase(session: Session, phase: int | None) -> None:
+    """Go to the phase that something was found in, where that is known and not the one that is seen."""
+    if phase is not None and session.elsewhere(phase):
+        session.view.playing = False
+        session.view.phase = phase
+
+
 def switch(services: Services) -> None:
     """Show the next of the maps at hand, and say which it is."""
     session = services.session

@@ -168,8 +168,11 @@ def keep(
     """
     session = services.session
     maps: tuple[Heatmap, ...] = ()
+    if isinstance(result, Detections) and phase is not None:
+        result = of_phase(result, phase)
     if isinstance(result, Segmentation):
         maps = tuple(replace(one, series_uid=series.uid) for one in result.uncertainty)
+        maps = maps if phase is None else tuple(of_phase(one, phase) for one in maps)
         result = replace(result if phase is None else of_phase(result, phase), uncertainty=())
     is_open = session.series is not None and session.series.uid == series.uid
     in_the_way = isinstance(result, Segmentation) and session.mask is not None and not over_work

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from medviewer.app.controllers.texts import corners
-from medviewer.app.mask_store import MaskStore
+from medviewer.app.mask_store import MaskStore, phase_of
 from medviewer.app.ports import (
     Corners,
     Display,
@@ -39,9 +39,9 @@ def mask_look(session: Session) -> MaskLook | None:
 
 
 def heat_look(session: Session) -> HeatLook | None:
-    """How the heat map is drawn, or None when there is none or it is hidden."""
+    """How the heat map is drawn, or None when there is none, it is hidden or of a phase that is not shown."""
     heat, view = session.heatmap, session.view
-    if heat is None or not view.heat_visible:
+    if heat is None or not view.heat_visible or session.elsewhere(phase_of(heat)):
         return None
     return HeatLook(heat.values, view.doubt_colormap if heat.is_doubt else view.heat_colormap, view.heat_opacity)
 
@@ -69,7 +69,7 @@ def drawn_marks(session: Session, plane: Plane, k: int) -> tuple[DrawnMark, ...]
 def drawn_boxes(session: Session, plane: Plane, k: int) -> tuple[DrawnBox, ...]:
     """Boxes around what a model found, where slice k runs through them; the one that is looked at comes last."""
     found = session.detections
-    if found is None or not session.view.mask_visible:
+    if found is None or not session.view.mask_visible or session.elsewhere(phase_of(found)):
         return ()
     names = list(dict.fromkeys(one.label for one in found.found))
     shown = []

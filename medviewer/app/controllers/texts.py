@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from medviewer.app.mask_store import phase_of
 from medviewer.app.ports import Corners
 from medviewer.app.state import Session, View
 from medviewer.domain.image import Image
@@ -89,8 +90,20 @@ def _results(session: Session) -> list[str]:
         lines.append(f"Mask by {made.label}{', corrected' if corrected else ''}")
     heat = session.heatmap
     if heat is not None and session.view.heat_visible:
-        lines += [heat.label, *heat.provenance.notes]
+        away = _away(session, "Heat map", phase_of(heat))
+        lines += away or [heat.label, *heat.provenance.notes]
+    if session.detections is not None and session.view.mask_visible:
+        lines += _away(session, "Finds", phase_of(session.detections))
     return list(dict.fromkeys(lines))
+
+
+def _away(session: Session, what: str, phase: int | None) -> list[str]:
+    """That something is not drawn here, because it was found in another phase."""
+    image = session.shown
+    if phase is None or image is None or image.dynamic is None or not session.elsewhere(phase):
+        return []
+    axis = image.dynamic.axis
+    return [f"{what} not drawn here: of {axis.name} {phase + 1} / {len(axis)}"]
 
 
 def corners(session: Session, image: Image, series: Series, plane: Plane, number: int) -> Corners:

@@ -48,7 +48,8 @@ class Worker:
         threading.Thread(target=self._listen, name="medviewer-host", daemon=True).start()
         while (message := self._jobs.get()) is not None:
             answer = self._answer(message)
-            del self._cancelled[message["id"]]
+            # However it ended: a thread that it left behind works for nobody any more.
+            self._cancelled.pop(message["id"]).set()
             _flush()
             fit = give_memory_back()
             self._send(answer)

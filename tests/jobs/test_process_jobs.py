@@ -239,3 +239,8 @@ def test_list_holds_only_jobs_that_are_not_over(runner: Runner, start: Start) ->
     runner.wait(second, PATIENCE_S)
     assert (listed, runner.jobs) == ([(second,)], ())
     assert first.result().payload == {}, "who holds the job has its result"
+
+
+def test_what_a_job_left_behind_is_told_that_it_is_over(run: Run) -> None:
+    assert run("leave_and_fail").error is not None
+    assert run("told_to_stop").result().payload == {"left": [True], "own": False}

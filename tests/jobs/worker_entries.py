@@ -262,3 +262,17 @@ def announces_too_much(request: WorkerRequest, context: RunContext) -> WorkerRep
     os.write(_line(request), (-1).to_bytes(4, "big", signed=True) + (1 << 40).to_bytes(8, "big"))
     while True:
         pause(1)
+
+
+_left: list[threading.Event] = []
+
+
+def leave_and_fail(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    """Fail while a thread of this job would go on until it is told that nobody waits."""
+    _left.append(context.cancelled)
+    raise UnsuitableImageError("not this image")
+
+
+def told_to_stop(request: WorkerRequest, context: RunContext) -> WorkerReply:
+    """Whether the threads of the jobs before know that they are over, and this one's that it is not."""
+    return WorkerReply({"left": [event.is_set() for event in _left], "own": context.cancelled.is_set()})

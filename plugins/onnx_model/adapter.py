@@ -12,7 +12,7 @@ from medviewer.plugin_api import Manifest, Plugin, RunContext
 from medviewer.plugin_api.adapting.answers import ANSWERS
 from medviewer.plugin_api.adapting.describe import find_description, read_description, weights_file, write_plugin
 from onnx_model.graph import Graph, read_graph
-from onnx_model.model import RuntimeModel
+from onnx_model.model import RuntimeModel, on_gpu
 
 _SUFFIXES = (".onnx",)
 _WEIGHTS = "model.onnx"
@@ -47,6 +47,9 @@ class OnnxModel:
             raise PluginError(f"{path.name} keeps weights in {_WEIGHTS}, a name that is taken; export it again.")
         shutil.copyfile(path, folder / _WEIGHTS)
         defaults = {"name": path.stem, **_derived(graph)}
+        resources = data.setdefault("resources", {})
+        if isinstance(resources, dict):
+            resources.setdefault("gpu", "optional" if on_gpu() else "never")
         data["inputs"] = _inputs(data.get("inputs"), graph, defaults["kinds"])
         settings = data.setdefault("settings", {})
         if isinstance(settings, dict) and graph.ends_in:

@@ -96,6 +96,13 @@ class Runtime(nn.Module):
         return answer[: batch - missing]
 
 
+def on_gpu() -> bool:
+    """Whether onnxruntime was built for CUDA."""
+    import onnxruntime
+
+    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+
+
 def _session(path: Path, device: torch.device, name: str) -> InferenceSession:
     """Open a graph on torch's threads, and on the GPU if onnxruntime was built for it."""
     import onnxruntime
@@ -104,7 +111,7 @@ def _session(path: Path, device: torch.device, name: str) -> InferenceSession:
     options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
     options.log_severity_level = _QUIET
     providers: list[Any] = ["CPUExecutionProvider"]
-    if device.type == "cuda" and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+    if device.type == "cuda" and on_gpu():
         providers.insert(0, ("CUDAExecutionProvider", {"device_id": device.index or 0}))
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)

@@ -99,6 +99,24 @@ def test_the_file_tells_what_it_can(tmp_path: Path) -> None:
     assert manifest.settings == {"answers": "probabilities"}
 
 
+@pytest.mark.parametrize(
+    ("providers", "told", "gpu"),
+    [
+        (["CPUExecutionProvider"], {}, "never"),
+        (["CPUExecutionProvider"], {"memory_gb": 1}, "never"),
+        (["CUDAExecutionProvider", "CPUExecutionProvider"], {}, "optional"),
+        (["CPUExecutionProvider"], {"gpu": "optional"}, "optional"),
+    ],
+)
+def test_a_model_that_cannot_use_the_gpu_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, providers: list[str], told: dict[str, Any], gpu: str
+) -> None:
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: providers)
+    path = classifier(tmp_path / "mean.onnx", metadata="{0: 'low', 1: 'high'}")
+    described = {"inputs": {"channels": ["T1", "T2"]}, "name": "Means", "resources": told}
+    assert installed(path, tmp_path / "out", described).resources.gpu == gpu
+
+
 @pytest.mark.parametrize(("batch", "dtype"), [(1, 1), (4, 1), ("n", 1), (2, 10)])
 def test_answers_are_those_of_the_graph_whatever_its_batch(tmp_path: Path, batch: int | str, dtype: int) -> None:
     path = classifier(tmp_path / "mean.onnx", batch, metadata="['low', 'high']", dtype=dtype)

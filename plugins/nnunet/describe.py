@@ -32,6 +32,10 @@ _MODALITIES = {
     "suv": "PT",
 }
 """What datasets call their channels, in small letters, and the DICOM modality that it is."""
+_AS_STORED = (
+    "Left and right may be swapped: it was not trained mirrored along x and y, and nobody says how its images lay. "
+    "Axes are taken as stored; if it was trained on NIfTI images, set inputs.orientation in plugin.yaml, often to SAR."
+)
 _UNSAID = "none stated; ask whoever trained the model"
 
 
@@ -115,6 +119,9 @@ def segmenter(plan: Configuration, folder: Path, checkpoint: Checkpoint, recipe:
         inputs["orientation"] = totalsegmentator.ORIENTATION
     if checkpoint.mirrored is not None:
         inputs["flips"] = sorted(plan.axes[axis] + (1 if plan.pictures else 0) for axis in _mirrored(plan, checkpoint))
+    notes = ["Its regions overlap: each voxel shows the innermost."] if plan.regions else []
+    if "orientation" not in inputs and not plan.pictures and not {1, 2} <= set(inputs.get("flips", ())):
+        notes.append(_AS_STORED)
     labels = sorted(plan.labels, key=lambda label: label.value)
     return {
         "id": slug(f"{maker}-{plan.dataset}-{plan.name}"),
@@ -130,7 +137,7 @@ def segmenter(plan: Configuration, folder: Path, checkpoint: Checkpoint, recipe:
             "activation": "own" if plan.regions else "softmax",
         },
         "resources": {"amp": True},
-        "notes": ["Its regions overlap: each voxel shows the innermost."] if plan.regions else [],
+        "notes": notes,
         "weights": {
             "source": f"{folder.parent.name}/{folder.name}",
             "licence": totalsegmentator.licence_of(folder, plan.dataset) if ours else licence_file(folder) or _UNSAID,

@@ -307,3 +307,15 @@ def test_a_model_of_one_ct_needs_no_normalising_of_its_own(trained: UNet, tmp_pa
     folder = install(folders.write_result(tmp_path, {"0": trained}), tmp_path)
     model = NnUnet().open(folder, read_manifest(folder), trusted=False)
     assert isinstance(model, NormalisingModel)  # z-score over what is not 0 is nnU-Net's own way
+
+
+@pytest.mark.parametrize(("mirrored", "said"), [(None, True), ((), True), ((0,), True), ((0, 1, 2), False)])
+def test_a_network_that_was_not_mirrored_says_that_sides_may_be_swapped(
+    trained: UNet, tmp_path: Path, mirrored: tuple[int, ...] | None, said: bool
+) -> None:
+    source = folders.write_result(tmp_path, {"0": trained}, inference_allowed_mirroring_axes=mirrored)
+    manifest = read_manifest(install(source, tmp_path))
+    assert manifest.inputs.orientation == ""
+    notes = " ".join(manifest.notes)
+    assert ("Left and right may be swapped" in notes) is said
+    assert ("inputs.orientation" in notes) is said

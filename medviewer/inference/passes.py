@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from medviewer.inference.activation import activated, background_counts, class_distribution
 from medviewer.inference.calibration import cooled, cooled_each
 from medviewer.inference.device import describe_device
+from medviewer.inference.doubts import reference_for
 from medviewer.inference.loader import load_plugin
 from medviewer.inference.pipeline import OpenedRun, called, layers_checked, windows_seen
 from medviewer.inference.reference import Reference
@@ -24,7 +25,7 @@ from medviewer.plugin_api import Manifest
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from medviewer.inference.request import Tta
+    from medviewer.inference.request import PluginRun, Tta
 
 Flips = tuple[tuple[int, ...], ...]
 
@@ -120,8 +121,16 @@ def left_right_axis(opened: OpenedRun) -> int | None:
 
 def ensemble_of(opened: OpenedRun) -> tuple[nn.Module, ...]:
     """The networks of the further versions. Raises as `load_plugin` does."""
-    runs = (replace(opened.run, weights=weights, sha256="") for weights in opened.run.options.ensemble)
-    return tuple(load_plugin(run, opened.loaded.device).network for run in runs)
+    return tuple(load_plugin(run, opened.loaded.device).network for run in _further(opened))
+
+
+def _further(opened: OpenedRun) -> list[PluginRun]:
+    """A run of each further version."""
+    return [replace(opened.run, weights=path, sha256=sha256) for path, sha256 in opened.run.options.versions]
+
+
+def _temperature(reference: Reference | None) -> float:
+    return reference.temperature if reference is not None else 1.0
 
 
 def voxel_probabilities(opened: OpenedRun, temperature: float = 1.0) -> Callable[[Tensor], Tensor]:
@@ -179,18 +188,18 @@ def class_passes(opened: OpenedRun, values: Tensor, reference: Reference | None 
     values
         Network input (channels, z, y, x) as `pipeline.prepared` makes it.
     reference
-        Says how the version is calibrated, where anybody knows.
+        Says how the run's own version is calibrated, where anybody knows; further versions have references of theirs.
     """
     import torch
 
     run, loaded = opened.run.options, opened.loaded
     flips, _ = flips_of(run.tta, loaded.manifest, left_right_axis(opened))
     networks = (loaded.network, *ensemble_of(opened))
-    temperature = reference.temperature if reference is not None else 1.0
+    further = [_temperature(reference_for(one, loaded.manifest)) for one in _further(opened)]
     answers: list[NDArray[np.float64]] = []
     opened.context.progress(_START, f"Running on {describe_device(loaded.device)}")
     with dropout_on(networks, run.samples, opened.context.seed), torch.inference_mode():
-        for network in networks:
+        for network, temperature in zip(networks, (_temperature(reference), *further), strict=True):
             times = max(1, run.samples) if dropouts(network) else 1
             for axes in flips:
                 seen = values.flip([axis - 3 for axis in axes]) if axes else values

@@ -33,21 +33,33 @@ class RunOptions:
         Whether a voxel map of the doubt is wanted; it needs more than one pass to show disagreement.
     ensemble
         Weights of further versions whose answers are averaged with this one's.
+    ensemble_sha256
+        What each of them has to hash to; empty when nobody knows that beforehand.
     """
 
     tta: Tta = "off"
     samples: int = 0
     uncertainty: bool = False
     ensemble: tuple[Path, ...] = ()
+    ensemble_sha256: tuple[str, ...] = ()
+
+    @property
+    def versions(self) -> tuple[tuple[Path, str], ...]:
+        """The further versions' weights, each with what it has to hash to."""
+        unknown = ("",) * len(self.ensemble)
+        return tuple(zip(self.ensemble, self.ensemble_sha256 or unknown, strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
-        return {**asdict(self), "ensemble": [str(path) for path in self.ensemble]}
+        plain = {"tta": self.tta, "samples": self.samples, "uncertainty": self.uncertainty}
+        return {**plain, "ensemble": [[str(path), sha256] for path, sha256 in self.versions]}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> RunOptions:
         """Read back what `to_json` wrote."""
-        return cls(**{**data, "ensemble": tuple(Path(path) for path in data.get("ensemble", ()))})
+        versions = data.get("ensemble", ())
+        paths = tuple(Path(path) for path, _ in versions)
+        return cls(**{**data, "ensemble": paths, "ensemble_sha256": tuple(sha256 for _, sha256 in versions)})
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from medviewer.domain.image import Image
 from medviewer.domain.provenance import Provenance
 from medviewer.errors import InputError, NotFoundError
 from medviewer.inference.request import RunOptions
+from medviewer.plugin_api.manifest import file_sha256
 from tests.app.conftest import SERIES, STUDY
 from tests.inference.tiny_plugins import write_plugin
 
@@ -55,6 +56,15 @@ def test_further_versions_are_averaged_with_the_one_that_runs(services: Services
     services.choices["tuned"] = RunChoice(ensemble=("1.2.3",))
     services.runner.wait(predict.run(services, "tuned"))
     assert asked["options"].ensemble == (), "it is the version that runs already"
+    manifest = services.archive.home / "plugins" / "tuned" / "plugin.yaml"
+    manifest.write_text(manifest.read_text().replace("version: 1.2.3", "version: 1.3.0"))
+    services.refresh()
+    services.choices["tuned"] = RunChoice(version="1.3.0", ensemble=("1.2.3",))
+    services.runner.wait(predict.run(services, "tuned"))
+    weights = manifest.with_name("weights.safetensors")
+    assert asked["options"].versions == ((weights, file_sha256(weights)),), (
+        "each is checked once more when it is loaded"
+    )
     services.choices["tuned"] = RunChoice(ensemble=("9.9.9",))
     with pytest.raises(NotFoundError, match=r"9\.9\.9"):
         predict.run(services, "tuned")

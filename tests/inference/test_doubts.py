@@ -19,6 +19,7 @@ from medviewer.domain.heatmap import DISAGREEMENT, UNCERTAINTY
 from medviewer.domain.image import Image, Rescale
 from medviewer.domain.mask import Segmentation
 from medviewer.domain.study import Series
+from medviewer.errors import PluginError
 from medviewer.inference import base_weights, submit_prediction
 from medviewer.inference.doubts import UncertaintyMeter, class_uncertainty, doubt_of, out_of_range
 from medviewer.inference.features import FeatureProbe, feature_layer, plain_features, seeing, watched
@@ -28,6 +29,7 @@ from medviewer.inference.reference import Reference, build, reference_path, writ
 from medviewer.inference.request import RunOptions
 from medviewer.inference.sweep import segmented
 from medviewer.jobs import Runner
+from medviewer.plugin_api.manifest import file_sha256
 
 from .opened import Bare, manifest_of, opened_run
 from .tiny_plugins import tiny_network, write_plugin
@@ -314,6 +316,24 @@ def test_a_version_carries_its_temperature(runner: Runner, tmp_path: Path, image
     assert isinstance(after, Classification)
     logit = [np.log(one.probabilities["Part 2"] / one.probabilities["Part 1"]) for one in (before, after)]
     assert logit[1] == pytest.approx(logit[0] / 5, rel=1e-3)
+
+
+def test_versions_that_are_averaged_keep_their_own_temperatures(
+    runner: Runner, tmp_path: Path, image: Image, series: Series
+) -> None:
+    plugin = write_plugin(tmp_path, "averaged", labels=2, kinds=["classify"])
+    further = tmp_path / "further.safetensors"
+    further.write_bytes(base_weights(plugin, Path("unused")).read_bytes())
+    write(reference_path(further), Reference(temperature=5.0))
+    options = RunOptions(ensemble=(further,), ensemble_sha256=(file_sha256(further),))
+    one, two = (_predict(runner, image, series, plugin, options=asked) for asked in (RunOptions(), options))
+    assert isinstance(one, Classification)
+    assert isinstance(two, Classification)
+    logit = np.log(one.probabilities["Part 2"] / one.probabilities["Part 1"])
+    mean = (1 / (1 + np.exp(-logit)) + 1 / (1 + np.exp(-logit / 5))) / 2
+    assert two.probabilities["Part 2"] == pytest.approx(mean, rel=1e-3)
+    with pytest.raises(PluginError, match="not the file"):
+        _predict(runner, image, series, plugin, options=RunOptions(ensemble=(further,), ensemble_sha256=("0" * 64,)))
 
 
 def test_passes_of_a_classifier(image: Image) -> None:

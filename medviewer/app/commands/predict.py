@@ -61,7 +61,9 @@ def submit(
     """
     plugin, how = services.plugin(plugin_id), choice or RunChoice()
     chosen, weights = active_weights(services, plugin, version or how.version or None)
-    further = tuple(services.registry.weights_path(plugin.id, one) for one in how.ensemble if one != chosen)
+    averaged = [one for one in how.ensemble if one != chosen]
+    further = tuple(services.registry.weights_path(plugin.id, one) for one in averaged)
+    hashes = tuple(services.registry.get(plugin.id, one).sha256 for one in averaged)
     job = submit_prediction(
         services.runner,
         image,
@@ -71,7 +73,7 @@ def submit(
         chosen,
         device=how.device if device == "auto" else device,
         parameters=how.parameters,
-        options=RunOptions(how.tta, how.samples, how.uncertainty, further),
+        options=RunOptions(how.tta, how.samples, how.uncertainty, further, hashes),
         others=others,
     )
     return cast("Job[Prediction]", job)

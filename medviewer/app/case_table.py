@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -30,6 +31,7 @@ _BASE = (
     "plugin_version",
     "model_version",
 )
+_PERSON = ("patient_name", "patient_id")
 _LAST = ("uncertainty", "distance", "flags", "abstained", "seconds", "device", "created", "output")
 
 
@@ -106,7 +108,7 @@ class CaseTable:
     path
         The file; need not exist.
     names
-        The columns of `CaseRow.values`, in order.
+        The columns of `CaseRow.values`, in order; one named as another column begins with ``label_`` in the file.
     people
         Whether there are columns for the patient's name and ID.
     anew
@@ -119,9 +121,9 @@ class CaseTable:
     """
 
     def __init__(self, path: Path, names: Sequence[str], *, people: bool = False, anew: bool = False) -> None:
-        self._path, self._names = path, tuple(names)
+        self._path, self._columns = path, _columns(names)
         self._csv = path.suffix.lower() != ".json"
-        self._people = ("patient_name", "patient_id") if people else ()
+        self._people = _PERSON if people else ()
         self._rows: dict[tuple[str, str, str, str], dict[str, Any]] = {}
         if path.exists() and not anew:
             for row in self._read():
@@ -130,7 +132,7 @@ class CaseTable:
     @property
     def header(self) -> tuple[str, ...]:
         """The columns."""
-        return (*_BASE, *self._people, *self._names, *_LAST)
+        return (*_BASE, *self._people, *self._columns.values(), *_LAST)
 
     def __len__(self) -> int:
         """How many cases there are."""
@@ -157,6 +159,11 @@ class CaseTable:
         else:
             self._write()
 
+    def drop(self, row: CaseRow) -> None:
+        """Take a case away, where there is one like it. Raises InputError as `add` does."""
+        if self._rows.pop(row.key, None) is not None:
+            self._write()
+
     def fill(self, rows: Sequence[CaseRow]) -> None:
         """Write many cases in one go, which takes as long as one. Raises InputError as `add` does."""
         self._rows |= {row.key: self._plain(row) for row in rows}
@@ -164,8 +171,9 @@ class CaseTable:
 
     def _plain(self, row: CaseRow) -> dict[str, Any]:
         data = asdict(row)
-        data |= {"flags": list(row.flags), **dict.fromkeys(self._names), **row.values, **row.person}
-        return {name: data.get(name) for name in self.header}
+        values = {column: row.values.get(name) for name, column in self._columns.items()}
+        data |= {"flags": list(row.flags), **values, **row.person}
+        return {name: _finite(data.get(name)) for name in self.header}
 
     def _write(self) -> None:
         rows = list(self._rows.values())
@@ -174,7 +182,9 @@ class CaseTable:
                 lines = [_line(self.header), *(_line([row[name] for name in self.header]) for row in rows)]
                 temporary.write_text("".join(lines), encoding="utf-8", newline="")
             else:
-                temporary.write_text(f"{json.dumps(rows, indent=1, ensure_ascii=False)}\n", encoding="utf-8")
+                temporary.write_text(
+                    f"{json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False)}\n", encoding="utf-8"
+                )
 
     def _append(self, row: dict[str, Any]) -> None:
         try:
@@ -214,6 +224,23 @@ class CaseTable:
             {name: _unquoted(value) for name, value in row.items()}
             for row in csv.DictReader(io.StringIO(whole), restkey="more")
         ]
+
+
+def _columns(names: Sequence[str]) -> dict[str, str]:
+    """The heading of each label's column: labels may be called anything, and no two columns the same."""
+    taken = {*_BASE, *_PERSON, *_LAST}
+    made = {name: name for name in names if name not in taken}
+    for name in names:
+        column = made.get(name, f"label_{name}")
+        while name not in made and column in {*taken, *made.values()}:
+            column = f"label_{column}"
+        made[name] = column
+    return {name: made[name] for name in names}
+
+
+def _finite(value: Any) -> Any:
+    """A value that JSON knows; what is no number is none."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _key(row: dict[str, Any]) -> tuple[str, str, str, str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from medviewer.app.case_table import CaseTable
 from medviewer.app.commands import batch, predict
 from medviewer.app.commands.batch import Batch, Place
 from medviewer.app.services import Services
@@ -113,3 +116,19 @@ def test_stopping_it_stops_all_of_it(services: Services, runs: list[Job[Any]]) -
     assert (running.done, running.cancelled) == (True, True)
     assert all(row.status == "done" for row in running.rows)
     assert len(running.rows) < 6
+
+
+def test_a_place_that_failed_leaves_the_table_when_it_is_there_again(
+    services: Services, runs: list[Job[Any]], tmp_path: Path
+) -> None:
+    found = ScanResult(())
+
+    def again() -> list[tuple[str, str]]:
+        places = [Place("Path 1 of 1", lambda _: found)]
+        table = CaseTable(tmp_path / "cases.json", ["A"])
+        finish(services, Batch(services, "tuned", places, lambda *_: "", table=table).start())
+        return [(one["series_uid"], one["status"]) for one in json.loads((tmp_path / "cases.json").read_text())]
+
+    assert again() == [("Path 1 of 1", "failed")]
+    found = ScanResult((replace(STUDY, series=THREE[:1]),))
+    assert again() == [(THREE[0].uid, "done")]

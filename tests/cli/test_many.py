@@ -195,6 +195,20 @@ def test_a_table_is_whole_after_every_row(tmp_path: Path, name: str) -> None:
         CaseTable(path, ["b_ml"])
 
 
+@pytest.mark.parametrize("name", ["t.csv", "t.json"])
+def test_a_label_may_be_called_as_a_column_is_and_be_no_number(tmp_path: Path, name: str) -> None:
+    path, labels = tmp_path / name, ["status", "label_status", "patient_id", "b"]
+    table = CaseTable(path, labels)
+    table.add(row("1", status="done", values={"status": 0.5, "label_status": 0.25, "b": float("nan")}, distance=np.inf))
+    assert table.header.count("status") == 1
+    (found,) = rows_of(path)
+    assert (found["status"], float(found["label_status"])) == ("done", 0.25)
+    assert float(found["label_label_status"]) == 0.5
+    assert all(found[column] in (None, "") for column in ("b", "distance", "label_patient_id"))
+    assert "NaN" not in path.read_text()
+    assert CaseTable(path, labels).has(row("1"))
+
+
 def test_a_line_that_a_crash_cut_off_goes(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     table = CaseTable(path, ["a_ml"])

@@ -205,6 +205,8 @@ class Batch:
             if not self._here:
                 first = result.warnings[0].text if result.warnings else "No image was found there."
                 self._tell(self._row_of_place(place, first))
+            elif self._table is not None:
+                self._table.drop(self._row_of_place(place, ""))  # it failed once, and is there now
 
         self._follow(self._services.runner.submit(place.scan, title=""), found, partial(self._unread, place))
 

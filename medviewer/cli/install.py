@@ -50,7 +50,8 @@ def install(
         except BaseException:
             discard(proposal.candidate)
             raise
-        row = plugins.install(services, proposal, trusted=agreed and proposal.brings_code)
+        job = plugins.install(services, proposal, trusted=agreed and proposal.brings_code)
+        row = plugins.row_of(services, result_of(services, job))
     report(f"{row.id} is installed: {row.folder}")
     if proposal.brings_code and not agreed:
         say(f"Its code runs once you trust it: medviewer plugin trust {row.id}")
@@ -67,7 +68,7 @@ def trust(plugin: INSTALLED_ID, yes: YES = False) -> None:
         shown = _shown_state(services, plugin)
         if not yes and not confirmed("Trust this code? It runs with your rights"):
             raise InputError(f"{plugin} is not trusted: that needs your word, at the question or with --yes.")
-        plugins.trust(services, plugin, shown)
+        result_of(services, plugins.trust(services, plugin, shown))
     report(f"{plugin} is trusted as it is now.")
 
 
@@ -100,7 +101,7 @@ def remove(plugin: INSTALLED_ID, yes: YES = False) -> None:
     with opened_services() as services:
         if not yes and not confirmed(f"Remove {plugin} and its files?"):
             raise InputError(f"{plugin} was not removed: that needs your word, at the question or with --yes.")
-        plugins.remove(services, plugin)
+        result_of(services, plugins.remove(services, plugin))
     report(f"{plugin} is removed.")
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from medviewer.errors import InputError, ManifestError, MedviewerError, PluginError, StoreError
+from medviewer.errors import InputError, JobError, ManifestError, MedviewerError, PluginError, StoreError
 from medviewer.inference.requirements import check_requirements, from_metadata, from_pyproject
 from medviewer.plugin_api import Manifest, RunContext
 from medviewer.plugin_api.adapters import ADAPTER_FILE
@@ -102,7 +102,8 @@ def submit_prepare(
     if _holds_plugin(source):
         if plugin_id:
             raise InputError(f"A plugin brings its own id; --id is for models, and {source.name} is a plugin.")
-        return _cleaned(runner.submit(lambda context: _copy_package(source, staging, context), title=title), staging)
+        copying = runner.submit(lambda context: _copy_package(source, staging, context), title=title)
+        return _cleaned(runner, copying, staging)
     known = [row for row in adapters if row.manifest is not None]
     names = {str(row.folder): row.manifest.name for row in known if row.manifest is not None}
     reads = [row.manifest.reads for row in known if row.manifest is not None]
@@ -119,15 +120,15 @@ def submit_prepare(
         convert=ready,
         silence_s=_SILENCE_S,
     )
-    return _cleaned(job, staging)
+    return _cleaned(runner, job, staging)
 
 
-def _cleaned(job: Job[Candidate], staging: Path) -> Job[Candidate]:
+def _cleaned(runner: Runner, job: Job[Candidate], staging: Path) -> Job[Candidate]:
     """However a job ends without a candidate, nothing of it stays."""
 
     def over() -> None:
         if job.error is not None:
-            shutil.rmtree(staging, ignore_errors=True)
+            _sweep(runner, staging)
 
     job.finished.connect(over)
     return job
@@ -192,8 +193,20 @@ def put_in_place(candidate: Candidate, root: Path) -> Path:
 
 
 def discard(candidate: Candidate) -> None:
-    """Remove what is left of a preparation."""
+    """Remove what is left of a preparation, which may be gigabytes: off the home thread in the window."""
     shutil.rmtree(candidate.staged.parent, ignore_errors=True)
+
+
+def submit_discard(runner: Runner, candidate: Candidate) -> None:
+    """Remove what is left of a preparation, beside the home thread; closing the program waits for it."""
+    _sweep(runner, candidate.staged.parent)
+
+
+def _sweep(runner: Runner, folder: Path) -> None:
+    try:
+        runner.submit(lambda _: shutil.rmtree(folder, ignore_errors=True), title="", must_finish=True)
+    except JobError:  # the program is closing, and only this thread is left
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def code_files(folder: Path) -> tuple[str, ...]:

@@ -198,6 +198,30 @@ class Runner:
         """Whether a job has that resource now."""
         return self._turnstile.busy(resource)
 
+    def in_use(self, lane: str) -> bool:
+        """Whether a job runs or waits in that lane, or in one whose name begins with it and a colon."""
+        return any(one.busy for one in self._named(lane))
+
+    def retire(self, lane: str) -> Callable[[float], None]:
+        """End the processes of a lane, and of those whose names begin with it and a colon, once they have no job.
+
+        Returns
+        -------
+        Waits until they are gone, at most for that many seconds; any thread may call it.
+        """
+        found = self._named(lane)
+        for one in found:
+            one.retire()
+
+        def gone(seconds: float) -> None:
+            for one in found:
+                one.join(seconds)
+
+        return gone
+
+    def _named(self, lane: str) -> list[Lane]:
+        return [one for name, one in self._lanes.items() if name == lane or name.startswith(f"{lane}:")]
+
     def pump(self) -> None:
         """Let the home thread see what happened since the last time.
 

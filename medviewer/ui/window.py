@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractSlider,
     QComboBox,
+    QDialog,
     QDockWidget,
     QLabel,
     QMainWindow,
@@ -402,6 +403,8 @@ class MainWindow(OpensDrops, QMainWindow):
                 event.ignore()
                 return
         self.phases.stop()
+        for dialog in self.findChildren(QDialog):
+            dialog.close()  # while there still is a runner: what they prepared and nobody agreed to is removed
         self.services.runner.shutdown()
         self.grid.close_canvases()
         Application.destroy(self.model.name)

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from medviewer.app import settings
 from medviewer.app.plugin_rows import installed_folder
 from medviewer.app.services import Services
+from medviewer.archive.blobs import write_atomic
 from medviewer.errors import MedviewerError, NotFoundError, PluginError, StoreError, UntrustedError
 from medviewer.inference.client import base_weights
-from medviewer.inference.install import Candidate, discard, put_in_place, submit_prepare
+from medviewer.inference.install import PARTIAL, Candidate, discard, put_in_place, submit_discard, submit_prepare
 from medviewer.jobs import Job
+from medviewer.plugin_api import RunContext
 from medviewer.plugin_api.discovery import DiscoverResult, Origin
 from medviewer.plugin_api.fingerprint import fingerprint
+
+T = TypeVar("T")
+
+_GONE_S = 5.0
+"""How long a plugin's warm process may take to end before its files are moved."""
 
 
 @dataclass(frozen=True)
@@ -86,70 +97,111 @@ def propose(services: Services, candidate: Candidate) -> Proposal:
     try:
         return Proposal(candidate, _replaced(services, candidate))
     except MedviewerError:
-        discard(candidate)
+        forget(services, candidate)
         raise
 
 
-def install(services: Services, proposal: Proposal, *, trusted: bool = False) -> DiscoverResult:
+def forget(services: Services, candidate: Candidate) -> None:
+    """Remove what was prepared and is not wanted, beside the home thread."""
+    submit_discard(services.runner, candidate)
+
+
+def install(services: Services, proposal: Proposal, *, trusted: bool = False) -> Job[str]:
     """Put a prepared plugin in place. Call it only after the user has agreed, to trust as well if `trusted`.
 
-    Raises
-    ------
-    StoreError
-        If it could not be put in place; what was there before is there still.
-    """
-    candidate, former = proposal.candidate, proposal.replaces
-    manifest = candidate.manifest
-    try:
-        if former is not None and former.manifest is not None:
-            _keep_weights(services, former)
-        put_in_place(candidate, installed_folder(services.archive.home))
-    except MedviewerError:
-        discard(candidate)
-        raise
-    if trusted:
-        services.trust.trust(manifest.id, candidate.fingerprint, services.author)
-    elif services.trust.trusted(manifest.id) != candidate.fingerprint:
-        services.trust.revoke(manifest.id, services.author)  # that word was about other files
-    _switch(services, manifest.id, on=True)
-    services.refresh()
-    return row_of(services, manifest.id)
+    Closing the program waits for it. However it ends without the plugin in its place, what was prepared is removed and
+    what was there before is there still.
 
-
-def remove(services: Services, plugin_id: str) -> None:
-    """Remove an installed plugin with its trust and what was fetched for it; its results and versions stay.
+    Returns
+    -------
+    A job that gives the plugin's id; `row_of` knows the plugin once it is over.
 
     Raises
     ------
     PluginError
-        If it is not an installed one.
-    StoreError
-        If its folder cannot be removed.
+        If the one that it replaces is at work.
+    """
+    candidate, former = proposal.candidate, proposal.replaces
+    manifest, root = candidate.manifest, installed_folder(services.archive.home)
+    began = threading.Event()
+
+    def work(context: RunContext) -> str:
+        began.set()
+        try:
+            if former is not None and former.manifest is not None:
+                _keep_weights(services, former)
+            gone(_GONE_S)
+            context.check()  # from here on there is no way back
+            put_in_place(candidate, root)
+        except BaseException:
+            discard(candidate)
+            raise
+        if trusted:
+            services.trust.trust(manifest.id, candidate.fingerprint, services.author)
+        elif services.trust.trusted(manifest.id) != candidate.fingerprint:
+            services.trust.revoke(manifest.id, services.author)  # that word was about other files
+        return manifest.id
+
+    def installed() -> None:
+        if job.error is None:
+            services.attempt(lambda: _switch(services, manifest.id, on=True))
+        elif not began.is_set():  # stopped before its turn; otherwise the work itself cleans up
+            forget(services, candidate)
+
+    try:
+        gone = _retired(services, former.id if former is not None else manifest.id, "install again")
+        job = services.runner.submit(work, title=f"Installing {manifest.name}", must_finish=True)
+    except MedviewerError:
+        forget(services, candidate)
+        raise
+    return _refreshing(services, job, installed)
+
+
+def remove(services: Services, plugin_id: str) -> Job[None]:
+    """Remove an installed plugin with its trust and what was fetched for it; its results and versions stay.
+
+    Closing the program waits for it. The job fails with a StoreError if its folder cannot be removed.
+
+    Raises
+    ------
+    PluginError
+        If it is not an installed one, or is at work.
     """
     row = _installed(services, plugin_id, "removed", f"switch it off with: medviewer plugin disable {plugin_id}")
     fetched = base_weights(row, services.archive.home) if row.manifest is not None else None
-    gone = row.folder.with_name(f"partial-removed-{row.folder.name}")
-    try:
-        shutil.rmtree(gone, ignore_errors=True)
-        row.folder.rename(gone)  # at once, so that half a plugin is never found
-        shutil.rmtree(gone)
-        if fetched is not None and row.manifest is not None and row.manifest.weights.fetch:
-            shutil.rmtree(fetched.parent, ignore_errors=True)
-    except OSError as error:
-        raise StoreError(
-            f"{plugin_id} could not be removed ({error.strerror or type(error).__name__}); close what uses it and "
-            "remove it again.",
-            str(error),
-        ) from error
-    finally:
-        services.refresh()
-    services.trust.revoke(plugin_id, services.author)
-    _switch(services, plugin_id, on=True)
-    services.refresh()
+    moved = row.folder.with_name(f"{PARTIAL}removed-{row.folder.name}")
+    gone = _retired(services, plugin_id, "remove it then")
+
+    def work(context: RunContext) -> None:
+        gone(_GONE_S)
+        context.check()
+        try:
+            shutil.rmtree(moved, ignore_errors=True)
+            row.folder.rename(moved)  # at once, so that half a plugin is never found
+            services.trust.revoke(plugin_id, services.author)
+            if fetched is not None and row.manifest is not None and row.manifest.weights.fetch:
+                shutil.rmtree(fetched.parent, ignore_errors=True)
+            shutil.rmtree(moved)
+        except OSError as error:
+            raise StoreError(
+                f"{plugin_id} could not be removed ({error.strerror or type(error).__name__}); close what uses it and "
+                "remove it again.",
+                str(error),
+            ) from error
+
+    def removed() -> None:
+        if not row.folder.exists():  # one that is installed again begins anew
+            services.attempt(lambda: _switch(services, plugin_id, on=True))
+
+    name = row.manifest.name if row.manifest is not None else plugin_id
+    job = services.runner.submit(work, title=f"Removing {name}", must_finish=True)
+    return _refreshing(services, job, removed)
 
 
-def trust(services: Services, plugin_id: str, expected: str) -> None:
+def trust(services: Services, plugin_id: str, expected: str) -> Job[None]:
     """Let the code of an installed plugin run as it is now.
+
+    The job fails with an UntrustedError if the plugin changed since its fingerprint was shown.
 
     Parameters
     ----------
@@ -158,18 +210,21 @@ def trust(services: Services, plugin_id: str, expected: str) -> None:
 
     Raises
     ------
-    UntrustedError
-        If the plugin changed since that was shown.
     PluginError
         If it is not an installed one.
     """
     row = _installed(services, plugin_id, "trusted", "its code runs already")
     if row.manifest is None:
         raise PluginError(f"{plugin_id} is broken and cannot be trusted. {row.error}")
-    if fingerprint(row.folder) != expected:
-        raise UntrustedError(f"{plugin_id} changed while it was looked at; look at it again before you trust it.")
-    services.trust.trust(plugin_id, expected, services.author)
-    services.refresh()
+
+    def work(context: RunContext) -> None:
+        if fingerprint(row.folder) != expected:
+            raise UntrustedError(f"{plugin_id} changed while it was looked at; look at it again before you trust it.")
+        context.check()  # who stopped it meanwhile does not trust it
+        services.trust.trust(plugin_id, expected, services.author)
+
+    job = services.runner.submit(work, title=f"Looking at the files of {row.manifest.name}")
+    return _refreshing(services, job)
 
 
 def distrust(services: Services, plugin_id: str) -> None:
@@ -196,6 +251,29 @@ def switch(services: Services, plugin_id: str, on: bool) -> None:
     row_of(services, plugin_id)
     _switch(services, plugin_id, on)
     services.refresh()
+
+
+def at_work(services: Services, plugin_id: str) -> bool:
+    """Whether a job of that plugin runs or waits, be it for what is open, a click or a run on many."""
+    return plugin_id in services.session.busy_plugins or services.runner.in_use(f"plugin:{plugin_id}")
+
+
+def _retired(services: Services, plugin_id: str, then: str) -> Callable[[float], None]:
+    """Let a plugin's warm process end, for it holds the files; what is returned waits until it is gone."""
+    if at_work(services, plugin_id):
+        raise PluginError(f"{plugin_id} is at work; wait for it or stop it, and {then}.")
+    return services.runner.retire(f"plugin:{plugin_id}")
+
+
+def _refreshing(services: Services, job: Job[T], first: Callable[[], None] = lambda: None) -> Job[T]:
+    """Look for plugins anew once a job is over, however it ended: part of it may be done."""
+
+    def over() -> None:
+        first()
+        services.refresh()
+
+    job.finished.connect(over)
+    return job
 
 
 def _switch(services: Services, plugin_id: str, on: bool) -> None:
@@ -280,12 +358,12 @@ def _keep_weights(services: Services, former: DiscoverResult) -> None:
         return
     kept = services.archive.home / "models" / former.id / manifest.version / weights.name
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(weights, kept)
-    except OSError as error:
+        with weights.open("rb") as source:
+            write_atomic(kept, partial(shutil.copyfileobj, source))  # whole or not at all, whenever the program ends
+    except (OSError, StoreError) as error:
         raise StoreError(
-            f"The weights of {former.id} {manifest.version} could not be kept before they are replaced "
-            f"({error.strerror}); make room and install again.",
+            f"The weights of {former.id} {manifest.version} could not be kept before they are replaced; make room and "
+            "install again.",
             str(error),
         ) from error
     services.registry.ensure_base(former, kept)

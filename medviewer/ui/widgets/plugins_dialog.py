@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from medviewer.app.commands import plugins, predict
@@ -14,7 +14,7 @@ from medviewer.app.plugin_state import PluginState, Word, state_of
 from medviewer.app.services import Services
 from medviewer.errors import MedviewerError
 from medviewer.inference import base_weights, submit_check
-from medviewer.inference.install import Candidate, discard
+from medviewer.inference.install import Candidate
 from medviewer.jobs import Job
 from medviewer.plugin_api.discovery import AdapterResult, Origin
 from medviewer.plugin_api.testing import CheckRow
@@ -47,6 +47,7 @@ class PluginsDialog(QDialog):
         self._states: dict[str, PluginState] = {}
         self._adapters: dict[str, AdapterResult] = {}
         self._job: Job[Any] | None = None
+        self._ends_with_window = False
         self._wanted = ""
         self._make_parts()
         self._lay_out()
@@ -54,6 +55,7 @@ class PluginsDialog(QDialog):
         session = services.session.events
         self._links.add(session.plugins_revision, self.refresh)
         self._links.add(session.models_revision, self.refresh)
+        self._links.add(session.busy_plugins, self._follow_busy)
         self.resize(860, 620)
         self.refresh()
         self.table.setFocus()
@@ -179,9 +181,13 @@ class PluginsDialog(QDialog):
         self.fetch_button.setEnabled(bool(runs and manifest is not None and manifest.weights.fetch and not there))
         self.check_button.setEnabled(bool(runs and there))
         self.open_button.setEnabled(state is not None or adapter is not None)
-        self.remove_button.setEnabled(idle and mine)
+        busy = state is not None and plugins.at_work(self._services, state.row.id)
+        self.remove_button.setEnabled(idle and mine and not busy)
         set_text(self.error, state.row.error if state is not None else adapter.error if adapter is not None else "")
         set_text(self.what, _told(state) if state is not None else _adapter_told(adapter) if adapter else "")
+
+    def _follow_busy(self, *_: object) -> None:
+        self._show_chosen()
 
     @property
     def _chosen(self) -> PluginState:
@@ -203,7 +209,7 @@ class PluginsDialog(QDialog):
 
     def install(self, source: Path) -> None:
         """Make a plugin ready, show what it is, and put it in place if the user agrees."""
-        self._begin(lambda: plugins.prepare(self._services, source), self._ask_to_install)
+        self._begin(lambda: plugins.prepare(self._services, source), self._ask_to_install, for_this_window=True)
 
     def _ask_to_install(self, candidate: Candidate) -> None:
         proposal = self._tried(lambda: plugins.propose(self._services, candidate))
@@ -215,13 +221,14 @@ class PluginsDialog(QDialog):
 
         def agreed() -> None:
             trusted = dialog.trust.isChecked() and proposal.brings_code
-            row = self._tried(lambda: plugins.install(self._services, proposal, trusted=trusted))
-            if row is not None:
-                self._say(f"{candidate.manifest.name} is installed.", "ok")
-                self._wanted = str(row.folder)
+            self._begin(lambda: plugins.install(self._services, proposal, trusted=trusted), installed)
+
+        def installed(plugin_id: str) -> None:
+            self._say(f"{candidate.manifest.name} is installed.", "ok")
+            self._wanted = str(plugins.row_of(self._services, plugin_id).folder)
 
         dialog.accepted.connect(agreed)
-        dialog.rejected.connect(lambda: discard(candidate))
+        dialog.rejected.connect(lambda: plugins.forget(self._services, candidate))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
@@ -244,7 +251,10 @@ class PluginsDialog(QDialog):
         question = f"Let the code of {manifest.name} run? It runs with your rights."
         dialog = TrustDialog("Trust a plugin", question, rows, "Trust", parent=self)
         dialog.accepted.connect(
-            lambda: self._tried(lambda: plugins.trust(self._services, manifest.id, state.fingerprint))
+            lambda: self._begin(
+                lambda: plugins.trust(self._services, manifest.id, state.fingerprint),
+                lambda _: self._say(f"{manifest.name} is trusted.", "ok"),
+            )
         )
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
@@ -274,7 +284,7 @@ class PluginsDialog(QDialog):
         """Run the contract tests, and show what they found."""
         row = self._chosen.row
         weights = base_weights(row, self._services.archive.home)
-        self._begin(lambda: submit_check(self._services.runner, row, weights), self._show_checks)
+        self._begin(lambda: submit_check(self._services.runner, row, weights), self._show_checks, for_this_window=True)
 
     def _show_checks(self, found: list[CheckRow]) -> None:
         rows = [
@@ -297,7 +307,11 @@ class PluginsDialog(QDialog):
         name = row.manifest.name if row.manifest is not None else row.id
         rows = [("Folder", str(row.folder)), ("Stays", "What it found, and versions that were trained from it.")]
         dialog = TrustDialog("Remove a plugin", f"Remove {name} and its files?", rows, "Remove", parent=self)
-        dialog.accepted.connect(lambda: self._tried(lambda: plugins.remove(self._services, row.id)))
+        dialog.accepted.connect(
+            lambda: self._begin(
+                lambda: plugins.remove(self._services, row.id), lambda _: self._say(f"{name} is removed.", "ok")
+            )
+        )
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
@@ -305,6 +319,31 @@ class PluginsDialog(QDialog):
         """Stop what is under way."""
         if self._job is not None:
             self._job.cancel()
+
+    def done(self, result: int) -> None:
+        """Close: what is prepared or checked for this window stops, and a question that is open is answered with no.
+
+        What changes plugins goes on, and tells of a failure in the main window.
+        """
+        self._let_go()
+        super().done(result)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """The same for a dialog that is closed while it is not shown, which Qt does not call done."""
+        self._let_go()
+        super().closeEvent(event)
+
+    def _let_go(self) -> None:
+        for question in self.findChildren(TrustDialog):
+            if question.isVisible():
+                question.reject()
+        job, self._job = self._job, None
+        self._job_links.cut()
+        self._look_links.cut()
+        if job is not None and self._ends_with_window:
+            job.cancel()
+        elif job is not None:
+            self._services.when_done(job, lambda _: None)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take a single file or folder."""
@@ -318,14 +357,14 @@ class PluginsDialog(QDialog):
 
     # -- jobs and messages
 
-    def _begin(self, start: Any, then: Any) -> None:
-        """Start a job, show how far it is, and go on with its result."""
+    def _begin(self, start: Any, then: Any, *, for_this_window: bool = False) -> None:
+        """Start a job, show how far it is, and go on with its result; one for this window ends with it."""
         if self._job is not None:
             return
         job = self._tried(start)
         if job is None:
             return
-        self._job, self._then = job, then
+        self._job, self._then, self._ends_with_window = job, then, for_this_window
         self._job_links.add(job.progressed, self._progressed)
         self._job_links.add(job.finished, self._finished)
         self._say(job.title, "quiet")

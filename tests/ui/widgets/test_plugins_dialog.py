@@ -21,6 +21,7 @@ from medviewer.domain.provenance import Provenance
 from medviewer.ui.widgets.ai_panel import AiPanel
 from medviewer.ui.widgets.batch_dialog import BatchDialog, show_batch
 from medviewer.ui.widgets.params_form import ParamsForm
+from medviewer.ui.widgets.plain_table import PlainTable
 from medviewer.ui.widgets.plugin_result import PluginResult
 from medviewer.ui.widgets.plugins_dialog import PluginsDialog, show_plugins
 from medviewer.ui.widgets.run_options import RunOptions
@@ -132,7 +133,9 @@ def test_the_dialog_is_there_once(qtbot: QtBot, services: Services, dialog: Plug
     first.close()
 
 
-def test_cards_follow_what_is_installed_trusted_and_switched(qtbot: QtBot, services: Services, package: Path) -> None:
+def test_cards_follow_what_is_installed_trusted_and_switched(
+    qtbot: QtBot, services: Services, package: Path, wait: Wait
+) -> None:
     panel = AiPanel(services)
     qtbot.addWidget(panel)
     open_head(services)
@@ -142,7 +145,8 @@ def test_cards_follow_what_is_installed_trusted_and_switched(qtbot: QtBot, servi
     assert not card.trust_button.isHidden()
     assert card.run_button.isHidden()
     assert "nobody has trusted" in card.reason.text()
-    plugins.trust(services, "local", plugins.fingerprint(services.plugin("local").folder))
+    trusting = plugins.trust(services, "local", plugins.fingerprint(services.plugin("local").folder))
+    wait(lambda: trusting.done)
     assert panel.cards["local"].trust_button.isHidden()
     assert not panel.cards["local"].run_button.isHidden()
     plugins.switch(services, "local", on=False)
@@ -303,7 +307,9 @@ def test_no_answer_is_said_above_greyed_bars(qtbot: QtBot) -> None:
 # -- on many
 
 
-def test_all_in_the_worklist_a_row_a_case(qtbot: QtBot, services: Services, wait: Wait, tmp_path: Path) -> None:
+def test_all_in_the_worklist_a_row_a_case(
+    qtbot: QtBot, services: Services, wait: Wait, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from medviewer.app.commands import study
     from medviewer.app.resources import resource
 
@@ -314,10 +320,17 @@ def test_all_in_the_worklist_a_row_a_case(qtbot: QtBot, services: Services, wait
     assert isinstance(dialog, BatchDialog)
     assert dialog.count.text().startswith("2 studies")
     services.choices["brain-extraction"] = RunChoice(device="cpu")
+    fill = PlainTable.fill
+    filled: list[int] = []
+    monkeypatch.setattr(PlainTable, "fill", lambda table, rows: (filled.append(len(rows)), fill(table, rows)))
     dialog.run()
+    assert not dialog.run_button.isEnabled()
+    wait(lambda: dialog._running is not None)
     running = dialog._running
     assert running is not None
     wait(lambda: running.done)
+    assert [row.cells[1] for row in dialog.table.rows] == [row.status for row in running.rows]
+    assert not any(filled), "a row is added, and the others are left as they are"
     assert sorted(one.status for one in running.rows) == ["done", "refused"]
     assert dialog.status.text() == "1 done, 1 refused, 0 failed."
     (done,) = (one for one in running.rows if one.status == "done")

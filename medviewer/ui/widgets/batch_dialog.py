@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -24,6 +25,7 @@ from medviewer.app.durations import left_text
 from medviewer.app.services import Services
 from medviewer.archive.catalog import Query
 from medviewer.domain.doubt import Doubt
+from medviewer.jobs import Job
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import GAP, combo, explain, label, push, refill, set_role
 from medviewer.ui.widgets.plain_table import PlainTable, Row
@@ -45,6 +47,9 @@ class BatchDialog(QDialog):
         self._services = services
         self._links = Links(self)
         self._running: batch.Batch | None = None
+        self._list_links = Links(self)
+        self._asked = ""
+        self._listing: Job[list[batch.Place]] | None = None
         self._make_parts()
         self._lay_out()
         self.filter.changed.connect(self._count)
@@ -130,27 +135,39 @@ class BatchDialog(QDialog):
     def run(self) -> None:
         """Begin."""
         plugin_id = self.plugin.currentData()
-        if not plugin_id or (self._running is not None and not self._running.done):
+        services, query = self._services, self.query
+        if not plugin_id or self._listing is not None or (self._running is not None and not self._running.done):
             return
-        made = self._services.attempt(
-            lambda: batch.Batch(
-                self._services,
-                plugin_id,
-                batch.studies_as_places(self._services, self.query),
-                batch.keep_in_archive(self._services),
-                choice=self._services.choices.get(plugin_id),
-            )
-        )
+        self._let_choose(False)
+        self._asked = plugin_id
+        # there may be a hundred thousand of them
+        self._listing = services.runner.submit(lambda _: batch.studies_as_places(services, query), title="")
+        self._list_links.add(self._listing.finished, self._listed)
+
+    def _listed(self) -> None:
+        """Begin with the studies that were found, unless it was stopped."""
+        services, job, self._listing = self._services, self._listing, None
+        self._list_links.cut()
+        made = services.attempt(lambda: self._batch(self._asked, job.result())) if job is not None else None
         if made is None:
-            message = self._services.session.message
+            message = services.session.message
             self._say(message.text if message is not None else "It could not begin.", "error")
-            return
+            self._let_choose(True)
+        else:
+            self._begin(made)
+
+    def _batch(self, plugin_id: str, places: Sequence[batch.Place]) -> batch.Batch:
+        services = self._services
+        keep, choice = batch.keep_in_archive(services), services.choices.get(plugin_id)
+        return batch.Batch(services, plugin_id, places, keep, choice=choice)
+
+    def _begin(self, made: batch.Batch) -> None:
         self._links.cut()
         self._running = made
         self._links.add(made.changed, self._show)
         self._links.add(made.finished, self._over)
+        self.table.fill(())
         self.bar.show()
-        self._let_choose(False)
         made.start()
 
     def _let_choose(self, may: bool) -> None:
@@ -160,6 +177,11 @@ class BatchDialog(QDialog):
 
     def stop(self) -> None:
         """Stop; what is done stays."""
+        if self._listing is not None:
+            self._list_links.cut()
+            listing, self._listing = self._listing, None
+            listing.cancel()
+            self._let_choose(True)
         if self._running is not None:
             self._running.cancel()
 
@@ -199,8 +221,9 @@ class BatchDialog(QDialog):
             return
         self.bar.setRange(0, 1000)
         self.bar.setValue(round(1000 * running.fraction))
-        if len(self.table.rows) != len(running.rows):
-            self.table.fill([_row(k, row) for k, row in enumerate(running.rows)])
+        shown = self.table.rowCount()
+        if shown != len(running.rows):
+            self.table.extend([_row(k, row) for k, row in enumerate(running.rows[shown:], shown)])
             self.table.scrollToBottom()
         if running.message:
             parts = (f"{running.fraction:.0%}".replace("%", " %"), left_text(running.left_s), running.message)

@@ -50,7 +50,7 @@ class PlainTable(QTableWidget):
         self, columns: Sequence[str], tip: str, name: str, *, numbers: Sequence[str] = (), most_rows: int = 5
     ) -> None:
         super().__init__(0, len(columns))
-        self._rows: tuple[Row, ...] = ()
+        self._rows: list[Row] = []
         self._numbers = [k for k, column in enumerate(columns) if column in numbers]
         self._most_rows = most_rows
         self.setHorizontalHeaderLabels(list(columns))
@@ -78,7 +78,7 @@ class PlainTable(QTableWidget):
     @property
     def rows(self) -> tuple[Row, ...]:
         """What is shown."""
-        return self._rows
+        return tuple(self._rows)
 
     @property
     def chosen(self) -> str:
@@ -96,13 +96,29 @@ class PlainTable(QTableWidget):
         """Show other rows."""
         chosen = self.chosen
         with QSignalBlocker(self):
-            self._rows = tuple(rows)
+            self._rows = list(rows)
             self.setRowCount(len(rows))
             for k, row in enumerate(rows):
-                for column, text in enumerate(row.cells):
-                    self.setItem(k, column, self._item(row, column, text))
+                self._put(k, row)
             self.choose(chosen)
-        shown = min(max(len(rows), 1), self._most_rows)
+        self._fit()
+
+    def extend(self, rows: Sequence[Row]) -> None:
+        """Show more rows below the others, which takes no longer the more there are."""
+        first = len(self._rows)
+        with QSignalBlocker(self):
+            self._rows.extend(rows)
+            self.setRowCount(len(self._rows))
+            for k, row in enumerate(rows, first):
+                self._put(k, row)
+        self._fit()
+
+    def _put(self, k: int, row: Row) -> None:
+        for column, text in enumerate(row.cells):
+            self.setItem(k, column, self._item(row, column, text))
+
+    def _fit(self) -> None:
+        shown = min(max(len(self._rows), 1), self._most_rows)
         self.setFixedHeight(shown * _ROW_PX + self.horizontalHeader().sizeHint().height() + 2)
 
     def _item(self, row: Row, column: int, text: str) -> QTableWidgetItem:

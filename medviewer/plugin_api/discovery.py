@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.util
 import os
@@ -189,7 +190,7 @@ def _unique(rows: Iterable[_Row]) -> list[_Row]:
 def _adapters(roots: Iterable[_Root]) -> Iterator[AdapterResult]:
     for folder, origin in _candidates(roots, ADAPTER_FILE):
         try:
-            yield AdapterResult(folder, read_adapter(folder), origin=origin)
+            yield AdapterResult(folder, _adapter(folder, _stamp(folder / ADAPTER_FILE)), origin=origin)
         except ManifestError as error:
             yield AdapterResult(folder, None, str(error), origin)
 
@@ -214,6 +215,28 @@ def _with_adapter(row: DiscoverResult, adapters: Sequence[AdapterResult]) -> Dis
 
 def _read(folder: Path, origin: Origin) -> DiscoverResult:
     try:
-        return DiscoverResult(folder, read_manifest(folder), origin=origin)
+        return DiscoverResult(folder, _manifest(folder, _stamp(folder / FILE_NAME)), origin=origin)
     except ManifestError as error:
         return DiscoverResult(folder, None, str(error), origin)
+
+
+# A list of plugins is looked at anew after every word about one of them: what was not written since is not read again.
+
+
+@functools.lru_cache(maxsize=512)
+def _manifest(folder: Path, _: tuple[int, ...]) -> Manifest:
+    return read_manifest(folder)
+
+
+@functools.lru_cache(maxsize=512)
+def _adapter(folder: Path, _: tuple[int, ...]) -> AdapterManifest:
+    return read_adapter(folder)
+
+
+def _stamp(file: Path) -> tuple[int, ...]:
+    """What changes when a file is written or replaced, whatever time it claims to be of."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return ()  # whoever reads it says so, and errors are not remembered
+    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from medviewer.errors import ManifestError, NotFoundError
+from medviewer.plugin_api import discovery
 from medviewer.plugin_api.discovery import FOLDERS_VARIABLE, discover, find
 from tests.inference.tiny_plugins import write_plugin
 
@@ -68,3 +69,27 @@ def test_an_adapter_among_the_installed_plugins_runs_nothing(tmp_path: Path) -> 
     assert (row.manifest, row.adapter) == (None, None)
     assert "opener lies among the installed plugins, where adapters are not run" in row.error
     assert find("model", discover([adapter], installed=[tmp_path])).adapter == adapter, "named, it may run"
+
+
+def versions(root: Path) -> str:
+    manifest = find("good", discover([root])).manifest
+    return manifest.version if manifest is not None else ""
+
+
+def test_a_manifest_is_read_anew_only_once_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write_plugin(tmp_path, "good").folder / "plugin.yaml"
+    reads: list[Path] = []
+    read = discovery.read_manifest
+    monkeypatch.setattr(discovery, "read_manifest", lambda folder: (reads.append(folder), read(folder))[1])
+    file.write_text(file.read_text().replace("1.2.3", "1.2.4"))
+    for _ in range(3):
+        assert versions(tmp_path) == "1.2.4"
+    assert len(reads) == 1
+    file.write_text(file.read_text().replace("1.2.4", "1.2.5"))
+    assert versions(tmp_path) == "1.2.5"
+    file.write_text("id: [")
+    for _ in range(2):
+        [row] = [row for row in discover([tmp_path]) if row.folder == file.parent]
+        assert "is not valid YAML" in row.error
+    file.unlink()
+    assert [row for row in discover([tmp_path]) if row.folder == file.parent] == []

@@ -16,7 +16,9 @@ from medviewer.domain.provenance import Provenance, utc_now
 from medviewer.errors import GateRefusal, StoreError
 from medviewer.inference.client import checked_manifest
 from medviewer.inference.reference import reference_path
+from medviewer.learning import hashes
 from medviewer.learning.gate import CaseScore, Score, Verdict, VerdictKind, judge
+from medviewer.learning.hashes import FileHashes
 from medviewer.learning.rows import (
     activate,
     find_active,
@@ -56,7 +58,7 @@ class ModelRegistry:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self._hashes: dict[Path, tuple[int, int, str]] = {}
+        self._hashes = FileHashes(archive.home / hashes.FILE)
 
     @property
     def archive(self) -> Archive:
@@ -318,17 +320,12 @@ class ModelRegistry:
     def _sha256(self, path: Path) -> str:
         """Hash a file, once for as long as its size and time stay the same."""
         try:
-            stat = path.stat()
-            stamp = (stat.st_mtime_ns, stat.st_size)
-            known = self._hashes.get(path)
-            if known is None or known[:2] != stamp:
-                known = self._hashes[path] = (*stamp, file_sha256(path))
+            return self._hashes.sha256(path)
         except OSError as error:
             raise StoreError(
                 f"The weights {path} are missing or cannot be read; install the plugin or restore them again.",
                 str(error),
             ) from error
-        return known[2]
 
 
 def _judged(verdict: Verdict) -> VersionState:

@@ -94,7 +94,12 @@ class MainWindow(OpensDrops, QMainWindow):
         self.resize(1440, 900)
         self.model = Application(f"medviewer-{next(_names)}")
         self.dialogs = dialogs.QtDialogs(self)
-        self.model.register_actions(actions.build(services, self.dialogs, self))
+        plugins = actions.of_plugins(services, self.dialogs, self)
+        known = {action.id for action in plugins}
+        self.model.register_actions(
+            action for action in actions.build(services, self.dialogs, self) if action.id not in known
+        )
+        self._forget_plugins = self.model.register_actions(plugins)
         self.menus = QModelMenuBar(actions.MENUS, self.model, self)
         self.setMenuBar(self.menus)
         self._corner_label()
@@ -110,6 +115,7 @@ class MainWindow(OpensDrops, QMainWindow):
             action.triggered.connect(self._after_action)
         for signals in (services.session.events, services.session.view.events):
             signals.connect(self._request_context)
+        services.session.events.plugins_revision.connect(self._follow_plugins)
         services.session.events.mask.connect(self._follow_mask)
         services.session.events.series.connect(self._retitle)
         services.session.events.document.connect(self._take_document)
@@ -224,13 +230,16 @@ class MainWindow(OpensDrops, QMainWindow):
             action = self.commands[command]
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             self.grid.addAction(action)
-        # app-model's Enter is the keypad's
-        self.commands["segment.approve"].setShortcuts([QKeySequence("Ctrl+Enter"), QKeySequence("Ctrl+Return")])
+        self._widen_enter()
         for kind in (QAbstractButton, QAbstractSlider, QComboBox):
             for widget in (*self.panel_dock.findChildren(kind), *self.phases.findChildren(kind)):
                 widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.browser.left.connect(self.grid.setFocus)
         self.grid.setFocus()
+
+    def _widen_enter(self) -> None:
+        """Let both Enter keys approve: app-model's is the keypad's."""
+        self.commands["segment.approve"].setShortcuts([QKeySequence("Ctrl+Enter"), QKeySequence("Ctrl+Return")])
 
     def _focus_viewports(self, image: object) -> None:
         if image is not None:
@@ -266,6 +275,21 @@ class MainWindow(OpensDrops, QMainWindow):
         if not self._context_pending:
             self._context_pending = True
             QTimer.singleShot(0, self, self.update_context)
+
+    def _follow_plugins(self, *_: object) -> None:
+        """A plugin came, went or was switched: the menus offer what there is."""
+        self._forget_plugins()
+        self._forget_plugins = self.model.register_actions(actions.of_plugins(self.services, self.dialogs, self))
+        former = set(self.commands.values())
+        now = _by_id(self.menus)
+        self.commands.clear()  # the list of studies has the same
+        self.commands.update(now)
+        for action in now.values():
+            if action not in former:
+                action.triggered.connect(self._after_action)
+        self._widen_enter()  # a menu that was made anew has the keys of its registry
+        self._context = None
+        self.update_context()
 
     def _follow_mask(self, store: Any) -> None:
         if store is not None:

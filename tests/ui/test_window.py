@@ -13,7 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from medviewer.app.commands import masks, predict, study, view
+from medviewer.app.commands import masks, plugins, predict, study, view
 from medviewer.errors import StoreError
 from medviewer.ui.dialogs import Sheet
 from medviewer.ui.main import Program, _teller
@@ -218,3 +218,16 @@ def test_choosing_what_is_chosen_keeps_its_mark(opened: Program, qtbot: QtBot) -
     action.trigger()
     qtbot.waitUntil(action.isChecked)
     assert opened.services.session.view.layout == "mpr"
+
+
+def test_the_menu_follows_the_plugins(opened: Program, tmp_path: Path) -> None:
+    services, window = opened.services, opened.window
+    plugins.switch(services, "brain-extraction", False)
+    assert "ai.run.brain-extraction" not in window.commands
+    assert len(window.commands["segment.approve"].shortcuts()) == 2
+    plugins.switch(services, "brain-extraction", True)
+    assert window.commands["ai.run.brain-extraction"].isEnabled()
+    write_plugin(services.archive.home / "plugins", "tiny")
+    services.refresh()
+    assert window.commands["ai.run.tiny"].isEnabled()
+    assert window.commands["ai.plugins"].isEnabled()

@@ -50,6 +50,12 @@ def build(services: Services, dialogs: Dialogs, shell: Shell) -> list[Action[...
     return [_action(services, spec, order) for order, spec in enumerate(specs)]
 
 
+def of_plugins(services: Services, dialogs: Dialogs, shell: Shell) -> list[Action[..., Any]]:
+    """The actions of `build` that run, explain by or choose a plugin: they come and go with it."""
+    made = build(services, dialogs, shell)
+    return [action for action in made if action.id.startswith(("ai.run.", "ai.explain.", "click.use."))]
+
+
 def _action(services: Services, spec: Spec, order: int) -> Action[..., Any]:
     return Action(
         id=spec.id,

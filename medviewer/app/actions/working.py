@@ -156,7 +156,7 @@ def ai_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
         return lambda: explain.run(services, plugin_id)
 
     specs = []
-    healthy = [plugin.manifest for plugin in services.plugins if plugin.manifest is not None]
+    healthy = [plugin.manifest for plugin in services.plugins if plugin.manifest is not None and plugin.enabled]
     whole = [manifest for manifest in healthy if not interactive.answers_clicks_only(manifest)]
     for k, manifest in enumerate(whole, 1):
         key = (f"Ctrl+{k}",) if k < 10 else ()

@@ -57,6 +57,8 @@ def prepare(runner: Runner, root: Path) -> Prepare:
     def call(source: Path, adapters: list[AdapterResult] | None = None, plugin_id: str = "") -> Candidate:
         job = submit_prepare(runner, source, root, adapters or [], plugin_id)
         runner.wait(job, WAIT_S)
+        for sweep in runner.jobs:  # what a failure leaves is removed by a job of its own
+            runner.wait(sweep, WAIT_S)
         return job.result()
 
     return call

@@ -11,11 +11,19 @@ from typing import Any, Protocol
 
 from medviewer.errors import JobCancelled, JobTimeout, MedviewerError, PluginError
 from medviewer.jobs import scratch
-from medviewer.jobs.exchange import WorkerReply, checked_answer, open_arrays, save_arrays, save_payload, unlinked
+from medviewer.jobs.exchange import (
+    WorkerReply,
+    checked_answer,
+    end_of_log,
+    open_arrays,
+    save_arrays,
+    save_payload,
+    unlinked,
+)
 from medviewer.jobs.failure import foreign_sentence, restore, with_log
 from medviewer.jobs.job import Job, Outcome, failed
 from medviewer.jobs.kept import KeptArrays
-from medviewer.jobs.process import WorkerProcess
+from medviewer.jobs.process import LAST_WORDS_S, LogTail, WorkerProcess
 from medviewer.jobs.state import FinishReason
 from medviewer.jobs.task import Task
 from medviewer.jobs.turnstile import Turnstile
@@ -169,7 +177,7 @@ class Lane:
             task.check()
             answer = self._ask(task, process, folder, files)
             task.check()
-            return self._settle(task, answer, folder, process.log.text())
+            return self._settle(task, answer, folder, process.log)
         except BaseException as error:  # whatever it is, the lane and the jobs after it go on
             return failed(task.job, error)
 
@@ -224,13 +232,13 @@ class Lane:
         raise JobTimeout(
             f"{task.job.name} should report progress every {task.silence_s:g} s at least, but it was silent and was "
             "stopped; run it again, and report the plugin if it hangs again.",
-            with_log("", process.log.text(wait_s=0.5)),
+            with_log("", process.log.text(LAST_WORDS_S)),
         )
 
-    def _settle(self, task: Task, answer: dict[str, Any], folder: Path, log: str) -> Outcome[Any]:
+    def _settle(self, task: Task, answer: dict[str, Any], folder: Path, log: LogTail) -> Outcome[Any]:
         """The outcome that an answer stands for."""
         if answer["type"] == "failure":
-            return failed(task.job, restore(answer, log))
+            return failed(task.job, restore(answer, log.text_to(end_of_log(task.job.id), LAST_WORDS_S)))
         arrays = unlinked(open_arrays(folder, answer["arrays"], "c"))
         try:
             value = task.convert(WorkerReply(answer["payload"], arrays))
@@ -238,7 +246,9 @@ class Lane:
             raise
         except Exception as error:
             details = "".join(traceback.format_exception(error))
-            raise PluginError(foreign_sentence("Reading the plugin's answer", error), with_log(details, log)) from error
+            raise PluginError(
+                foreign_sentence("Reading the plugin's answer", error), with_log(details, log.text())
+            ) from error
         return Outcome(FinishReason.DONE, value)
 
     def _drop_process(self, grace_s: float = 1.0) -> None:

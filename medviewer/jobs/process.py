@@ -30,6 +30,8 @@ POLL_S = 0.05
 # How long a process that was told to end may take before it is killed.
 CLOSE_S = 1.0
 LOG_BYTES = 64 * 1024
+# How long the end of a log may take to come through its pipe after the answer, or after the process ended.
+LAST_WORDS_S = 0.5
 
 
 class LogTail:
@@ -38,7 +40,7 @@ class LogTail:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._data = bytearray()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._thread = threading.Thread(target=self._read, name="medviewer-worker-log", daemon=True)
         self._thread.start()
 
@@ -48,6 +50,7 @@ class LogTail:
                 with self._lock:
                     self._data += chunk
                     del self._data[:-LOG_BYTES]
+                    self._lock.notify_all()
 
     def clear(self) -> None:
         """Forget what was written so far."""
@@ -59,6 +62,12 @@ class LogTail:
         self._thread.join(wait_s)
         with self._lock:
             return self._data.decode(errors="replace").strip()
+
+    def text_to(self, end: bytes, wait_s: float) -> str:
+        """What was written before `end`, which a living process wrote last: its pipe may bring it after its answer."""
+        with self._lock:
+            self._lock.wait_for(lambda: end in self._data, wait_s)
+            return self._data.partition(end)[0].decode(errors="replace").strip()
 
 
 class WorkerProcess:
@@ -162,7 +171,7 @@ class WorkerProcess:
 
     def _death(self) -> WorkerDied:
         code = self._end(CLOSE_S)
-        return WorkerDied(exit_sentence(code), with_log("", self.log.text(wait_s=0.5)))
+        return WorkerDied(exit_sentence(code), with_log("", self.log.text(LAST_WORDS_S)))
 
     def _connect(self, listener: Listener, cancelled: Callable[[], bool]) -> Connection[Any, Any]:
         """Wait until the process has called in.
@@ -188,7 +197,7 @@ class WorkerProcess:
                     self._end(0)
                     raise JobTimeout(
                         f"A worker process should be ready within {START_S:.0f} s, but it was not; run it again.",
-                        with_log("", self.log.text(wait_s=0.5)),
+                        with_log("", self.log.text(LAST_WORDS_S)),
                     )
         finally:
             given_up.set()

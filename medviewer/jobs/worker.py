@@ -6,6 +6,7 @@ after the other. What an entry needs is imported with its first job.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import importlib
 import io
@@ -25,6 +26,7 @@ from medviewer.jobs.exchange import (
     WorkerRequest,
     decode,
     encode,
+    end_of_log,
     file_names,
     open_arrays,
     open_payload,
@@ -78,6 +80,9 @@ class Worker:
             encode(answer)
         except BaseException as error:  # a plugin may raise SystemExit, which must not end the worker in silence
             answer = {"type": "failure", "id": message["id"], **describe(error)}
+            _flush()
+            with contextlib.suppress(OSError):  # closed by the plugin: the host waits a moment, and goes without
+                os.write(2, end_of_log(message["id"]))
         return answer
 
     def _run(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -153,7 +158,7 @@ def _end_with_host() -> None:
 def _flush() -> None:
     """Bring out what the job printed, before the host is told that it is over."""
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
+        if stream is not None and not stream.closed:
             stream.flush()
 
 

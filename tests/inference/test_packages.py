@@ -157,7 +157,7 @@ def test_a_folder_named_pip_where_the_program_was_started_does_not_run(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(PluginError, match="pip should have fetched"):
-        fetch_package(NAMED, "0" * 64, tmp_path / "to", RunContext())
+        fetch_package("no-such-weights==1.0", "0" * 64, tmp_path / "to", RunContext())
     assert not (tmp_path / "canary").exists()
 
 

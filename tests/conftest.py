@@ -40,6 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["NAPARI_CONFIG"] = str(Path(napari_home, "napari.yaml"))
     os.environ["HF_HUB_OFFLINE"] = "1"
     config.pluginmanager.register(HouseRules(), HOUSE_RULES)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # Threads of one process would wait for those of another: tests of networks take twice as long.
+        threads = max(1, (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     if "PYTEST_XDIST_WORKER" in os.environ and bootstrap.OWN_DISPLAY in os.environ:
         # Windows of two processes on one display would take the focus from each other.
         own = contextlib.ExitStack()

@@ -87,6 +87,26 @@ class KeptArrays:
                 self._janitor = threading.Thread(target=self._clean, name="medviewer-kept-arrays", daemon=True)
                 self._janitor.start()
 
+    def stage(self, array: NDArray[Any]) -> None:
+        """Write an array before a job needs it.
+
+        Raises
+        ------
+        OSError
+            If there is no room; nothing is left then.
+        """
+        with self._lock:
+            found = self._kept.get(_key(array))
+            if found is not None and found.owner() is _owner(array):
+                return
+            self._count += 1
+            path = self._folder / f"staged-{self._count:06}.npy"
+        try:
+            np.save(path, array, allow_pickle=False)
+            self.keep(array, path)
+        finally:
+            path.unlink(missing_ok=True)
+
     def close(self) -> None:
         """End the thread that removes files; the rest goes with the folder."""
         self._gone.put(None)

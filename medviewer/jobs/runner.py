@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import threading
 import time
@@ -188,6 +189,26 @@ class Runner:
         queue.submit(task)
         self.started.emit(job)
         return job
+
+    def stage(self, array: NDArray[Any]) -> Job[None] | None:
+        """Write an array that never changes to where workers map it, beside the home thread, before a job asks for it.
+
+        A job to which it is `fixed` then begins at once. Nothing is done, and None returned, while no worker is warm:
+        whoever only looks at images has no use for the file, and a first job waits for its worker anyway.
+
+        Raises
+        ------
+        JobError
+            If the runner was shut down.
+        """
+        if not any(lane.pid for lane in self._lanes.values()):
+            return None
+
+        def write(context: RunContext) -> None:
+            with contextlib.suppress(OSError):  # where there is no room, the job that needs it will say so
+                self._kept.stage(array)
+
+        return self.submit(write, title="")
 
     def place(self, job: Job[Any]) -> Place | None:
         """What a job in the queue of a child process waits for, and how many go before it; None once it runs."""

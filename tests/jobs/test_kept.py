@@ -100,3 +100,34 @@ def test_jobs_share_what_is_fixed_and_copy_what_is_not(runner: Runner, scratch: 
     assert len(files(runner._folder)) == 1
     runner.shutdown()
     assert not list(scratch.rglob("*"))
+
+
+def test_what_was_staged_is_not_written_again(kept: KeptArrays, tmp_path: Path) -> None:
+    volume = np.arange(24).reshape(2, 3, 4)
+    kept.stage(volume)
+    (staged,) = files(tmp_path)
+    kept.stage(volume)
+    assert files(tmp_path) == [staged], "once is enough"
+    assert save(kept, tmp_path / "a", volume) == (tmp_path / staged).stat().st_ino
+    assert not list(tmp_path.glob("staged-*"))
+
+
+def test_staging_without_room_leaves_nothing(kept: KeptArrays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, *_: Any, **__: Any) -> None:
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        kept.stage(np.arange(24))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_runner_stages_only_while_a_worker_is_warm(runner: Runner, run: Run) -> None:
+    volume = np.arange(24)
+    assert runner.stage(volume) is None
+    run("echo")
+    job = runner.stage(volume)
+    assert job is not None
+    runner.wait(job)
+    assert job.result() is None

@@ -90,6 +90,8 @@ def show(services: Services, series: Series) -> Job[Image]:
             _restore(services, told())
         else:
             _present(services, told(), image)
+        if image.is_volume:
+            services.runner.stage(image.at_phase(0).voxels if image.dynamic is not None else image.voxels)
 
     def over() -> None:
         if wanted():

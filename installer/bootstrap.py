@@ -88,6 +88,8 @@ OWN_DISPLAY = "MEDVIEWER_VIRTUAL_DISPLAY"
 """Set where the display is one that nobody looks at, of which there may be as many as are wanted."""
 
 MOST_TEST_PROCESSES = 4
+# A file's tests share what they set up; the order in which files go is the tests' own (long ones first).
+SIDE_BY_SIDE = ["--dist", "loadfile", "--no-loadscope-reorder"]
 
 CHECKS = (
     ("ruff check", ("-m", "ruff", "check")),
@@ -420,7 +422,7 @@ def check(layout: Layout) -> list[str]:
 def side_by_side(display: bool, cores: int = os.cpu_count() or 1) -> list[str]:
     """What lets pytest use every core; not on a display that is looked at, where windows take turns with the focus."""
     processes = min(cores, MOST_TEST_PROCESSES)
-    return [] if display or processes < 2 else ["-n", str(processes), "--dist", "loadfile"]
+    return [] if display or processes < 2 else ["-n", str(processes), *SIDE_BY_SIDE]
 
 
 def test(layout: Layout, args: Sequence[str], display: bool) -> int:

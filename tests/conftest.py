@@ -30,6 +30,13 @@ settings.register_profile("medviewer", deadline=None)
 settings.load_profile("medviewer")
 
 HOUSE_RULES = "medviewer-house-rules"
+LONG = (
+    "tests/journeys/",
+    "tests/faults/",
+    "tests/app/test_scaffold.py",
+    "plugins/brain_extraction/",
+    "plugins/chest_xray/",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -84,6 +91,12 @@ def delete_closed_windows() -> None:
 
 class HouseRules:
     """Registered as a plugin, because a conftest's own hooks and fixtures end at its folder."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Begin with the files that take minutes, or one process works on at the end while the others have nothing."""
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:

@@ -18,7 +18,7 @@ from medviewer.domain.image import Image
 from medviewer.domain.mask import Segmentation, dice
 from medviewer.domain.study import Series
 from medviewer.inference import base_weights, submit_prediction
-from medviewer.inference.install import put_in_place, submit_prepare
+from medviewer.inference.acquiring.install import put_in_place, submit_prepare
 from medviewer.jobs import Runner
 from medviewer.plugin_api.discovery import DiscoverResult, discover, discover_adapters, find
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from medviewer.errors import PluginError
-from medviewer.inference.install import code_files
+from medviewer.inference.acquiring.install import code_files
 from medviewer.plugin_api.discovery import DiscoverResult, Origin
 from medviewer.plugin_api.fingerprint import fingerprint
 

@@ -14,7 +14,7 @@ from medviewer.errors import InputError
 
 if TYPE_CHECKING:
     from medviewer.app.run_choice import RunChoice
-    from medviewer.inference.channels import Channel
+    from medviewer.inference.preparing.channels import Channel
     from medviewer.plugin_api import Manifest
 
 

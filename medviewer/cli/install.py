@@ -38,7 +38,7 @@ def install(
     not called. Trust in its code is a question of its own.
     """
     from medviewer.app.commands import plugins
-    from medviewer.inference.install import discard
+    from medviewer.inference.acquiring.install import discard
 
     with opened_services() as services:
         proposal = plugins.propose(services, result_of(services, plugins.prepare(services, path, plugin_id)))

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from medviewer.domain.heatmap import Heatmap
     from medviewer.domain.mask import Segmentation
     from medviewer.domain.provenance import Provenance
-    from medviewer.inference.channels import Channel
+    from medviewer.inference.preparing.channels import Channel
     from medviewer.plugin_api import Manifest
 
 TARGET = Annotated[

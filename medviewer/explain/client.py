@@ -12,9 +12,9 @@ from medviewer.domain.provenance import Provenance
 from medviewer.domain.study import Series
 from medviewer.errors import InputError
 from medviewer.explain.methods import find_method
-from medviewer.inference.channels import Channel
 from medviewer.inference.client import checked_manifest, image_arrays, plugin_lane, request_payload
 from medviewer.inference.device import gpu_resource
+from medviewer.inference.preparing.channels import Channel
 from medviewer.plugin_api.discovery import DiscoverResult
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from medviewer.errors import PluginError
 from medviewer.explain.methods import find_method
 from medviewer.explain.window import likely_window
-from medviewer.inference.activation import activated, class_distribution
-from medviewer.inference.frame import NetworkFrame, as_volume
-from medviewer.inference.labels import map_to_source
+from medviewer.inference.answering.activation import activated, class_distribution
+from medviewer.inference.answering.labels import map_to_source
 from medviewer.inference.loader import plugin_step
-from medviewer.inference.pieces import Piece
 from medviewer.inference.pipeline import OpenedRun, layers_checked, network_batch, open_run, prepared
+from medviewer.inference.preparing.frame import NetworkFrame, as_volume
+from medviewer.inference.preparing.pieces import Piece
 from medviewer.jobs import WorkerReply, WorkerRequest
 from medviewer.plugin_api import Explainable, RunContext
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from medviewer.domain.geometry import Shape
-from medviewer.inference.activation import activated, background_counts, labels_voxels
-from medviewer.inference.frame import as_volume
+from medviewer.inference.answering.activation import activated, background_counts, labels_voxels
 from medviewer.inference.passes import plan_of
-from medviewer.inference.pieces import Piece
 from medviewer.inference.pipeline import NetworkInput, OpenedRun, run_network, windows_seen
+from medviewer.inference.preparing.frame import as_volume
+from medviewer.inference.preparing.pieces import Piece
 from medviewer.inference.sweep import scores_of, sweep
 from medviewer.inference.windows.grid import positions
 

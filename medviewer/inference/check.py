@@ -99,7 +99,7 @@ def _predict(run: PluginRun, loaded: LoadedPlugin, image: Image, context: RunCon
 
 def _found(opened: OpenedRun) -> Answer:
     """What a detector finds: rows of box (on the image's grid), score and label."""
-    from medviewer.inference.detect import detected, on_source
+    from medviewer.inference.detecting.detect import detected, on_source
     from medviewer.inference.pipeline import prepared
 
     seen = prepared(opened)
@@ -110,7 +110,7 @@ def _found(opened: OpenedRun) -> Answer:
 
 def _clicked(run: PluginRun, image: Image, context: RunContext) -> Answer:
     """What an interactive plugin marks after a click into the middle of the image, as a label map."""
-    from medviewer.inference.clicks import respond
+    from medviewer.inference.clicking.clicks import respond
 
     middle = Prompts((Prompt("point", (cast(Position, tuple((n - 1) / 2 for n in image.grid.shape)),)),))
     payload = {

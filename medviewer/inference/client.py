@@ -18,10 +18,10 @@ from medviewer.domain.mask import Segmentation
 from medviewer.domain.provenance import Provenance
 from medviewer.domain.study import Series
 from medviewer.errors import ManifestError, UntrustedError, WeightsMissingError
-from medviewer.inference.channels import Channel, further_channels
 from medviewer.inference.device import check_choice, gpu_resource
 from medviewer.inference.loader import untrusted_sentence
 from medviewer.inference.parameters import checked_parameters
+from medviewer.inference.preparing.channels import Channel, further_channels
 from medviewer.inference.request import PluginRun, RunOptions, image_to_json
 from medviewer.inference.suitability import check_suitable, doubts
 from medviewer.plugin_api import Manifest
@@ -127,7 +127,7 @@ def submit_prediction(
         def detections(reply: WorkerReply) -> Detections:
             return Detections(_found(reply, manifest), image.grid, _provenance(reply, notes), series.uid)
 
-        return submit("medviewer.inference.detect:detect", detections)
+        return submit("medviewer.inference.detecting.detect:detect", detections)
     raise ManifestError(
         f"{manifest.name} should segment, classify or detect, but its kinds are {', '.join(manifest.kinds)}."
     )

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from medviewer.inference.activation import activated, background_counts, class_distribution
-from medviewer.inference.calibration import cooled, cooled_each
+from medviewer.inference.answering.activation import activated, background_counts, class_distribution
 from medviewer.inference.device import describe_device
-from medviewer.inference.doubts import reference_for
+from medviewer.inference.doubting.calibration import cooled, cooled_each
+from medviewer.inference.doubting.doubts import reference_for
+from medviewer.inference.doubting.reference import Reference
 from medviewer.inference.loader import load_plugin
 from medviewer.inference.pipeline import OpenedRun, called, layers_checked, windows_seen
-from medviewer.inference.reference import Reference
 from medviewer.inference.windows import Plan
 from medviewer.plugin_api import Manifest
 
@@ -46,7 +46,7 @@ def plan_of(opened: OpenedRun, temperature: float = 1.0) -> Plan:
     Parameters
     ----------
     temperature
-        What scores are divided by before they become probabilities (see `inference.reference`).
+        What scores are divided by before they become probabilities (see `inference.doubting.reference`).
     """
     run, loaded, manifest = opened.run.options, opened.loaded, opened.loaded.manifest
     flips, _ = flips_of(run.tta, manifest, left_right_axis(opened))

@@ -15,18 +15,18 @@ from medviewer.domain.doubt import Doubt
 from medviewer.domain.image import Image
 from medviewer.domain.provenance import Provenance
 from medviewer.errors import ContractError, InputError, UnsuitableImageError
-from medviewer.inference.arriving import ArrivingValues, made_by_itself
-from medviewer.inference.channels import to_other_frame
 from medviewer.inference.device import describe_device
-from medviewer.inference.foreground import foreground_box
-from medviewer.inference.frame import NetworkFrame, frame_of
 from medviewer.inference.hashing import InputHash
-from medviewer.inference.intensity import adjust, take_source, widened
 from medviewer.inference.loader import LoadedPlugin, device_of, load_plugin, plugin_step
 from medviewer.inference.parameters import checked_parameters
-from medviewer.inference.pieces import Piece
+from medviewer.inference.preparing.arriving import ArrivingValues, made_by_itself
+from medviewer.inference.preparing.channels import to_other_frame
+from medviewer.inference.preparing.foreground import foreground_box
+from medviewer.inference.preparing.frame import NetworkFrame, frame_of
+from medviewer.inference.preparing.intensity import adjust, take_source, widened
+from medviewer.inference.preparing.pieces import Piece
+from medviewer.inference.preparing.resample import to_frame
 from medviewer.inference.request import PluginRun, RunOptions, image_from_json
-from medviewer.inference.resample import to_frame
 from medviewer.inference.windows.grid import window_grid
 from medviewer.jobs import WorkerRequest
 from medviewer.plugin_api import Normaliser, RunContext

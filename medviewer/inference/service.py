@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from medviewer.inference import plausibility
-from medviewer.inference.doubts import abstains, class_uncertainty, doubt_of, reference_of, undecided, with_doubt
-from medviewer.inference.features import seeing
-from medviewer.inference.labels import Labels
+from medviewer.inference.answering.labels import Labels
+from medviewer.inference.doubting import plausibility
+from medviewer.inference.doubting.doubts import (
+    abstains,
+    class_uncertainty,
+    doubt_of,
+    reference_of,
+    undecided,
+    with_doubt,
+)
+from medviewer.inference.doubting.features import seeing
 from medviewer.inference.passes import class_passes, excludes_each_other, steps_of
 from medviewer.inference.pipeline import OpenedRun, open_run, prepared, prepared_to_sweep
 from medviewer.inference.sweep import segmented

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from medviewer.domain.geometry import Shape
 from medviewer.errors import ContractError
-from medviewer.inference.activation import activated, background_counts, channels_of, check_channels
-from medviewer.inference.calibration import cooled_threshold
+from medviewer.inference.answering.activation import activated, background_counts, channels_of, check_channels
+from medviewer.inference.answering.labels import Labels, LabelSink, MapSink
+from medviewer.inference.answering.outputs import check_finite, check_probabilities
 from medviewer.inference.device import describe_device
-from medviewer.inference.doubts import UncertaintyMeter
-from medviewer.inference.frame import NetworkFrame
-from medviewer.inference.labels import Labels, LabelSink, MapSink
-from medviewer.inference.outputs import check_finite, check_probabilities
+from medviewer.inference.doubting.calibration import cooled_threshold
+from medviewer.inference.doubting.doubts import UncertaintyMeter
 from medviewer.inference.passes import dropout_on, plan_of, steps_of
 from medviewer.inference.pipeline import OpenedRun, SweepInput, called, layers_checked, prepared
+from medviewer.inference.preparing.frame import NetworkFrame
 from medviewer.inference.windows import Plan, Slab, Slabs, Values, predict_slabs
 from medviewer.plugin_api import RunContext
 from medviewer.plugin_api.spec import Inputs, Windows
@@ -68,7 +68,7 @@ def segmented(opened: OpenedRun, found: SweepInput | None = None, temperature: f
     found
         The network's input, where it is made already.
     temperature
-        What calibrates the version's doubt (see `inference.calibration`); the mask stays the same.
+        What calibrates the version's doubt (see `inference.doubting.calibration`); the mask stays the same.
 
     Raises
     ------

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from medviewer.archive.blobs import read_array
 from medviewer.domain.image import Image
-from medviewer.inference.frame import NetworkFrame, as_volume, nearest_axes
 from medviewer.inference.loader import LoadedPlugin
-from medviewer.inference.pieces import Piece
 from medviewer.inference.pipeline import OpenedRun, network_batch, prepared
+from medviewer.inference.preparing.frame import NetworkFrame, as_volume, nearest_axes
+from medviewer.inference.preparing.pieces import Piece
+from medviewer.inference.preparing.resample import to_frame
 from medviewer.inference.request import PluginRun, image_from_json
-from medviewer.inference.resample import to_frame
 from medviewer.plugin_api import RunContext
 
 if TYPE_CHECKING:

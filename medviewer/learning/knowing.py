@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medviewer.inference.activation import background_counts
-from medviewer.inference.calibration import fit_temperature
-from medviewer.inference.doubts import reference_for
-from medviewer.inference.features import plain_features
+from medviewer.inference.answering.activation import background_counts
+from medviewer.inference.doubting.calibration import fit_temperature
+from medviewer.inference.doubting.doubts import reference_for
+from medviewer.inference.doubting.features import plain_features
+from medviewer.inference.doubting.reference import LEAST_IMAGES, Reference, build
 from medviewer.inference.loader import LoadedPlugin
 from medviewer.inference.pipeline import OpenedRun, prepared
-from medviewer.inference.reference import LEAST_IMAGES, Reference, build
 from medviewer.inference.request import PluginRun
 from medviewer.inference.sweep import scores_of, sweep
 from medviewer.inference.windows import Plan

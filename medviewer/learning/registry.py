@@ -15,7 +15,7 @@ from medviewer.archive.tables import ScoreRow, VersionRow
 from medviewer.domain.provenance import Provenance, utc_now
 from medviewer.errors import GateRefusal, StoreError
 from medviewer.inference.client import checked_manifest
-from medviewer.inference.reference import reference_path
+from medviewer.inference.doubting.reference import reference_path
 from medviewer.learning import hashes
 from medviewer.learning.gate import CaseScore, Score, Verdict, VerdictKind, judge
 from medviewer.learning.hashes import FileHashes
@@ -194,7 +194,7 @@ class ModelRegistry:
             The version that it was trained from and compared with.
         weights
             A safetensors file, which is copied, as is what is known of the version's training set and its temperature
-            if that lies beside it (see `inference.reference`).
+            if that lies beside it (see `inference.doubting.reference`).
         training_cases
             Ids of the cases that it was trained on; they count as used from now on.
         sides

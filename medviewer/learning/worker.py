@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from medviewer.errors import StoreError
+from medviewer.inference.doubting.reference import reference_path, write
 from medviewer.inference.loader import LoadedPlugin, device_of, load_plugin, plugin_step
-from medviewer.inference.reference import reference_path, write
 from medviewer.inference.request import PluginRun
 from medviewer.inference.service import segment_image
 from medviewer.jobs import WorkerReply, WorkerRequest

@@ -295,7 +295,7 @@ class Weights(Strict):
         The package that they are fetched from, as ``name==version``; empty where the plugin knows another way.
     reference
         Path inside the plugin's folder of what the training set looked like to the network (see
-        `inference.reference`); empty where nobody measured that.
+        `inference.doubting.reference`); empty where nobody measured that.
     source, licence, intended_use
         Read by the user before anything runs or is fetched.
     """

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from medviewer.domain.image import Image, Rescale
 from medviewer.errors import PluginError
 from medviewer.formats import load, scan
-from medviewer.inference.features import plain_features
+from medviewer.inference.doubting.features import plain_features
+from medviewer.inference.doubting.reference import build, write
 from medviewer.inference.loader import load_plugin
 from medviewer.inference.pipeline import OpenedRun, prepared
-from medviewer.inference.reference import build, write
 from medviewer.inference.request import PluginRun
 from medviewer.plugin_api import RunContext
 from medviewer.plugin_api.manifest import read_manifest

@@ -16,7 +16,7 @@ from medviewer.domain.geometry import Shape
 from medviewer.domain.image import Image
 from medviewer.domain.provenance import Provenance
 from medviewer.errors import InputError, PluginError
-from medviewer.inference.interactive import Answer, Part
+from medviewer.inference.clicking.interactive import Answer, Part
 from medviewer.jobs import Job
 from medviewer.jobs.job import Outcome
 from medviewer.jobs.state import FinishReason

@@ -15,7 +15,7 @@ from medviewer.app.services import Services
 from medviewer.domain.image import Image
 from medviewer.errors import JobCancelled, NotFoundError, PluginError, UntrustedError
 from medviewer.inference import base_weights
-from medviewer.inference.install import Candidate
+from medviewer.inference.acquiring.install import Candidate
 from tests.inference.tiny_plugins import write_plugin
 
 Threads = list[int]

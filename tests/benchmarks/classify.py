@@ -30,7 +30,7 @@ from medviewer.domain.geometry import Grid  # noqa: E402
 from medviewer.domain.image import Image  # noqa: E402
 from medviewer.domain.study import Series  # noqa: E402
 from medviewer.inference import base_weights, submit_prediction  # noqa: E402
-from medviewer.inference.install import put_in_place, submit_prepare  # noqa: E402
+from medviewer.inference.acquiring.install import put_in_place, submit_prepare  # noqa: E402
 from medviewer.jobs import Runner  # noqa: E402
 from medviewer.plugin_api.discovery import DiscoverResult, discover, discover_adapters, find  # noqa: E402
 

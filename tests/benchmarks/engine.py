@@ -48,9 +48,9 @@ sys.path[:0] = [str(ROOT)]
 
 from medviewer.domain.geometry import Grid  # noqa: E402 - the script runs without an installed package
 from medviewer.domain.mask import dice  # noqa: E402
-from medviewer.inference.doubts import UncertaintyMeter  # noqa: E402
-from medviewer.inference.frame import NetworkFrame  # noqa: E402
-from medviewer.inference.labels import Labels, LabelSink  # noqa: E402
+from medviewer.inference.answering.labels import Labels, LabelSink  # noqa: E402
+from medviewer.inference.doubting.doubts import UncertaintyMeter  # noqa: E402
+from medviewer.inference.preparing.frame import NetworkFrame  # noqa: E402
 from medviewer.inference.windows import Plan, predict_slabs, ring  # noqa: E402
 from medviewer.inference.windows.passes import has_half  # noqa: E402
 from medviewer.plugin_api import RunContext  # noqa: E402

@@ -29,7 +29,7 @@ def one_lane(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all the small plugins share one worker: a process each would import torch each."""
     monkeypatch.setattr("medviewer.inference.client.plugin_lane", lambda plugin: "tests")
     monkeypatch.setattr("medviewer.inference.check.plugin_lane", lambda plugin: "tests")
-    monkeypatch.setattr("medviewer.inference.fetch.plugin_lane", lambda plugin: "tests")
+    monkeypatch.setattr("medviewer.inference.acquiring.fetch.plugin_lane", lambda plugin: "tests")
 
 
 @pytest.fixture

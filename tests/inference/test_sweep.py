@@ -151,9 +151,9 @@ def test_no_float_copy_of_the_volume_is_made(
     inputs: dict[str, Any], bound: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside the network's input only slabs are held; torch's own memory is small here too, since slabs are."""
-    monkeypatch.setattr("medviewer.inference.resample._SLAB_VOXELS", 1 << 16)
-    monkeypatch.setattr("medviewer.inference.foreground._SLAB_VOXELS", 1 << 16)
-    monkeypatch.setattr("medviewer.inference.intensity._SORTED", 0)
+    monkeypatch.setattr("medviewer.inference.preparing.resample._SLAB_VOXELS", 1 << 16)
+    monkeypatch.setattr("medviewer.inference.preparing.foreground._SLAB_VOXELS", 1 << 16)
+    monkeypatch.setattr("medviewer.inference.preparing.intensity._SORTED", 0)
     shape = (64, 256, 256)
     voxels = np.zeros(shape, np.int16)
     voxels[::9, ::9, ::9] = 1000

@@ -12,7 +12,7 @@ from medviewer.archive import Archive
 from medviewer.domain.mask import Correction
 from medviewer.domain.provenance import Provenance
 from medviewer.errors import GateRefusal, ManifestError, NotFoundError, StoreError
-from medviewer.inference.reference import Reference, read, reference_path, write
+from medviewer.inference.doubting.reference import Reference, read, reference_path, write
 from medviewer.learning.compare import compare
 from medviewer.learning.gate import CaseScore, Score, VerdictKind
 from medviewer.learning.queue import CorrectionQueue, Status

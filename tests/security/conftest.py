@@ -13,8 +13,8 @@ import torch
 import yaml
 
 from medviewer.errors import MedviewerError
+from medviewer.inference.acquiring.install import put_in_place, submit_prepare
 from medviewer.inference.client import base_weights, plugin_run
-from medviewer.inference.install import put_in_place, submit_prepare
 from medviewer.inference.loader import load_adapter, load_plugin
 from medviewer.jobs import Runner
 from medviewer.plugin_api import RunContext

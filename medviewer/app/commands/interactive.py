@@ -12,7 +12,7 @@ from medviewer.app.mask_store import MaskStore
 from medviewer.app.services import Services
 from medviewer.domain.image import Image
 from medviewer.errors import InputError, MedviewerError
-from medviewer.inference.interactive import Answer, Part, submit_prompts
+from medviewer.inference.clicking.interactive import Answer, Part, submit_prompts
 from medviewer.inference.suitability import check_suitable
 from medviewer.jobs import Job
 from medviewer.plugin_api import Manifest, Prompt, Prompts

@@ -15,8 +15,15 @@ from medviewer.app.plugin_rows import installed_folder
 from medviewer.app.services import Services
 from medviewer.archive.blobs import write_atomic
 from medviewer.errors import MedviewerError, NotFoundError, PluginError, StoreError, UntrustedError
+from medviewer.inference.acquiring.install import (
+    PARTIAL,
+    Candidate,
+    discard,
+    put_in_place,
+    submit_discard,
+    submit_prepare,
+)
 from medviewer.inference.client import base_weights
-from medviewer.inference.install import PARTIAL, Candidate, discard, put_in_place, submit_discard, submit_prepare
 from medviewer.jobs import Job
 from medviewer.plugin_api import RunContext
 from medviewer.plugin_api.discovery import DiscoverResult, Origin

@@ -20,9 +20,9 @@ from medviewer.domain.image import Image
 from medviewer.domain.mask import Segmentation
 from medviewer.domain.study import Series
 from medviewer.errors import InputError, WeightsMissingError
-from medviewer.inference.channels import Channel
+from medviewer.inference.acquiring.fetch import submit_fetch
 from medviewer.inference.client import base_weights, submit_prediction
-from medviewer.inference.fetch import submit_fetch
+from medviewer.inference.preparing.channels import Channel
 from medviewer.inference.request import RunOptions
 from medviewer.jobs import Job
 from medviewer.plugin_api import Manifest, RunContext

@@ -14,7 +14,7 @@ from medviewer.app.plugin_state import PluginState, Word, state_of
 from medviewer.app.services import Services
 from medviewer.errors import MedviewerError
 from medviewer.inference import base_weights, submit_check
-from medviewer.inference.install import Candidate
+from medviewer.inference.acquiring.install import Candidate
 from medviewer.jobs import Job
 from medviewer.plugin_api.discovery import AdapterResult, Origin
 from medviewer.plugin_api.testing import CheckRow

@@ -21,7 +21,7 @@ from medviewer.errors import UnsuitableImageError
 from medviewer.explain import submit_explanation
 from medviewer.formats import load, load_segmentation, scan
 from medviewer.inference import base_weights, submit_check, submit_prediction
-from medviewer.inference.reference import read
+from medviewer.inference.doubting.reference import read
 from medviewer.jobs import Runner
 from medviewer.plugin_api.discovery import DiscoverResult
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image as Pillow
 
 from medviewer.inference import submit_fetch
-from medviewer.inference.packages import fetch_package
+from medviewer.inference.acquiring.packages import fetch_package
 from medviewer.jobs import Runner
 from medviewer.plugin_api import RunContext
 from medviewer.plugin_api.discovery import DiscoverResult

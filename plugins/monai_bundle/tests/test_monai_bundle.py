@@ -251,7 +251,7 @@ def test_they_do_what_monai_does(steps: list[dict[str, Any]]) -> None:
     import monai.transforms
     from monai_bundle.transforms import read_preparation
 
-    from medviewer.inference.intensity import adjust, widened
+    from medviewer.inference.preparing.intensity import adjust, widened
     from medviewer.plugin_api.spec import Intensity
 
     values = torch.from_numpy(np.random.default_rng(0).normal(60, 30, (1, 7, 8, 9)).astype(np.float32))

@@ -25,7 +25,7 @@ from medviewer.domain.image import Image
 from medviewer.domain.mask import dice
 from medviewer.domain.study import Series
 from medviewer.errors import PluginError
-from medviewer.inference.interactive import Part, submit_prompts
+from medviewer.inference.clicking.interactive import Part, submit_prompts
 from medviewer.jobs import Runner
 from medviewer.plugin_api import Manifest, Prompt, Prompts, RunContext
 from medviewer.plugin_api.discovery import discover, find

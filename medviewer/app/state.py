@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -12,6 +13,9 @@ from medviewer.domain.document import Document
 from medviewer.domain.finding import Classification, Detections
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image, Window
+from medviewer.domain.measure.key_image import KeyImage
+from medviewer.domain.measure.measurement import Measurement
+from medviewer.domain.measure.values import Value
 from medviewer.domain.study import Series, Study
 from medviewer.plugin_api import Prompt
 
@@ -125,6 +129,20 @@ _AHEAD = 32
 """Slices by which one may come before or after its turn: several threads read, and they tell of it now and then."""
 
 
+@dataclass(frozen=True)
+class MeasureStep:
+    """One change of one measurement, to be undone and done again.
+
+    Parameters
+    ----------
+    before, after
+        What it was and what it is; None where it was not there.
+    """
+
+    before: Measurement | None
+    after: Measurement | None
+
+
 @dataclass(eq=False)
 class Session:
     """What is open and what was found out about it."""
@@ -155,6 +173,20 @@ class Session:
     detections: Detections | None = None
     chosen_detection: int = -1
     """Which of the detections is looked at, counted from 0; -1 for none."""
+    measurements: tuple[Measurement, ...] = ()
+    """Those of the open study, in the order that they were made; each names its series."""
+    measured_study: str = ""
+    """UID of the study whose measurements and key images these are."""
+    measured: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    """What each of them came to when it was last changed, by its UID."""
+    chosen_measurement: str = ""
+    """UID of the one that is chosen; empty for none."""
+    measure_past: tuple[MeasureStep, ...] = ()
+    """What was done to them, the newest last."""
+    measure_future: tuple[MeasureStep, ...] = ()
+    """What was undone, the next to be done again last."""
+    key_images: tuple[KeyImage, ...] = ()
+    """Those of the open study."""
     message: Message | None = None
     document: Document | None = None
     """A report or document that was read and is to be shown; the window takes it from here."""

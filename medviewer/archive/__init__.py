@@ -24,10 +24,22 @@ from medviewer.archive.database import FILE_NAME, Database
 from medviewer.archive.home import home as default_home
 from medviewer.archive.journal import Journal, JournalHeader
 from medviewer.archive.masks import MaskRecord, MaskStore
+from medviewer.archive.measurements import Kept, MeasurementStore
 from medviewer.archive.patient_key import patient_key
 from medviewer.archive.results import HeatmapRecord, ResultStore
 
-__all__ = ["Archive", "Catalog", "HeatmapRecord", "Journal", "JournalHeader", "MaskRecord", "MaskStore", "ResultStore"]
+__all__ = [
+    "Archive",
+    "Catalog",
+    "HeatmapRecord",
+    "Journal",
+    "JournalHeader",
+    "Kept",
+    "MaskRecord",
+    "MaskStore",
+    "MeasurementStore",
+    "ResultStore",
+]
 
 _JOURNALS = "journal"
 
@@ -44,14 +56,16 @@ class Archive:
 
     Attributes
     ----------
-    masks, results, catalog
-        The stores of segmentations, of classifications and heat maps, and of what was opened.
+    masks, results, measurements, catalog
+        The stores of segmentations, of classifications and heat maps, of what people measure and mark, and of what was
+        opened.
     """
 
     def __init__(self, home: Path, database: Database) -> None:
         self.home = home
         self.masks = MaskStore(home, database)
         self.results = ResultStore(home, database)
+        self.measurements = MeasurementStore(database)
         self.catalog = Catalog(home, database)
         self._database = database
 

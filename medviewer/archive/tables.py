@@ -47,6 +47,31 @@ class ResultRow(Base):
     provenance: Mapped[dict[str, Any]]
 
 
+class MeasurementRow(Base):
+    """One measurement of a series as it is now, with what it came to when it was kept."""
+
+    __tablename__ = "measurements"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[str] = mapped_column(unique=True)
+    study_uid: Mapped[str] = mapped_column(index=True)
+    series_uid: Mapped[str] = mapped_column(index=True)
+    content: Mapped[dict[str, Any]]
+    measured: Mapped[list[Any]]
+
+
+class KeyImageRow(Base):
+    """One slice that a person marked, and how it was looked at."""
+
+    __tablename__ = "key_images"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[str] = mapped_column(unique=True)
+    study_uid: Mapped[str] = mapped_column(index=True)
+    series_uid: Mapped[str]
+    content: Mapped[dict[str, Any]]
+
+
 class CorrectionRow(Base):
     """One verdict on a mask: a case of the fine-tuning queue.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medviewer import formats
-from medviewer.app.commands import attachments, catalog, mask_restore, masks, recent, results
+from medviewer.app.commands import attachments, catalog, mask_restore, masks, measuring, recent, results
 from medviewer.app.commands.arriving import Arriving, early_window, take_away
 from medviewer.app.presets import first_window, opens_inverted
 from medviewer.app.resources import resource
@@ -111,6 +111,7 @@ def close(services: Services) -> None:
     session = services.session
     session.view.playing = False
     take_away(session)
+    measuring.clear(session)
 
 
 def find_series(found: ScanResult, uid: str | None = None) -> Series:
@@ -179,6 +180,7 @@ def _restore(services: Services, series: Series) -> None:
     """Bring back what was kept of a series that is now open as a whole, and say what is wrong with it."""
     results.restore(services)
     mask_restore.restore(services)
+    measuring.restore(services)
     alarming = [warning.text for warning in series.warnings if not is_usual(warning.text)]
     if alarming:
         details = "\n".join(warning.text for warning in series.warnings)
@@ -194,6 +196,7 @@ def present(session: Session, series: Series, image: Image, arrival: Arrival | N
     if session.message is not None and session.message.series_uid not in ("", series.uid):
         session.message = None
     session.series, session.study = series, _study_of(session.studies, series)
+    measuring.enter(session)
     view.phase, view.playing = 0, False
     view.cursor = image.grid.clamp([n // 2 for n in image.grid.shape])
     view.inverted = opens_inverted(image)

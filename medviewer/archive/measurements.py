@@ -1,0 +1,101 @@
+"""Saved measurements and key images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from medviewer.archive.database import BUSY_S, Database
+from medviewer.archive.tables import KeyImageRow, MeasurementRow
+from medviewer.domain.measure.key_image import KeyImage
+from medviewer.domain.measure.measurement import Measurement
+from medviewer.domain.measure.values import Value
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A saved measurement, and what it came to when it was saved: its image need not be open.
+
+    Parameters
+    ----------
+    measurement
+        What was measured.
+    values
+        What it came to.
+    study_uid
+        The study that it belongs to.
+    """
+
+    measurement: Measurement
+    values: tuple[Value, ...]
+    study_uid: str
+
+
+class MeasurementStore:
+    """The measurements and key images of an archive, by study.
+
+    Parameters
+    ----------
+    database
+        The archive's open database.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(self, measurement: Measurement, values: Sequence[Value], study_uid: str, wait_s: float = BUSY_S) -> None:
+        """Keep a measurement, in place of the one of its UID; it is on the disk when this returns.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be kept, or another program keeps the database for longer than `wait_s` seconds.
+        """
+        changing = {
+            "study_uid": study_uid,
+            "series_uid": measurement.series_uid,
+            "content": measurement.to_json(),
+            "measured": [asdict(value) for value in values],
+        }
+        made = insert(MeasurementRow).values(uid=measurement.uid, **changing)
+        with self._database.write(wait_s) as session:
+            session.execute(made.on_conflict_do_update(index_elements=["uid"], set_=changing))
+
+    def remove(self, uid: str, wait_s: float = BUSY_S) -> None:
+        """Forget a measurement; one that is not there is no error. Raises StoreError as `save` does."""
+        with self._database.write(wait_s) as session:
+            session.execute(delete(MeasurementRow).where(MeasurementRow.uid == uid))
+
+    def of_studies(self, study_uids: Iterable[str]) -> list[Kept]:
+        """The measurements of some studies, in the order that they were made."""
+        query = select(MeasurementRow).where(MeasurementRow.study_uid.in_(list(study_uids)))
+        with self._database.read() as session:
+            return [
+                Kept(
+                    Measurement.from_json(row.content),
+                    tuple(Value(**value) for value in row.measured),
+                    row.study_uid,
+                )
+                for row in session.scalars(query.order_by(MeasurementRow.number))
+            ]
+
+    def save_key_image(self, image: KeyImage, study_uid: str, wait_s: float = BUSY_S) -> None:
+        """Keep a key image, in place of the one of its UID. Raises StoreError as `save` does."""
+        changing = {"study_uid": study_uid, "series_uid": image.series_uid, "content": image.to_json()}
+        made = insert(KeyImageRow).values(uid=image.uid, **changing)
+        with self._database.write(wait_s) as session:
+            session.execute(made.on_conflict_do_update(index_elements=["uid"], set_=changing))
+
+    def remove_key_image(self, uid: str, wait_s: float = BUSY_S) -> None:
+        """Forget a key image; one that is not there is no error. Raises StoreError as `save` does."""
+        with self._database.write(wait_s) as session:
+            session.execute(delete(KeyImageRow).where(KeyImageRow.uid == uid))
+
+    def key_images_of(self, study_uid: str) -> list[KeyImage]:
+        """The key images of a study, in the order that they were marked."""
+        query = select(KeyImageRow).where(KeyImageRow.study_uid == study_uid).order_by(KeyImageRow.number)
+        with self._database.read() as session:
+            return [KeyImage.from_json(row.content) for row in session.scalars(query)]

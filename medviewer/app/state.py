@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from psygnal import SignalGroupDescriptor
 
+from medviewer.app.hanging.layouts import LAYOUTS, SINGLE, Layout, Pane, layout_of
 from medviewer.app.mask_store import MaskStore
 from medviewer.domain.document import Document
 from medviewer.domain.finding import Classification, Detections
@@ -42,7 +43,13 @@ class View:
     last_tool: str = "window"
     brush_mm: float = 4.0
     layout: str = "mpr"
+    """One of the layouts of `hanging.layouts`, or ``single``: the active pane of `base`, large."""
+    base: str = "mpr"
+    """The layout whose panes there are: where ``single`` goes back to."""
+    panes: tuple[Pane, ...] = LAYOUTS["mpr"].panes
+    """What each viewport that shows slices is about, in the order of the layout's cells."""
     active: int = 0
+    """The number of the active pane."""
     show_text: bool = True
     show_crosshair: bool = True
     show_graphics: bool = True
@@ -54,6 +61,17 @@ class View:
     heat_colormap: str = "inferno"
     doubt_colormap: str = "viridis"
     """Of maps of a model's doubt, so that they are not taken for its reasons."""
+
+    @property
+    def arranged(self) -> Layout:
+        """The layout that the panes are of: its only visible one is the active one while `layout` is ``single``."""
+        return layout_of(self.base if self.layout == SINGLE else self.layout)
+
+    @property
+    def hung(self) -> tuple[Pane, ...]:
+        """The panes of `arranged`: those that were chosen, or as the layout has them at first."""
+        own = self.arranged.panes
+        return self.panes if len(self.panes) == len(own) else own
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,10 @@ class Layout(StrEnum):
 
     MPR = "mpr"
     SINGLE = "single"
+    COMPARE = "compare"
+    BESIDE = "1x2"
+    ABOVE = "2x1"
+    FOUR = "2x2"
 
 
 def screenshot(
@@ -29,7 +33,9 @@ def screenshot(
     output: OUTPUT,
     layout: Annotated[
         Layout | None,
-        typer.Option("--layout", help="Three planes and 3D, or one big view; by default what suits the image."),
+        typer.Option(
+            "--layout", help="Three planes and 3D (mpr), one big view, or several; by default what suits the image."
+        ),
     ] = None,
     mask: Annotated[
         Path | None, typer.Option("--mask", metavar="FILE", help="A mask to show on it: DICOM SEG, RTSTRUCT or NIfTI.")
@@ -48,7 +54,9 @@ def screenshot(
     case = read(path, series)
     session = session_of(case, mask, heatmap)
     if layout is not None:
-        session.view.layout = layout.value
+        from medviewer.app.commands.panes import arrange
+
+        arrange(session, layout.value)
     context.obj.screen().render(session, output)
     report(f"Wrote {output}")
 

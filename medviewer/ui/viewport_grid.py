@@ -1,4 +1,4 @@
-"""The centre of the window: three planes and 3D, or one viewport large; and the way from the mouse to commands."""
+"""The centre of the window: the viewports of a layout, or one large; and the way from the mouse to commands."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtWidgets import QGridLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
-from medviewer.app.commands import interactive, view
-from medviewer.app.controllers.display import DisplayController
+from medviewer.app.commands import interactive, panes, view
+from medviewer.app.controllers.display import DisplayController, visible_panes
 from medviewer.app.controllers.texts import read_out
+from medviewer.app.hanging.layouts import Cell, Layout
 from medviewer.app.services import Services
 from medviewer.app.state import EDIT_TOOLS, Session
 from medviewer.domain.plane import Plane
@@ -24,12 +25,12 @@ from medviewer.ui.viewport.volume_view import Background, at_once
 
 RESEARCH_USE = "Research use only, not for diagnosis"
 _NOTICE_ROOM = 26
-_PLACES = ((0, 0), (0, 1), (1, 0))
-_VOLUME_PLACE = (1, 1)
+_AT_FIRST = 3
+"""Viewports that are made with the window; more come with the first layout that has them."""
 
 
 class ViewportPane(QWidget):
-    """Four viewports that follow a session: three planes and 3D, or one large; behind an empty state.
+    """The viewports of the session's layout, or one of them large; behind an empty state.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ class ViewportPane(QWidget):
     ) -> None:
         super().__init__(parent)
         self.session = session
-        self.slices = [SliceView(self) for _ in _PLACES]
+        self.slices: list[SliceView] = [SliceView(self) for _ in range(_AT_FIRST)]
         self.volume = VolumeView(self, background)
         self.controller = DisplayController(
             session, self.slices, self.volume, lambda refresh: QTimer.singleShot(0, self, refresh)
@@ -59,13 +60,13 @@ class ViewportPane(QWidget):
         self._grid = QGridLayout(self._pages)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(2)
-        for slice_view, place in zip(self.slices, _PLACES, strict=True):
-            self._grid.addWidget(slice_view, *place)
-        self._grid.addWidget(self.volume, *_VOLUME_PLACE)
+        self._placed: Layout | None = None
         self._stack.addWidget(self._pages)
         session.events.image.connect(self.arrange)
         session.view.events.layout.connect(self.arrange)
+        session.view.events.panes.connect(self.arrange)
         session.view.events.active.connect(self.arrange)
+        self._place(session.view.arranged)
         self.arrange()
 
     def plane(self, number: int) -> Plane | None:
@@ -84,14 +85,39 @@ class ViewportPane(QWidget):
         self._stack.setCurrentIndex(0 if image is None else 1)
         if image is None:
             return
-        large = view_state.layout == "single" or not image.is_volume
-        active = view_state.active if image.is_volume else 0
+        self._place(view_state.arranged)
+        visible = visible_panes(self.session)
         for number, slice_view in enumerate(self.slices):
-            slice_view.setVisible(not large or number == active)
-        self.volume.setVisible(not large and not image.is_colour)
-        for k in range(2):
-            self._grid.setRowStretch(k, 0 if large else 1)
-            self._grid.setColumnStretch(k, 0 if large else 1)
+            slice_view.setVisible(number in visible)
+        self.volume.setVisible(self.controller.shows_volume)
+        large = len(visible) == 1
+        rows, columns = view_state.arranged.rows, view_state.arranged.columns
+        for row in range(self._grid.rowCount()):
+            self._grid.setRowStretch(row, int(row < rows and not large))
+        for column in range(self._grid.columnCount()):
+            self._grid.setColumnStretch(column, int(column < columns and not large))
+
+    def added(self, number: int, slice_view: SliceView) -> None:
+        """A viewport was made after the others; the window listens to it."""
+
+    def _place(self, layout: Layout) -> None:
+        """Put every viewport of a layout into its cell; those that it has not stay where nobody sees them."""
+        if layout is self._placed:
+            return
+        self._placed = layout
+        while len(self.slices) < len(layout.slices):
+            self.slices.append(SliceView(self))
+            self.controller.viewports.append(self.slices[-1])
+            self.added(len(self.slices) - 1, self.slices[-1])
+        for widget in (*self.slices, self.volume):
+            self._grid.removeWidget(widget)
+        for slice_view, cell in zip(self.slices, layout.slices, strict=False):
+            self._put(slice_view, cell)
+        if layout.volume is not None:
+            self._put(self.volume, layout.volume)
+
+    def _put(self, widget: QWidget, cell: Cell) -> None:
+        self._grid.addWidget(widget, cell.row, cell.column, cell.row_span, cell.column_span)
 
     def picture(self) -> QPixmap:
         """What the viewports show, as a picture that says what it may be used for."""
@@ -126,14 +152,13 @@ class ViewportGrid(ViewportPane):
         def in_thread(work: Callable[[], Solid], done: Callable[[Solid], None]) -> None:
             services.when_done(services.runner.submit(lambda _: work(), title=""), done)
 
-        super().__init__(services.session, empty, parent, in_thread)
-        self.services = services
+        self.services = services  # before the viewports are: those that the layout adds are listened to at once
         self._before_click = services.session.view.cursor
+        super().__init__(services.session, empty, parent, in_thread)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        for number, slice_view in enumerate(self.slices):
-            self._connect(number, slice_view)
+        for number, slice_view in enumerate(self.slices[:_AT_FIRST]):
+            self.added(number, slice_view)
         services.session.view.events.tool.connect(self._set_tool)
-        self._set_tool(services.session.view.tool)
 
     def step(self, slices: int) -> None:
         """Scroll the active viewport."""
@@ -151,7 +176,9 @@ class ViewportGrid(ViewportPane):
         for slice_view in self.slices:
             slice_view.set_tool(tool)
 
-    def _connect(self, number: int, slice_view: SliceView) -> None:
+    def added(self, number: int, slice_view: SliceView) -> None:
+        """Turn what the mouse asks for in a viewport into commands."""
+        slice_view.set_tool(self.session.view.tool)
         services = self.services
         state = services.session.view
 
@@ -214,8 +241,8 @@ class ViewportGrid(ViewportPane):
             state.active = number
             state.cursor = self._before_click  # the first click of the two moved the crosshair
             image = services.session.image
-            if image is not None and image.is_volume:
-                state.layout = "mpr" if state.layout == "single" else "single"
+            if image is not None and (image.is_volume or state.arranged.volume is None):
+                panes.enlarge(services.session)
 
         slice_view.pointed.connect(pointed)
         slice_view.scrolled.connect(scrolled)

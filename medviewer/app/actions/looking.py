@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import view
+from medviewer.app.commands import panes, view
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 from medviewer.app.state import TOOLS, View
@@ -31,6 +31,35 @@ def _toggle(view_state: View, name: str) -> Callable[[], None]:
     return lambda: setattr(view_state, name, not getattr(view_state, name))
 
 
+def layout_specs(services: Services) -> list[Spec]:
+    """How the viewports are laid out."""
+
+    def layout(name: str) -> Callable[[], None]:
+        return lambda: panes.arrange(services.session, name)
+
+    rows = (
+        ("mpr", "Three &planes and 3D", "F2", "Show axial, sagittal, coronal and 3D"),
+        ("single", "&One viewport", "F3", "Show the active viewport large; a double click does too"),
+        ("compare", "&Compare side by side", "F4", "Show two viewports in the plane of the acquisition"),
+        ("2x2", "&Four viewports", "F5", "Show axial, sagittal, coronal, and the plane of the acquisition once more"),
+        ("1x2", "Two planes side &by side", "Shift+F4", "Show axial and coronal"),
+        ("2x1", "Two planes, one &above the other", "Shift+F5", "Show sagittal above coronal"),
+    )
+    return [
+        Spec(
+            f"view.{name}",
+            title,
+            "view",
+            layout(name),
+            text,
+            (key,),
+            when="volume_open" if name == "mpr" else "image_open",
+            checked=f"layout == '{name}'",
+        )
+        for name, title, key, text in rows
+    ]
+
+
 def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
     """Layout, scrolling, and what is shown."""
     state = services.session.view
@@ -38,30 +67,8 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
     def step(slices: int) -> None:
         shell.step(slices)
 
-    def layout(name: str) -> None:
-        state.layout = name
-
     return [
-        Spec(
-            "view.mpr",
-            "Three &planes and 3D",
-            "view",
-            lambda: layout("mpr"),
-            "Show axial, sagittal, coronal and 3D",
-            ("F2",),
-            when="volume_open",
-            checked="layout == 'mpr'",
-        ),
-        Spec(
-            "view.single",
-            "&One viewport",
-            "view",
-            lambda: layout("single"),
-            "Show the active viewport large; a double click does too",
-            ("F3",),
-            when="image_open",
-            checked="layout == 'single'",
-        ),
+        *layout_specs(services),
         Spec(
             "view.next",
             "&Next viewport",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medviewer import formats
-from medviewer.app.commands import attachments, catalog, mask_restore, masks, measuring, recent, results
+from medviewer.app.commands import attachments, catalog, mask_restore, masks, measuring, panes, recent, results
 from medviewer.app.commands.arriving import Arriving, early_window, take_away
 from medviewer.app.presets import first_window, opens_inverted
 from medviewer.app.resources import resource
@@ -201,7 +201,7 @@ def present(session: Session, series: Series, image: Image, arrival: Arrival | N
     view.cursor = image.grid.clamp([n // 2 for n in image.grid.shape])
     view.inverted = opens_inverted(image)
     view.window = first_window(image) if arrival is None else early_window(image)
-    view.layout = "mpr" if image.is_volume else "single"
+    panes.arrange(session, "mpr" if image.is_volume else "single")
     view.active = 0
     session.arrival = arrival
     session.image = image

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from medviewer.app.controllers.texts import corners
+from medviewer.app.hanging.layouts import SINGLE, plane_for
 from medviewer.app.mask_store import MaskStore, phase_of
 from medviewer.app.ports import (
     Corners,
@@ -22,7 +23,7 @@ from medviewer.app.ports import (
 from medviewer.app.state import EDIT_TOOLS, Session
 from medviewer.domain.image import Image
 from medviewer.domain.mask import PALETTE, Colour
-from medviewer.domain.plane import Plane, planes_of
+from medviewer.domain.plane import Plane
 from medviewer.domain.strokes import Box
 from medviewer.domain.study import Series
 
@@ -155,6 +156,22 @@ def resolve_scene(session: Session) -> Scene | None:
     )
 
 
+def visible_panes(session: Session) -> tuple[int, ...]:
+    """The numbers of the panes that are seen: one of them in a single viewport, else all of the layout's.
+
+    A single picture has no planes to be shown in three.
+    """
+    image, view = session.image, session.view
+    if image is None:
+        return ()
+    count = len(view.hung)
+    if not image.is_volume and view.arranged.volume is not None:
+        return (0,)
+    if view.layout == SINGLE:
+        return (view.active if view.active < count else 0,)
+    return tuple(range(count))
+
+
 class DisplayController:
     """Keeps the viewports in step with the session.
 
@@ -163,7 +180,7 @@ class DisplayController:
     session
         What is open.
     viewports, volume
-        The rectangles that show slices, in the order axial, sagittal, coronal; and the 3D one.
+        The rectangles that show slices, in the order of the layout's panes; and the 3D one.
     schedule
         Asked to call `refresh` soon, once, however much changed: one draw a frame.
     """
@@ -199,14 +216,24 @@ class DisplayController:
         self._pending = False
         session = self.session
         image = session.image
-        if image is not self._shown_image:
-            self._shown_image = image
-            self.planes = planes_of(image.grid) if image is not None else ()
+        fresh, self._shown_image = image is not self._shown_image, image
+        panes = session.view.hung if image is not None else ()
+        self.planes = tuple(plane_for(image.grid, pane.kind) for pane in panes) if image is not None else ()
+        visible = visible_panes(session)
         for number, viewport in enumerate(self.viewports):
-            shown = number < len(self.planes)
-            viewport.apply(resolve(session, self.planes[number], number) if shown else None)
-        if self.volume is not None:
-            self.volume.apply(resolve_scene(session))
+            if number in visible:
+                viewport.apply(resolve(session, self.planes[number], number))
+            elif fresh or number >= len(panes):
+                viewport.apply(None)  # what nobody sees costs no time, and holds no image that is closed
+        if self.volume is not None and (fresh or self.shows_volume):
+            self.volume.apply(resolve_scene(session) if self.shows_volume else None)
+
+    @property
+    def shows_volume(self) -> bool:
+        """Whether the layout has a place for 3D, and the open image can be shown there."""
+        image, view = self.session.image, self.session.view
+        place = view.layout != SINGLE and view.arranged.volume is not None
+        return place and image is not None and image.is_volume and not image.is_colour
 
     def close(self) -> None:
         """Follow nothing any more."""

@@ -1,0 +1,1 @@
+"""How viewports are laid out, and what of which series hangs in each."""

@@ -1,0 +1,138 @@
+"""The layouts that there are: which viewports, where, and what each shows at first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from medviewer.domain.geometry import Grid
+from medviewer.domain.plane import Plane
+from medviewer.errors import InputError
+
+SliceKind = Literal["axial", "sagittal", "coronal", "acquired"]
+Kind = Literal["axial", "sagittal", "coronal", "acquired", "volume"]
+
+SINGLE = "single"
+"""Not a layout of its own: the active pane of the one before, large."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A rectangle of the screen.
+
+    Parameters
+    ----------
+    kind
+        The plane that it shows at first (``acquired`` is the one that the slices were made in), or ``volume`` for 3D.
+    row, column, row_span, column_span
+        Its place in the layout's rows and columns.
+    """
+
+    kind: Kind
+    row: int
+    column: int
+    row_span: int = 1
+    column_span: int = 1
+
+
+@dataclass(frozen=True)
+class Pane:
+    """What a viewport that shows slices is about.
+
+    Parameters
+    ----------
+    kind
+        Its plane.
+    series
+        UID of the series that it shows, empty for the main one, which masks, models and heat maps are about.
+    """
+
+    kind: SliceKind
+    series: str = ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Viewports on the screen.
+
+    Parameters
+    ----------
+    name
+        Stored in `View.layout`.
+    title
+        For menus.
+    rows, columns
+        Of the grid that `cells` have their place in.
+    cells
+        In the order in which viewports are numbered and Tab goes; 3D comes last, and once at most.
+    """
+
+    name: str
+    title: str
+    rows: int
+    columns: int
+    cells: tuple[Cell, ...]
+
+    @cached_property
+    def slices(self) -> tuple[Cell, ...]:
+        """The cells that show slices."""
+        return tuple(cell for cell in self.cells if cell.kind != "volume")
+
+    @cached_property
+    def volume(self) -> Cell | None:
+        """The cell that shows 3D, or None."""
+        return next((cell for cell in self.cells if cell.kind == "volume"), None)
+
+    @cached_property
+    def panes(self) -> tuple[Pane, ...]:
+        """What the slice cells show at first: all of the main series."""
+        return tuple(Pane(cell.kind) for cell in self.cells if cell.kind != "volume")
+
+
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout
+    for layout in (
+        Layout(
+            "mpr",
+            "Three planes and 3D",
+            2,
+            2,
+            (Cell("axial", 0, 0), Cell("sagittal", 0, 1), Cell("coronal", 1, 0), Cell("volume", 1, 1)),
+        ),
+        Layout("compare", "Compare side by side", 1, 2, (Cell("acquired", 0, 0), Cell("acquired", 0, 1))),
+        Layout("1x2", "Two planes side by side", 1, 2, (Cell("axial", 0, 0), Cell("coronal", 0, 1))),
+        Layout("2x1", "Two planes, one above the other", 2, 1, (Cell("sagittal", 0, 0), Cell("coronal", 1, 0))),
+        Layout(
+            "2x2",
+            "Four viewports",
+            2,
+            2,
+            (Cell("axial", 0, 0), Cell("sagittal", 0, 1), Cell("coronal", 1, 0), Cell("acquired", 1, 1)),
+        ),
+    )
+}
+"""The built-in layouts by name. `SINGLE` is not among them."""
+
+NAMES = (*LAYOUTS, SINGLE)
+"""What `View.layout` may be."""
+
+
+def layout_of(name: str) -> Layout:
+    """The layout of that name.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if name not in LAYOUTS:
+        raise InputError(f"The layout should be one of {', '.join(NAMES)}, not {name}.")
+    return LAYOUTS[name]
+
+
+def plane_for(grid: Grid, kind: SliceKind) -> Plane:
+    """The plane of that kind through a volume; a single picture has one plane only, whatever is asked for."""
+    if grid.shape[0] == 1:
+        return Plane.picture(grid)
+    return Plane.of(grid, grid.plane_name(0) if kind == "acquired" else kind.capitalize())

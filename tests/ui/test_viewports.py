@@ -292,3 +292,47 @@ def test_a_thinned_volume_has_no_wall_where_the_last_block_is_partial() -> None:
     thinned = thin_volume(scene, 3)
     assert thinned.shape == (3, 2, 2)
     np.testing.assert_array_equal(thinned, -1000.0)
+
+
+def test_a_fourth_viewport_shares_the_volume_and_goes_where_its_cell_is(opened: Program) -> None:
+    grid, session = opened.window.grid, opened.services.session
+    opened.window.commands["view.2x2"].trigger()
+    settle(opened)
+    assert [slice_view.isVisible() for slice_view in grid.slices] == [True] * 4
+    assert not grid.volume.isVisible()
+    fourth = grid.slices[3]
+    assert fourth.shown is not None
+    assert session.image is not None
+    assert fourth.shown.voxels is session.image.voxels
+    assert fourth.x() > grid.slices[2].x()
+    assert fourth.y() > grid.slices[1].y()
+    centre = fourth.canvas.native.rect().center()
+    QTest.mouseClick(fourth.canvas.native, Qt.MouseButton.LeftButton, pos=centre)
+    settle(opened)
+    assert session.view.active == 3
+    assert session.view.cursor[1:] == tuple(round(v) for v in fourth.to_slice(QPointF(centre)))
+    opened.window.commands["view.mpr"].trigger()
+    settle(opened)
+    assert not fourth.isVisible()
+    assert fourth.shown is None
+    assert grid.volume.isVisible()
+
+
+def test_two_viewports_share_the_room(opened: Program) -> None:
+    grid = opened.window.grid
+    opened.window.commands["view.2x1"].trigger()
+    settle(opened)
+    first, second = grid.slices[0], grid.slices[1]
+    assert first.width() == second.width() == grid.width()
+    assert abs(first.height() - second.height()) <= 1
+    opened.window.commands["view.1x2"].trigger()
+    settle(opened)
+    assert first.height() == second.height() == grid.height()
+    assert abs(first.width() - second.width()) <= 1
+    QTest.mouseDClick(second.canvas.native, Qt.MouseButton.LeftButton, pos=QPoint(50, 50))
+    settle(opened)
+    assert (first.isVisible(), second.width()) == (False, grid.width())
+    QTest.mouseDClick(second.canvas.native, Qt.MouseButton.LeftButton, pos=QPoint(50, 50))
+    settle(opened)
+    assert opened.services.session.view.layout == "1x2"
+    assert first.isVisible()

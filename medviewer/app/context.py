@@ -11,6 +11,7 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "image_open": lambda s: s.image is not None,
     "image_complete": lambda s: s.image is not None and s.arrival is None,
     "volume_open": lambda s: s.image is not None and s.image.is_volume,
+    "grey_volume_open": lambda s: s.image is not None and s.image.is_volume and not s.image.is_colour,
     "phases_open": lambda s: s.image is not None and s.image.dynamic is not None,
     "playing": lambda s: s.view.playing,
     "mask_open": lambda s: s.mask is not None,
@@ -33,6 +34,7 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "mask_shown": lambda s: s.view.mask_visible,
     "heat_shown": lambda s: s.view.heat_visible,
     "tool": lambda s: s.view.tool,
+    "slab_mode": lambda s: s.view.slab_mode,
     "layout": lambda s: s.view.layout,
 }
 

@@ -15,6 +15,7 @@ from medviewer.domain.document import Document
 from medviewer.domain.image import GraphicOverlay
 from medviewer.domain.mask import Colour
 from medviewer.domain.plane import Plane
+from medviewer.domain.slab import Mode
 
 if TYPE_CHECKING:
     # Brings pydicom, which a scan that starts beside the window imports in a thread of its own.
@@ -109,6 +110,26 @@ class Padding:
 
 
 @dataclass(frozen=True, eq=False)
+class Slab:
+    """Several slices that are shown as one.
+
+    Parameters
+    ----------
+    mode
+        How the stored values of `Display.voxels` are reduced: ``mip``, ``minip`` or ``mean``.
+    slices
+        Which slices.
+    stored, padding
+        Stored voxels (z, y, x) that are no image from low to high, and do not count; or None.
+    """
+
+    mode: Mode
+    slices: slice
+    stored: NDArray[np.generic] | None = None
+    padding: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Display:
     """Everything that one viewport shows: computed from the session, compared with the last one, applied.
 
@@ -129,6 +150,8 @@ class Display:
         where it is linear.
     padding
         What is drawn as background, or None.
+    slab
+        The slices around slice k that are shown as one, or None for slice k alone.
     graphics
         What the file draws over this slice, or None.
     mask, heat
@@ -166,6 +189,7 @@ class Display:
     limits: tuple[float, float]
     curve: NDArray[np.float32] | None = None
     padding: Padding | None = None
+    slab: Slab | None = None
     graphics: GraphicLook | None = None
     mask: MaskLook | None = None
     heat: HeatLook | None = None

@@ -17,6 +17,7 @@ from medviewer.domain.image import Image, Window
 from medviewer.domain.measure.key_image import KeyImage
 from medviewer.domain.measure.measurement import Measurement
 from medviewer.domain.measure.values import Value
+from medviewer.domain.slab import Mode
 from medviewer.domain.study import Series, Study
 from medviewer.plugin_api import Prompt
 
@@ -42,6 +43,9 @@ class View:
     tool: str = "crosshair"
     last_tool: str = "window"
     brush_mm: float = 4.0
+    slab_mode: Mode = "none"
+    """What the planes show of the slices within a thickness: their highest, lowest or mean value, or no slab."""
+    slab_mm: float = 10.0
     layout: str = "mpr"
     """One of the layouts of `hanging.layouts`, or ``single``: the active pane of `base`, large."""
     base: str = "mpr"

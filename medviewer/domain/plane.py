@@ -80,7 +80,11 @@ class Plane:
 
     def take(self, volume: NDArray[np.generic], k: int) -> NDArray[np.generic]:
         """Slice k of an array (z, y, x) or (z, y, x, channels) as (rows, columns[, channels]): a view, no copy."""
-        view = volume[(slice(None),) * self.axis + (k,)]
+        return self.turn(volume[(slice(None),) * self.axis + (k,)])
+
+    def turn(self, piece: NDArray[np.generic]) -> NDArray[np.generic]:
+        """What lies along the two other array axes, in their order, as it lies on the screen: a view, no copy."""
+        view = piece
         if self.row_axis > self.column_axis:
             view = view.swapaxes(0, 1)
         return view[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]

@@ -230,7 +230,7 @@ class ViewportGrid(ViewportPane):
             plane = self.plane(number)
             if plane is not None:
                 index = plane.to_index(row, column, state.cursor[plane.axis])
-                self.read_out.emit(read_out(services.session, index))
+                self.read_out.emit(read_out(services.session, index, plane))
 
         def activated() -> None:
             self._before_click = state.cursor

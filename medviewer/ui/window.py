@@ -55,6 +55,7 @@ from medviewer.ui.widgets.recent_menu import RecentMenu
 from medviewer.ui.widgets.saliency_panel import SaliencyPanel
 from medviewer.ui.widgets.section import Section
 from medviewer.ui.widgets.segments_panel import SegmentsPanel
+from medviewer.ui.widgets.slab_box import SlabBox
 from medviewer.ui.widgets.study_browser import StudyBrowser
 
 _MESSAGE_WIDTH = 460
@@ -150,6 +151,7 @@ class MainWindow(OpensDrops, QMainWindow):
                 if command.startswith("tool."):
                     exclusive.addAction(action)
             bar.addSeparator()
+        bar.addWidget(SlabBox(self.services))
         self.addToolBar(bar)
 
     def _make_centre(self) -> None:

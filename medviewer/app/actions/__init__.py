@@ -9,6 +9,7 @@ from app_model.types import Action, KeyBindingRule, MenuRule
 from medviewer.app.actions.catalog import study_specs
 from medviewer.app.actions.looking import image_specs, tools_specs, view_specs
 from medviewer.app.actions.pacs import pacs_specs
+from medviewer.app.actions.planes import planes_specs
 from medviewer.app.actions.program import edit_specs, file_specs, help_specs, queue_specs
 from medviewer.app.actions.spec import Spec
 from medviewer.app.actions.working import ai_specs, segment_specs
@@ -34,6 +35,7 @@ _GROUPS = (
     study_specs,
     edit_specs,
     view_specs,
+    planes_specs,
     image_specs,
     tools_specs,
     segment_specs,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from medviewer.app.controllers.slabs import slab_of
 from medviewer.app.controllers.texts import corners
 from medviewer.app.hanging.layouts import SINGLE, plane_for
 from medviewer.app.mask_store import MaskStore, phase_of
@@ -117,6 +118,7 @@ def resolve(session: Session, plane: Plane, number: int) -> Display | None:
         limits=(high, low) if inverted else (low, high),
         curve=view.window.curve,
         padding=padding_of(image, inverted),
+        slab=slab_of(session, image, plane),
         graphics=graphic_look(session, plane),
         mask=mask_look(session),
         heat=heat_look(session),

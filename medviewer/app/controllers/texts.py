@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
+from medviewer.app.controllers.slabs import slab_text, slab_value
 from medviewer.app.mask_store import phase_of
 from medviewer.app.ports import Corners
 from medviewer.app.state import Session, View
 from medviewer.domain.image import Image
 from medviewer.domain.plane import Plane
+from medviewer.domain.slab import NAMES
 from medviewer.domain.study import PhaseAxis, Series, Study
 
 
@@ -113,7 +115,8 @@ def corners(session: Session, image: Image, series: Series, plane: Plane, number
     k = session.view.cursor[plane.axis]
     if plane.name:
         step = image.grid.spacing[plane.axis]
-        where = f"{plane.name}  {k + 1} / {plane.count}\n{step:.2f} mm"
+        lines = (f"{plane.name}  {k + 1} / {plane.count}", f"{step:.2f} mm", slab_text(session, image, plane))
+        where = "\n".join(line for line in lines if line)
     else:
         where = "  ".join(part for part in (series.body_part, series.view, series.laterality) if part)
     if first and image.dynamic is not None:
@@ -127,8 +130,11 @@ def corners(session: Session, image: Image, series: Series, plane: Plane, number
     )
 
 
-def read_out(session: Session, index: tuple[float, float, float]) -> str:
-    """What the status bar says of the voxel under the pointer: position in mm and value with its unit."""
+def read_out(session: Session, index: tuple[float, float, float], plane: Plane | None = None) -> str:
+    """What the status bar says of the voxel under the pointer: position in mm and value with its unit.
+
+    Over a plane that shows a slab, the value is the slab's.
+    """
     image = session.shown
     if image is None or not image.grid.contains(index):
         return ""
@@ -137,7 +143,10 @@ def read_out(session: Session, index: tuple[float, float, float]) -> str:
         red, green, blue = (int(v) for v in image.voxels[z, y, x])
         value = f"RGB {red}, {green}, {blue}"
     else:
-        value = f"{image.rescale.unit or 'value'} {image.value_at((z, y, x)):.5g}"
+        slab = slab_value(session, image, plane, (z, y, x)) if plane is not None else None
+        number = image.value_at((z, y, x)) if slab is None else slab
+        name = f" {NAMES[session.view.slab_mode]}" if slab is not None else ""
+        value = f"{image.rescale.unit or 'value'}{name} {number:.5g}"
     if not image.calibrated or not image.is_volume:
         where = f"column {x}, row {y}"
     else:

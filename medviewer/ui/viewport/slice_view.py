@@ -30,6 +30,7 @@ from medviewer.ui.viewport.looks import (
 )
 from medviewer.ui.viewport.overlay import Overlay, OverlayState, PixelBox, PixelMark
 from medviewer.ui.viewport.pointer import Pointer
+from medviewer.ui.viewport.slabs import SlabFeed
 
 _FIT = 0.96
 """Part of the viewport that a fitted slice takes."""
@@ -69,6 +70,7 @@ class SliceView(QFrame):
         self._mask: Any = None
         self._heat: Any = None
         self._graphics: Any = None
+        self._slabs = SlabFeed()
         self._shade: tuple[NDArray[np.float32] | None, bool] | None = None
         self._brush_at: QPointF | None = None
         self._box: tuple[QPointF, QPointF, bool] | None = None
@@ -115,6 +117,7 @@ class SliceView(QFrame):
 
     def _clear(self) -> None:
         self._layers.hide()
+        self._slabs.forget()
         self._image = self._mask = self._heat = self._graphics = None
         self._mark_active(False)
         self.overlay.show_state(OverlayState())
@@ -138,7 +141,12 @@ class SliceView(QFrame):
         )
 
     def _feed_image(self, display: Display) -> None:
-        piece = display.plane.take(display.voxels, display.k)
+        nothing = None
+        if display.slab is not None:
+            piece, nothing = self._slabs.take(display)
+        else:
+            self._slabs.forget()
+            piece = display.plane.take(display.voxels, display.k)
         buffer = self._image.data
         if buffer.ndim == 3:
             np.copyto(buffer, piece, casting="unsafe")
@@ -146,7 +154,8 @@ class SliceView(QFrame):
             np.multiply(piece, np.float32(display.slope), out=buffer, casting="unsafe")
             buffer += np.float32(display.intercept)
             if display.padding is not None:
-                buffer[_padded(display, display.padding)] = display.padding.value
+                padded = nothing if nothing is not None else _padded(display, display.padding)
+                buffer[padded] = display.padding.value
         self._upload(self._image, buffer)
 
     def _set_limits(self, display: Display) -> None:
@@ -420,7 +429,8 @@ class SliceView(QFrame):
 def _source(display: Display) -> tuple[object, ...]:
     """What a slice's real values are made of; the phases of an image differ in their voxels."""
     padding = None if display.padding is None else display.padding.value
-    return id(display.voxels), display.arrived, display.k, display.slope, display.intercept, padding
+    slab = None if display.slab is None else (display.slab.mode, display.slab.slices.start, display.slab.slices.stop)
+    return id(display.voxels), display.arrived, display.k, display.slope, display.intercept, padding, slab
 
 
 def _padded(display: Display, padding: Padding) -> NDArray[np.bool_]:

@@ -1,0 +1,89 @@
+"""Actions about how the planes cut the volume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from medviewer.app.actions.spec import Spec
+from medviewer.app.commands import planes
+from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.services import Services
+from medviewer.domain.slab import Mode
+
+_SLABS: tuple[tuple[Mode, str, str], ...] = (
+    ("none", "Single slices", "Show single slices, no slab"),
+    ("mip", "Slab: &MIP", "Show the highest value within the thickness of the slab"),
+    ("minip", "Slab: M&inIP", "Show the lowest value within the thickness of the slab"),
+    ("mean", "Slab: m&ean", "Show the mean value within the thickness of the slab"),
+)
+_STEP = 1.25
+
+
+def planes_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
+    """Slabs."""
+
+    def choose(mode: Mode) -> Callable[[], None]:
+        return lambda: planes.set_slab(services, mode)
+
+    def ask() -> None:
+        now = f"{services.session.view.slab_mm:g}"
+        answer = dialogs.ask_text("Slab thickness", "Thickness of the slab in mm", now)
+        if answer is not None:
+            planes.type_slab_mm(services, answer)
+
+    return [
+        Spec(
+            "view.slab_next",
+            "Next s&lab mode",
+            "view",
+            lambda: planes.cycle_slab(services),
+            "Show slabs of several slices: MIP, MinIP, mean, then single slices again",
+            ("Shift+M",),
+            "36",
+            "grey_volume_open",
+        ),
+        *(
+            Spec(
+                f"view.slab_{mode}",
+                title,
+                "view",
+                choose(mode),
+                text,
+                (),
+                "36",
+                "grey_volume_open",
+                f"slab_mode == '{mode}'",
+            )
+            for mode, title, text in _SLABS
+        ),
+        Spec(
+            "view.slab_mm",
+            "Slab thic&kness…",
+            "view",
+            ask,
+            "Type the thickness of the slab in mm",
+            ("Shift+T",),
+            "36",
+            "grey_volume_open",
+        ),
+        Spec(
+            "view.slab_thicker",
+            "Thicker slab",
+            "view",
+            lambda: planes.thicken_slab(services, _STEP),
+            "Make the slab a quarter thicker; where there is none, show one",
+            ("Ctrl+]",),
+            "36",
+            "grey_volume_open",
+        ),
+        Spec(
+            "view.slab_thinner",
+            "Thinner slab",
+            "view",
+            lambda: planes.thicken_slab(services, 1 / _STEP),
+            "Make the slab a fifth thinner; where there is none, show one",
+            ("Ctrl+[",),
+            "36",
+            "grey_volume_open",
+        ),
+    ]

@@ -1,0 +1,45 @@
+"""From the session to the slab that a plane shows: which slices, and what is asked of their stored values."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medviewer.app.ports import Slab
+from medviewer.app.state import Session
+from medviewer.domain.image import Image
+from medviewer.domain.plane import Plane
+from medviewer.domain.slab import NAMES, project, slab_slices, stored_mode
+
+
+def slab_of(session: Session, image: Image, plane: Plane) -> Slab | None:
+    """The slab that a plane shows, or None where it shows one slice.
+
+    Colours have no highest value, and half an image no slab: what is still being read is shown slice by slice.
+    """
+    view = session.view
+    if view.slab_mode == "none" or image.is_colour or not image.is_volume or session.arrival is not None:
+        return None
+    slices = slab_slices(view.cursor[plane.axis], plane.count, plane.grid.spacing[plane.axis], view.slab_mm)
+    mode = stored_mode(view.slab_mode, image.uniform[1])
+    return Slab(mode, slices, image.voxels if image.padding is not None else None, image.padding)
+
+
+def slab_text(session: Session, image: Image, plane: Plane) -> str:
+    """What the corner says of a slab, for example ``MIP 10.0 mm  20 slices``; empty where there is none."""
+    slab, view = slab_of(session, image, plane), session.view
+    if slab is None:
+        return ""
+    count = slab.slices.stop - slab.slices.start
+    return f"{NAMES[view.slab_mode]} {view.slab_mm:.1f} mm  {count} slice{'s' if count > 1 else ''}"
+
+
+def slab_value(session: Session, image: Image, plane: Plane, index: tuple[int, int, int]) -> float | None:
+    """The real value that a slab shows over the voxel at (z, y, x), or None where there is no slab."""
+    slab = slab_of(session, image, plane)
+    if slab is None:
+        return None
+    voxels, slope, intercept = image.uniform
+    column = tuple(slice(None) if axis == plane.axis else slice(i, i + 1) for axis, i in enumerate(index))
+    stored = None if slab.stored is None else slab.stored[column]
+    value, _ = project(voxels[column], plane.axis, slab.slices, index[plane.axis], slab.mode, stored, slab.padding)
+    return float(np.float64(value.flat[0])) * slope + intercept

@@ -1,0 +1,97 @@
+"""Slabs in the real window: what is drawn, and the controls of the tool bar."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from medviewer.app.commands import masks
+from medviewer.domain.image import Rescale
+from medviewer.domain.slab import slab_slices
+from medviewer.ui.main import Program
+from medviewer.ui.widgets.slab_box import SlabBox
+
+from .conftest import GRID
+
+REDUCE = {"mip": np.max, "minip": np.min, "mean": np.mean}
+
+
+def settle(program: Program) -> None:
+    for _ in range(3):
+        program.app.processEvents()
+
+
+def expected(program: Program, number: int) -> np.ndarray:
+    """The real values of a viewport's slab, the long way round."""
+    session = program.services.session
+    plane = program.window.grid.plane(number)
+    slices = slab_slices(session.view.cursor[plane.axis], plane.count, GRID.spacing[plane.axis], session.view.slab_mm)
+    real = np.moveaxis(session.image.real(), plane.axis, 0)[slices].astype(float)
+    return plane.turn(REDUCE[session.view.slab_mode](real, axis=0))
+
+
+@pytest.mark.parametrize("mode", REDUCE)
+def test_every_plane_shows_its_slab_at_every_step(opened: Program, mode: str) -> None:
+    session, grid = opened.services.session, opened.window.grid
+    random = np.random.default_rng(1).integers(-500, 500, GRID.shape).astype(np.int16)
+    session.image = replace(session.image, voxels=random, rescale=Rescale(-2.0, 7.0, "HU"))
+    session.view.slab_mode, session.view.slab_mm = mode, 9.0
+    for cursor in ((5, 7, 9), (6, 8, 10), (7, 9, 11), (7, 9, 9), (0, 0, 0), (19, 29, 39), (10, 15, 22), (10, 15, 21)):
+        session.view.cursor = cursor
+        settle(opened)
+        for number, slice_view in enumerate(grid.slices):
+            np.testing.assert_allclose(slice_view._image.data, expected(opened, number), atol=0.01)
+    session.view.slab_mm = 4.0
+    settle(opened)
+    for number, slice_view in enumerate(grid.slices):
+        np.testing.assert_allclose(slice_view._image.data, expected(opened, number), atol=0.01)
+    session.view.slab_mode = "none"
+    settle(opened)
+    real = session.image.real()
+    for number, slice_view in enumerate(grid.slices):
+        plane = grid.plane(number)
+        np.testing.assert_array_equal(slice_view._image.data, plane.take(real, session.view.cursor[plane.axis]))
+
+
+def test_padding_stays_background_and_the_mask_is_of_the_middle_slice(opened: Program) -> None:
+    session, grid = opened.services.session, opened.window.grid
+    voxels = session.image.voxels.copy()
+    voxels[:, :4] = 30000
+    voxels[5, 10, 10] = 30000
+    session.image = replace(session.image, voxels=voxels, padding=(30000, 30000))
+    store = masks.new(opened.services)
+    store.paint(np.array([np.ravel_multi_index((6, 20, 20), GRID.shape)]), 1)
+    session.view.slab_mode, session.view.slab_mm = "mip", 9.0
+    session.view.cursor = (5, 15, 15)
+    settle(opened)
+    drawn, plane = grid.slices[0]._image.data, grid.plane(0)
+    row, column = (int(v) for v in plane.to_screen((5, 10, 10)))
+    assert drawn[row, column] == 100 * 6 + 10 - 1000, "of three slices, one is padding there"
+    row, column = (int(v) for v in plane.to_screen((5, 2, 10)))
+    assert drawn[row, column] == grid.slices[0].shown.padding.value
+    assert drawn.max() < 29000
+    assert not grid.slices[0]._mask.data.any()
+    session.view.cursor = (6, 15, 15)
+    settle(opened)
+    assert grid.slices[0]._mask.data.any()
+
+
+def test_the_tool_bar_has_mode_and_thickness(opened: Program) -> None:
+    view = opened.services.session.view
+    box = opened.window.findChild(SlabBox)
+    assert (box.mode.currentText(), box.thickness.isEnabled()) == ("No slab", False)
+    opened.window.commands["view.slab_next"].trigger()
+    settle(opened)
+    assert (box.mode.currentText(), box.thickness.isEnabled()) == ("MIP", True)
+    assert opened.window.commands["view.slab_mip"].isChecked()
+    box.thickness.setValue(15.0)
+    box.mode.setCurrentIndex(3)
+    box.mode.activated.emit(3)
+    assert (view.slab_mode, view.slab_mm) == ("mean", 15.0)
+    opened.window.commands["view.slab_thicker"].trigger()
+    assert box.thickness.value() == pytest.approx(18.8)
+    opened.window.commands["file.close"].trigger()
+    settle(opened)
+    assert not box.mode.isEnabled()

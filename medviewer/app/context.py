@@ -10,6 +10,9 @@ from medviewer.app.state import Session
 KEYS: dict[str, Callable[[Session], object]] = {
     "image_open": lambda s: s.image is not None,
     "image_complete": lambda s: s.image is not None and s.arrival is None,
+    "grey_open": lambda s: s.image is not None and not s.image.is_colour,
+    "file_windows": lambda s: s.image is not None and not s.image.is_colour and bool(s.image.windows),
+    "coloured": lambda s: s.view.colours != "gray",
     "volume_open": lambda s: s.image is not None and s.image.is_volume,
     "grey_volume_open": lambda s: s.image is not None and s.image.is_volume and not s.image.is_colour,
     "phases_open": lambda s: s.image is not None and s.image.dynamic is not None,

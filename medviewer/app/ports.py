@@ -148,6 +148,8 @@ class Display:
     curve
         Grey, 0 to 1 and before any inversion, at evenly spaced real values from the lower to the higher limit; None
         where it is linear.
+    colours
+        The colour map of the values, an id of `app.colours`.
     padding
         What is drawn as background, or None.
     slab
@@ -188,6 +190,7 @@ class Display:
     intercept: float
     limits: tuple[float, float]
     curve: NDArray[np.float32] | None = None
+    colours: str = "gray"
     padding: Padding | None = None
     slab: Slab | None = None
     graphics: GraphicLook | None = None
@@ -329,6 +332,14 @@ class Shell(Protocol):
 
     def show_panel(self, name: str) -> None:
         """Open one of the panels: ``ai``, ``segments``, ``saliency`` or ``learning``."""
+        ...
+
+    def show_window_dialog(self) -> None:
+        """Let a window be typed in and kept."""
+        ...
+
+    def show_window_menu(self) -> None:
+        """List every window and colour map at the active viewport."""
         ...
 
     def screenshot(self, path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Literal
 
 import yaml
 
 from medviewer.app.resources import resource
+from medviewer.app.settings import OwnWindow
 from medviewer.domain.image import Image, Window
 
 
@@ -43,10 +46,71 @@ def windows_for(modality: str, unit: str = "") -> tuple[Window, ...]:
     return tuple(preset.window for preset in _fitting(modality, unit))
 
 
-def choices(image: Image) -> tuple[Window, ...]:
-    """What keys 1 to 9 choose for an image: its own windows, the automatic one, the modality's presets."""
-    own = tuple(replace(w, name=w.name or f"File {k + 1}") for k, w in enumerate(image.windows))
-    return (*own, image.auto_window(), *windows_for(image.modality, image.rescale.unit))[:9]
+@dataclass(frozen=True)
+class Choice:
+    """A window that is offered for an image.
+
+    Parameters
+    ----------
+    window
+        The window, with the name that is shown.
+    source
+        Where it comes from: the values of the image, the presets of its modality, the user, or its file.
+    key
+        The digit that chooses it, or None.
+    """
+
+    window: Window
+    source: Literal["auto", "preset", "own", "file"]
+    key: int | None = None
+
+
+AUTO_KEY = 0
+"""The digit of the automatic window."""
+
+
+def listed(image: Image, own: Sequence[OwnWindow] = ()) -> tuple[Choice, ...]:
+    """Every window that is offered for an image: the automatic one, the modality's, the user's, and its file's.
+
+    The n-th preset of a modality has the digit n on every image of it, so that fingers learn it. A window of the user
+    may take a digit from it; what digits are left go to the windows of the file, in its order.
+
+    Parameters
+    ----------
+    own
+        Windows that the user kept; those of another modality or unit are left out.
+    """
+    if image.is_colour:
+        return ()
+    mine = [one for one in own if one.fits(image.modality, image.rescale.unit)]
+    taken = {one.key for one in mine if one.key}
+    presets = windows_for(image.modality, image.rescale.unit)
+    keyed = {n for n in range(1, 10) if n <= len(presets)} | taken
+    free = iter(sorted(set(range(1, 10)) - keyed))
+    return (
+        Choice(image.auto_window(), "auto", AUTO_KEY),
+        *(
+            Choice(window, "preset", n if n < 10 and n not in taken else None)
+            for n, window in enumerate(presets, start=1)
+        ),
+        *(Choice(one.window, "own", one.key or None) for one in mine),
+        *(Choice(window, "file", next(free, None)) for window in file_windows(image)),
+    )
+
+
+def file_windows(image: Image) -> tuple[Window, ...]:
+    """The windows that an image's file brings, each with a name."""
+    return tuple(replace(w, name=w.name or f"File {k + 1}") for k, w in enumerate(image.windows))
+
+
+def same_grey(one: Window, other: Window) -> bool:
+    """Whether two windows show the same grey, whatever they are called."""
+    return replace(one, name="") == replace(other, name="")
+
+
+def by_key(image: Image, own: Sequence[OwnWindow] = ()) -> dict[int, Window]:
+    """What each digit chooses for an image."""
+    return {choice.key: choice.window for choice in listed(image, own) if choice.key is not None}
 
 
 def first_window(image: Image) -> Window:

@@ -69,6 +69,7 @@ class Services:
         """What was pointed at for the structure that is being segmented by clicks."""
         self.trust = TrustLedger.open(self.archive.home)
         """Whose code the user lets run."""
+        self.session.own_windows = settings.load(self.archive.home).windows
 
     @classmethod
     def open(cls, home: Path | None = None, folders: Iterable[Path] = ()) -> Services:

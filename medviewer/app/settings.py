@@ -6,8 +6,9 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
+from medviewer.domain.image import Window
 from medviewer.errors import InputError, StoreError
 from medviewer.formats.atomic import replacing
 
@@ -16,6 +17,38 @@ RECENT = 10
 """Paths that are remembered."""
 
 log = logging.getLogger(__name__)
+
+
+class OwnWindow(BaseModel, frozen=True):
+    """A window that the user kept, for images of one modality and unit.
+
+    Parameters
+    ----------
+    name
+        What the user calls it.
+    modality, unit
+        Of the images that it is offered for.
+    center, width
+        In that unit.
+    key
+        The digit that chooses it, 1 to 9; 0 for none.
+    """
+
+    name: str = Field(min_length=1, max_length=40)
+    modality: str
+    unit: str = ""
+    center: float = Field(allow_inf_nan=False)
+    width: float = Field(gt=0, allow_inf_nan=False)
+    key: int = Field(default=0, ge=0, le=9)
+
+    @property
+    def window(self) -> Window:
+        """As a window."""
+        return Window(self.center, self.width, self.name)
+
+    def fits(self, modality: str, unit: str) -> bool:
+        """Whether it is offered for images of that modality and unit."""
+        return (self.modality, self.unit) == (modality, unit)
 
 
 class Settings(BaseModel):
@@ -27,10 +60,13 @@ class Settings(BaseModel):
         What was opened last, newest first: folders, files and archives. Paths only; what is in them is not kept here.
     disabled
         Ids of the plugins that the user switched off.
+    windows
+        Windows that the user kept, in the order in which they are listed.
     """
 
     recent: tuple[Path, ...] = ()
     disabled: tuple[str, ...] = ()
+    windows: tuple[OwnWindow, ...] = ()
 
     def opened(self, paths: Sequence[Path]) -> Settings:
         """The settings after paths were opened: each of them comes first, once.
@@ -47,6 +83,21 @@ class Settings(BaseModel):
         """The settings after a plugin was switched on or off."""
         others = {known for known in self.disabled if known != plugin_id}
         return self.model_copy(update={"disabled": tuple(sorted(others if on else {*others, plugin_id}))})
+
+    def with_window(self, kept: OwnWindow) -> Settings:
+        """The settings with one more window, in place of one of that name; its digit is taken from any other."""
+        others = [
+            one.model_copy(update={"key": 0})
+            if kept.key and one.key == kept.key and one.fits(kept.modality, kept.unit)
+            else one
+            for one in self.windows
+            if not (one.name == kept.name and one.fits(kept.modality, kept.unit))
+        ]
+        return self.model_copy(update={"windows": (*others, kept)})
+
+    def without_window(self, gone: OwnWindow) -> Settings:
+        """The settings without one of the windows."""
+        return self.model_copy(update={"windows": tuple(one for one in self.windows if one != gone)})
 
 
 def load(home: Path) -> Settings:

@@ -10,6 +10,7 @@ from psygnal import SignalGroupDescriptor
 
 from medviewer.app.hanging.layouts import LAYOUTS, SINGLE, Layout, Pane, layout_of
 from medviewer.app.mask_store import MaskStore
+from medviewer.app.settings import OwnWindow
 from medviewer.domain.document import Document
 from medviewer.domain.finding import Classification, Detections
 from medviewer.domain.heatmap import Heatmap
@@ -40,6 +41,8 @@ class View:
     """Whether the 4th axis runs as a film."""
     window: Window = field(default_factory=lambda: Window(0.5, 1.0))
     inverted: bool = False
+    colours: str = "gray"
+    """Through which colours the grey values are shown: an id of `app.colours`."""
     tool: str = "crosshair"
     last_tool: str = "window"
     brush_mm: float = 4.0
@@ -227,6 +230,8 @@ class Session:
     """UID of the mask, report or document that is chosen in the list of studies; empty for none."""
     chosen_state: str = ""
     """Where the study that is meant stands on the worklist; empty where the catalogue does not have it."""
+    own_windows: tuple[OwnWindow, ...] = ()
+    """Windows that the user kept, of every modality."""
     view: View = field(default_factory=View)
 
     @property

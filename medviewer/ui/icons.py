@@ -61,6 +61,7 @@ _GLYPHS = {
     "visible": MDI7.eye_outline,
     "volume": MDI7.cube_outline,
     "warning": MDI7.alert_outline,
+    "window_list": MDI7.palette_outline,
     "window": MDI7.contrast_circle,
     "zoom": MDI7.magnify_plus_outline,
     "zoom_out": MDI7.magnify_minus_outline,

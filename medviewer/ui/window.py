@@ -33,7 +33,7 @@ from PySide6.QtWidgets import (
 from medviewer.app import actions, context
 from medviewer.app.commands import masks
 from medviewer.app.ports import DeidentifyChoice
-from medviewer.app.presets import choices
+from medviewer.app.presets import by_key
 from medviewer.app.services import Services
 from medviewer.domain.document import Document
 from medviewer.domain.image import Window
@@ -57,6 +57,8 @@ from medviewer.ui.widgets.section import Section
 from medviewer.ui.widgets.segments_panel import SegmentsPanel
 from medviewer.ui.widgets.slab_box import SlabBox
 from medviewer.ui.widgets.study_browser import StudyBrowser
+from medviewer.ui.widgets.window_dialog import WindowDialog
+from medviewer.ui.widgets.window_menu import WindowMenu
 
 _MESSAGE_WIDTH = 460
 _ABOVE_SCALE_BAR = 40
@@ -74,6 +76,7 @@ _TOOLBAR: tuple[tuple[tuple[str, str], ...], ...] = (
     (("tool.brush", "brush"), ("tool.eraser", "eraser"), ("tool.fill", "fill"), ("tool.click", "click")),
     (("edit.undo", "undo"), ("edit.redo", "redo")),
     (("view.mpr", "mpr"), ("view.single", "single"), ("view.fit", "fit"), ("image.invert", "invert")),
+    (("image.window_list", "window_list"),),
     (("view.mask", "mask"), ("view.heat", "heat")),
 )
 """Actions of the tool bar in groups, each with its icon."""
@@ -106,6 +109,7 @@ class MainWindow(OpensDrops, QMainWindow):
         self._corner_label()
         self.commands: dict[str, QAction] = _by_id(self.menus)
         self._add_recent()
+        self._add_windows()
         self._make_tool_bar()
         self._make_centre()
         self._make_docks()
@@ -137,6 +141,13 @@ class MainWindow(OpensDrops, QMainWindow):
             if before in menu.actions():
                 self.recent = RecentMenu(self.services, self)
                 menu.insertMenu(before, self.recent)
+
+    def _add_windows(self) -> None:
+        before = self.commands["image.next_colours"]
+        for menu in self.menus.findChildren(QModelMenu):
+            if before in menu.actions():
+                self.windows = WindowMenu(self.services, self.commands, self)
+                menu.insertMenu(before, self.windows)
 
     def _make_tool_bar(self) -> None:
         bar = QToolBar("Tools", self)
@@ -253,20 +264,20 @@ class MainWindow(OpensDrops, QMainWindow):
         """Enable and check every action as the session has it now."""
         self._context_pending = False
         session = self.services.session
-        keys = (context.current(session), session.image)
+        keys = (context.current(session), session.image, session.own_windows)
         if keys == self._context:
             return  # as with every step of the crosshair
         self._context = keys
         self.menus.update_from_context(keys[0])
-        self._name_windows(choices(session.image) if session.image is not None else ())
+        self._name_windows(by_key(session.image, session.own_windows) if session.image is not None else {})
 
-    def _name_windows(self, windows: tuple[Window, ...]) -> None:
+    def _name_windows(self, windows: dict[int, Window]) -> None:
         """Say what the keys 1 to 9 choose for the open image, and hide those that choose nothing."""
         for number in range(1, 10):
             action = self.commands[f"image.window_{number}"]
-            action.setVisible(number <= len(windows) or not windows)
-            if number <= len(windows):
-                action.setText(f"Window: {windows[number - 1].name}")
+            action.setVisible(number in windows or not windows)
+            if number in windows:
+                action.setText(f"Window: {windows[number].name}".replace("&", "&&"))
 
     def _after_action(self, *_: object) -> None:
         """Qt has switched the check mark of what was chosen, also where nothing changed: look again."""
@@ -339,6 +350,18 @@ class MainWindow(OpensDrops, QMainWindow):
         section = self.panels[name]
         section.expanded = True
         QTimer.singleShot(0, self, lambda: self.panel_area.ensureWidgetVisible(section))
+
+    def show_window_dialog(self) -> None:
+        """Let a window be typed in and kept."""
+        dialog = self.findChild(WindowDialog) or WindowDialog(self.services, self)
+        dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
+
+    def show_window_menu(self) -> None:
+        """List every window and colour map at the active viewport."""
+        viewport = self.grid.slices[self.services.session.view.active]
+        self.windows.popup(viewport.mapToGlobal(viewport.rect().center()))
 
     def screenshot(self, path: Path) -> None:
         """Save the viewports as a PNG."""

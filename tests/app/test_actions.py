@@ -45,6 +45,7 @@ KEYS = {
     "edit.undo": "Ctrl+Z",
     "edit.redo": "Ctrl+Shift+Z",
     **{f"image.window_{n}": str(n) for n in range(1, 10)},
+    "image.window_auto": "0",
 }
 """The keys as readers know them from other viewers."""
 
@@ -186,6 +187,8 @@ def test_the_windows_own_actions_reach_the_window(bench: Bench) -> None:
         ("help.manual", "show_manual"),
         ("help.keys", "show_keys"),
         ("help.about", "show_about"),
+        ("image.window_type", "show_window_dialog"),
+        ("image.window_list", "show_window_menu"),
         ("file.quit", "quit"),
     ]:
         bench.run(action_id)

@@ -69,12 +69,12 @@ def test_window_drag_right_widens_and_down_darkens(services: Services) -> None:
 
 def test_presets_by_key(services: Services) -> None:
     state = services.session.view
-    for number, name in [(2, "Auto"), (3, "Soft tissue"), (8, "Lung"), (1, "Soft tissue")]:
+    for number, name in [(0, "Auto"), (1, "Soft tissue"), (6, "Lung"), (7, "Abdomen")]:
         view.choose_window(services, number)
         assert state.window.name == name
     services.session.image = replace(services.session.image, modality="MR", windows=())
     view.choose_window(services, 9)
-    assert state.window.name == "Soft tissue", "a key without a preset changes nothing"
+    assert state.window.name == "Abdomen", "a key without a preset changes nothing"
 
 
 def test_invert_there_and_back(services: Services) -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from medviewer.app.presets import choices, first_window, opens_inverted, windows_for
+from medviewer.app.presets import by_key, first_window, listed, opens_inverted, windows_for
+from medviewer.app.settings import OwnWindow
 from medviewer.domain.image import Image, Lut, Rescale, Window
 
 
@@ -19,12 +20,42 @@ def test_ct_has_the_windows_that_readers_expect() -> None:
     assert windows_for("MR") == ()
 
 
-def test_own_windows_first_then_the_automatic_one_then_presets(image: Image) -> None:
+def test_a_preset_has_its_digit_whatever_the_file_brings(image: Image) -> None:
+    expected = ["Soft tissue", "Brain", "Subdural", "Stroke", "Bone", "Lung", "Abdomen", "Liver", "Mediastinum"]
+    for windows in ((), (Window(1, 2, "First"), Window(3, 4))):
+        keys = by_key(replace(image, windows=windows))
+        assert [keys[n].name for n in range(10)] == ["Auto", *expected]
+
+
+def test_the_list_has_the_automatic_one_the_presets_and_all_of_the_file(image: Image) -> None:
     several = replace(image, windows=(Window(1, 2, "First"), Window(3, 4)))
-    names = [window.name for window in choices(several)]
-    assert names[:4] == ["First", "File 2", "Auto", "Soft tissue"]
-    assert len(names) == 9
-    assert [window.name for window in choices(replace(image, modality="MR", windows=()))] == ["Auto"]
+    choices = listed(several)
+    assert [(c.window.name, c.source, c.key) for c in (choices[0], choices[1], *choices[-3:])] == [
+        ("Auto", "auto", 0),
+        ("Soft tissue", "preset", 1),
+        ("Angiography", "preset", None),
+        ("First", "file", None),
+        ("File 2", "file", None),
+    ]
+    assert [(c.window.name, c.key) for c in listed(replace(several, modality="MR"))] == [
+        ("Auto", 0),
+        ("First", 1),
+        ("File 2", 2),
+    ]
+    assert listed(replace(image, voxels=np.zeros((*image.grid.shape, 3), np.uint8))) == ()
+
+
+def test_a_window_of_the_user_takes_a_digit_from_a_preset(image: Image) -> None:
+    mine = OwnWindow(name="Ear", modality="CT", unit="HU", center=700, width=4000, key=5)
+    spare = OwnWindow(name="Spine", modality="CT", unit="HU", center=50, width=250)
+    other = OwnWindow(name="Knee", modality="MR", center=1, width=2, key=6)
+    choices = listed(image, (mine, spare, other))
+    keys = by_key(image, (mine, spare, other))
+    assert (keys[5].name, keys[6].name) == ("Ear", "Lung")
+    assert [(c.window.name, c.key) for c in choices if c.source == "own"] == [("Ear", 5), ("Spine", None)]
+    assert next(c.key for c in choices if c.window.name == "Bone") is None
+    mri = replace(image, modality="MR", rescale=Rescale(), windows=tuple(Window(k, 1) for k in range(1, 9)))
+    assert [by_key(mri, (other,))[k].name for k in (5, 6, 7)] == ["File 5", "Knee", "File 6"]
 
 
 def test_tables_and_sigmoids_stay_what_they_are(image: Image) -> None:
@@ -32,7 +63,7 @@ def test_tables_and_sigmoids_stay_what_they_are(image: Image) -> None:
     several = replace(
         image, windows=(Window(0.5, 1, "NORMAL", lut=lut), Window(0.5, 1, lut=lut), Window(1, 2, "", "SIGMOID"))
     )
-    chosen = choices(several)[:3]
+    chosen = [choice.window for choice in listed(several) if choice.source == "file"]
     assert [window.name for window in chosen] == ["NORMAL", "File 2", "File 3"]
     assert [window.lut is lut for window in chosen] == [True, True, False]
     assert chosen[2].function == "SIGMOID"
@@ -41,17 +72,18 @@ def test_tables_and_sigmoids_stay_what_they_are(image: Image) -> None:
 def test_pet_in_suv_opens_as_0_to_10_and_has_its_presets_on_the_keys(image: Image) -> None:
     pet = replace(image, modality="PT", rescale=Rescale(0.1, 0, "SUV"), windows=())
     assert first_window(pet).limits == (0, 10)
-    names = [window.name for window in choices(pet)]
-    assert names == ["Auto", "SUV 0-5", "SUV 0-7", "SUV 0-10", "SUV 0-15"]
-    assert [choices(pet)[k].limits for k in (1, 2, 3, 4)] == [(0, 5), (0, 7), (0, 10), (0, 15)]
+    keys = by_key(pet)
+    assert [keys[k].name for k in range(5)] == ["Auto", "SUV 0-5", "SUV 0-7", "SUV 0-10", "SUV 0-15"]
+    assert [keys[k].limits for k in (1, 2, 3, 4)] == [(0, 5), (0, 7), (0, 10), (0, 15)]
     own = Window(3, 6, "Own")
     assert first_window(replace(pet, windows=(own,))) is own
+    assert by_key(replace(pet, windows=(own,)))[5] == own
 
 
 def test_pet_in_its_files_own_unit_opens_automatically(image: Image) -> None:
     counts = replace(image, modality="PT", rescale=Rescale(1, 0, "BQML"), windows=())
     assert first_window(counts).name == "Auto"
-    assert [window.name for window in choices(counts)] == ["Auto"]
+    assert [choice.window.name for choice in listed(counts)] == ["Auto"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from medviewer.app import settings
 from medviewer.app.commands import recent, study
 from medviewer.app.resources import resource
 from medviewer.app.services import Services
-from medviewer.app.settings import RECENT, Settings
+from medviewer.app.settings import RECENT, OwnWindow, Settings
 from medviewer.errors import StoreError
 
 BRAIN = Path(__file__).parents[1] / "data" / "colin27_brain.nii.gz"
@@ -40,10 +40,31 @@ def test_they_are_kept_across_restarts_for_this_user_only(tmp_path: Path) -> Non
     assert [file.name for file in tmp_path.iterdir()] == [settings.FILE]
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"recent": 3}', b"\xff\xfe", b'{"recent": [null]}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"recent": 3}', b"\xff\xfe", b'{"recent": [null]}', b'{"windows": [{}]}']
+)
 def test_broken_settings_start_anew(tmp_path: Path, content: bytes) -> None:
     (tmp_path / settings.FILE).write_bytes(content)
     assert settings.load(tmp_path) == Settings()
+
+
+def test_windows_are_kept_by_name_and_a_digit_belongs_to_one(tmp_path: Path) -> None:
+    ear = OwnWindow(name="Ear", modality="CT", unit="HU", center=700, width=4000, key=5)
+    knee = OwnWindow(name="Ear", modality="MR", center=7, width=40, key=5)
+    spine = OwnWindow(name="Spine", modality="CT", unit="HU", center=50, width=250, key=5)
+    kept = Settings().with_window(ear).with_window(knee).with_window(spine)
+    assert [(one.name, one.modality, one.key) for one in kept.windows] == [
+        ("Ear", "CT", 0),
+        ("Ear", "MR", 5),
+        ("Spine", "CT", 5),
+    ]
+    wider = spine.model_copy(update={"width": 300.0})
+    kept = kept.with_window(wider)
+    assert kept.windows[-1] == wider
+    assert len(kept.windows) == 3
+    settings.save(tmp_path, kept)
+    assert settings.load(tmp_path) == kept
+    assert [one.name for one in kept.without_window(wider).windows] == ["Ear", "Ear"]
 
 
 def test_a_folder_that_refuses_is_told(tmp_path: Path) -> None:

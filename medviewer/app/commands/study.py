@@ -199,7 +199,7 @@ def present(session: Session, series: Series, image: Image, arrival: Arrival | N
     measuring.enter(session)
     view.phase, view.playing = 0, False
     view.cursor = image.grid.clamp([n // 2 for n in image.grid.shape])
-    view.inverted = opens_inverted(image)
+    view.inverted, view.colours = opens_inverted(image), "gray"
     view.window = first_window(image) if arrival is None else early_window(image)
     panes.arrange(session, "mpr" if image.is_volume else "single")
     view.active = 0

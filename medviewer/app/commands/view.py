@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from medviewer.app.brush import fill_voxels, stroke_voxels
 from medviewer.app.commands import interactive, masks
-from medviewer.app.presets import choices
+from medviewer.app.presets import by_key
 from medviewer.app.services import Services
 from medviewer.app.state import EDIT_TOOLS, TOOLS
 from medviewer.domain.image import Window
@@ -103,13 +103,11 @@ def drag_window(services: Services, right: float, down: float) -> None:
 
 
 def choose_window(services: Services, number: int) -> None:
-    """Choose a window by its key, 1 to 9."""
-    image = services.session.image
-    if image is None:
-        return
-    windows = choices(image)
-    if number <= len(windows):
-        services.session.view.window = windows[number - 1]
+    """Choose a window by its digit: 0 is the automatic one, and `app.presets.listed` says the others."""
+    session = services.session
+    window = by_key(session.image, session.own_windows).get(number) if session.image is not None else None
+    if window is not None:
+        session.view.window = window
 
 
 def invert(services: Services) -> None:

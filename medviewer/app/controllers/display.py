@@ -117,6 +117,7 @@ def resolve(session: Session, plane: Plane, number: int) -> Display | None:
         intercept=intercept,
         limits=(high, low) if inverted else (low, high),
         curve=view.window.curve,
+        colours=view.colours,
         padding=padding_of(image, inverted),
         slab=slab_of(session, image, plane),
         graphics=graphic_look(session, plane),

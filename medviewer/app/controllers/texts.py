@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from medviewer.app.colours import GREY, colour_map
 from medviewer.app.controllers.slabs import slab_text, slab_value
 from medviewer.app.mask_store import phase_of
 from medviewer.app.ports import Corners
@@ -56,8 +57,11 @@ def window_text(view: View, unit: str) -> str:
 
 
 def _window(view: View, image: Image) -> list[str]:
-    """The window of grey values; colours are shown as they are."""
-    return [] if image.is_colour else [window_text(view, image.rescale.unit)]
+    """The window of grey values and the colour map they are shown through; colours are shown as they are."""
+    if image.is_colour:
+        return []
+    colours = [f"Colours: {colour_map(view.colours).title}"] if view.colours != GREY else []
+    return [window_text(view, image.rescale.unit), *colours]
 
 
 _SYMBOLS = {"time": "t", "b-value": "b", "echo": "TE"}

@@ -10,6 +10,7 @@ from napari.utils.colormaps import Colormap, DirectLabelColormap, ensure_colorma
 from napari.utils.colormaps.standardize_color import transform_color
 from numpy.typing import NDArray
 
+from medviewer.app.colours import GREY, colour_map, palette
 from medviewer.app.ports import MaskLook
 
 
@@ -39,12 +40,34 @@ def ordered(limits: tuple[float, float]) -> tuple[float, float]:
     return low, max(high, low + 1e-6)
 
 
-def grey_colours(curve: NDArray[np.float32] | None, inverted: bool) -> str | Colormap:
-    """From the lower to the upper limit: napari's own grey where it is linear, else the colour map of the curve."""
-    if curve is None:
+def image_colours(name: str, curve: NDArray[np.float32] | None, inverted: bool) -> str | Colormap:
+    """From the lower to the upper limit of a window: napari's own grey where that will do, else a table of colours.
+
+    Parameters
+    ----------
+    name
+        An id of `app.colours`.
+    curve
+        Grey, 0 to 1, at evenly spaced values between the limits; None where it is linear.
+    inverted
+        Whether the colours run the other way.
+    """
+    if curve is None and name == GREY:
         return "gray_r" if inverted else "gray"
-    grey = 1 - curve if inverted else curve
-    return Colormap(np.stack([grey, grey, grey, np.ones_like(grey)], axis=1), name="gray of the window")
+    positions = np.linspace(0, 1, 256, dtype=np.float32) if curve is None else curve
+    return Colormap(colour_table(name, 1 - positions if inverted else positions), name=f"{name} of the window")
+
+
+def colour_table(name: str, positions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The colours of a map of `app.colours` at positions of 0 to 1, shape (n, 4)."""
+    known = colour_map(name)
+    if known.palette:
+        table = palette(known.palette)
+        rgb = table[np.rint(positions * (len(table) - 1)).astype(np.intp)]
+        return np.concatenate([rgb, np.ones((len(rgb), 1), np.float32)], axis=1)
+    if name == GREY:  # a table of napari's would round
+        return np.stack([positions, positions, positions, np.ones_like(positions)], axis=1)
+    return np.asarray(ensure_colormap(known.id).map(positions), np.float32)
 
 
 def line_colours(colour: str) -> Colormap:

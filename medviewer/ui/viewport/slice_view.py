@@ -21,8 +21,8 @@ from medviewer.ui.viewport.layers import SliceLayers
 from medviewer.ui.viewport.looks import (
     PlainImage,
     PlainLabels,
-    grey_colours,
     heat_colours,
+    image_colours,
     label_colours,
     line_colours,
     ordered,
@@ -71,7 +71,9 @@ class SliceView(QFrame):
         self._heat: Any = None
         self._graphics: Any = None
         self._slabs = SlabFeed()
-        self._shade: tuple[NDArray[np.float32] | None, bool] | None = None
+        self._shade: tuple[object, ...] | None = None
+        self._curve: NDArray[np.float32] | None = None
+        """Kept while its colours are shown: it is told from others by what it is, not by its values."""
         self._brush_at: QPointF | None = None
         self._box: tuple[QPointF, QPointF, bool] | None = None
         self._fitted = True
@@ -92,7 +94,7 @@ class SliceView(QFrame):
             self._make_image(display)
         if fresh or old is None or _source(old) != _source(display):
             self._feed_image(display)
-        if fresh or old is None or old.limits != display.limits or old.curve is not display.curve:
+        if fresh or old is None or _grey(old) != _grey(display):
             self._set_limits(display)
         self._apply_graphics(display, None if fresh else old)
         self._apply_mask(display, None if fresh else old)
@@ -165,10 +167,10 @@ class SliceView(QFrame):
         node = self.canvas.node(self._image)
         node.clim = (low, high)
         node.update()
-        curve, inverted = display.curve, display.limits[0] > display.limits[1]
-        if self._shade is None or self._shade[0] is not curve or self._shade[1] != inverted:
-            self._shade = (curve, inverted)
-            self._image.colormap = grey_colours(curve, inverted)
+        shade = _grey(display)[1:]
+        if self._shade != shade:
+            self._shade, self._curve = shade, display.curve
+            self._image.colormap = image_colours(display.colours, display.curve, display.limits[0] > display.limits[1])
 
     def _apply_graphics(self, display: Display, old: Display | None) -> None:
         look, before = display.graphics, old.graphics if old else None
@@ -431,6 +433,11 @@ def _source(display: Display) -> tuple[object, ...]:
     padding = None if display.padding is None else display.padding.value
     slab = None if display.slab is None else (display.slab.mode, display.slab.slices.start, display.slab.slices.stop)
     return id(display.voxels), display.arrived, display.k, display.slope, display.intercept, padding, slab
+
+
+def _grey(display: Display) -> tuple[object, ...]:
+    """What turns real values into colours: the limits, and what the table between them is made of."""
+    return display.limits, id(display.curve), display.colours, display.limits[0] > display.limits[1]
 
 
 def _padded(display: Display, padding: Padding) -> NDArray[np.bool_]:

@@ -1,0 +1,227 @@
+"""Where a window is typed in, seen at once, and kept."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from medviewer.app.commands import looks
+from medviewer.app.services import Services
+from medviewer.app.settings import OwnWindow
+from medviewer.domain.image import Image, Window
+from medviewer.ui.widgets.parts import MARGIN, explain, label, push, tool
+
+_LARGEST = 1e12
+_FINE = 4
+"""Significant figures of the automatic window's width that can be typed."""
+
+
+class WindowDialog(QDialog):
+    """Width and level, or the values shown black and white: each pair follows the other, and the image follows both.
+
+    It leaves the window behind it alone: scrolling and dragging go on. Escape brings back what was shown before.
+
+    Parameters
+    ----------
+    services
+        Its session is changed.
+    """
+
+    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._services = services
+        view = services.session.view
+        self._before = view.window
+        self.setWindowTitle("Window")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.width_box, self.level_box = self._number("Window width", 1e-6), self._number("Window level", -_LARGEST)
+        self.low_box = self._number("Value that is shown black", -_LARGEST)
+        self.high_box = self._number("Value that is shown white", -_LARGEST)
+        for box in (self.width_box, self.level_box):
+            box.valueChanged.connect(self._typed)
+        for box in (self.low_box, self.high_box):
+            box.valueChanged.connect(self._typed_ends)
+        self.unit = label(role="quiet")
+        self.problem = label(role="error", wrap=True)
+        self.problem.hide()
+        self._lay_out()
+        view.events.window.connect(self._show)
+        services.session.events.image.connect(self._image_changed)
+        services.session.events.own_windows.connect(self._list)
+        self._show(view.window)
+        self._list()
+        self.width_box.setFocus()
+        self.width_box.selectAll()
+
+    # -- parts ----------------------------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        numbers = QFormLayout()
+        for title, box in (
+            ("Width", self.width_box),
+            ("Level", self.level_box),
+            ("Black at", self.low_box),
+            ("White at", self.high_box),
+        ):
+            numbers.addRow(title, box)
+        numbers.addRow("", self.unit)
+        self.name_box = QLineEdit()
+        self.name_box.setMaxLength(40)
+        self.name_box.setPlaceholderText("Name")
+        explain(self.name_box, "Name under which this window is kept", "Name of the window")
+        self.key_box = QComboBox()
+        explain(self.key_box, "The digit that chooses it, in place of a preset", "Key of the window")
+        self.key_box.addItem("no key", 0)
+        for digit in range(1, 10):
+            self.key_box.addItem(f"key {digit}", digit)
+        self.keep_button = push("Keep", "Keep this window for all images of this kind", self._keep, "save")
+        self.keep_button.setAutoDefault(False)
+        self.name_box.textChanged.connect(lambda text: self.keep_button.setEnabled(bool(text.strip())))
+        self.keep_button.setEnabled(False)
+        keep = QHBoxLayout()
+        keep.addWidget(self.name_box, 1)
+        keep.addWidget(self.key_box)
+        keep.addWidget(self.keep_button)
+        self.own_head = label("", "quiet")
+        self._own = QVBoxLayout()
+        done, back = (
+            push("Done", "Leave the window as it is now", self.accept, primary=True),
+            push("Cancel", "Bring back the window that was shown before", self.reject),
+        )
+        done.setDefault(True)
+        back.setAutoDefault(False)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        buttons.addWidget(back)
+        buttons.addWidget(done)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 16, 16, 12)
+        column.setSpacing(MARGIN)
+        column.addLayout(numbers)
+        column.addLayout(keep)
+        column.addWidget(self.problem)
+        column.addWidget(self.own_head)
+        column.addLayout(self._own)
+        column.addStretch(1)
+        column.addLayout(buttons)
+
+    def _number(self, name: str, low: float) -> QDoubleSpinBox:
+        box = QDoubleSpinBox()
+        explain(box, name)
+        box.setDecimals(self._decimals())
+        box.setRange(max(low, 10.0 ** -box.decimals()) if low > 0 else low, _LARGEST)
+        box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+        box.setGroupSeparatorShown(False)
+        box.setMinimumWidth(140)
+        return box
+
+    def _decimals(self) -> int:
+        """Enough figures after the point for the values of the open image."""
+        image = self._image
+        if image is None:
+            return 2
+        return int(min(max(_FINE - 1 - math.floor(math.log10(image.auto_window().width)), 1), 9))
+
+    @property
+    def _image(self) -> Image | None:
+        image = self._services.session.image
+        return None if image is None or image.is_colour else image
+
+    # -- numbers --------------------------------------------------------------------------------------------------
+
+    def _show(self, window: Window) -> None:
+        """Show the figures of the window that the image has now, but in the box that is typed in."""
+        if self._image is None:
+            return
+        plain, _ = window.plain
+        values = (plain.width, plain.center, *plain.limits)
+        for box, value in zip((self.width_box, self.level_box, self.low_box, self.high_box), values, strict=True):
+            if not box.lineEdit().hasFocus() or abs(box.value() - value) > 10.0 ** -box.decimals():
+                with QSignalBlocker(box):
+                    box.setValue(value)
+        unit = self._image.rescale.unit
+        self.unit.setText(f"in {unit}" if unit else "in the values of the file, which have no unit")
+
+    def _typed(self) -> None:
+        self._set(self.level_box.value(), self.width_box.value())
+
+    def _typed_ends(self) -> None:
+        low, high = self.low_box.value(), self.high_box.value()
+        self._tell("" if low < high else "White should be above black; to exchange them, invert the image.")
+        if low < high:
+            self._set((low + high) / 2, high - low)
+
+    def _set(self, center: float, width: float) -> None:
+        self._services.attempt(lambda: looks.set_window(self._services, center, width))
+
+    def _tell(self, text: str) -> None:
+        self.problem.setText(text)
+        self.problem.setVisible(bool(text))
+
+    def _image_changed(self, image: Image | None) -> None:
+        """Another image has another unit, and what was shown before was not of it."""
+        self.accept()
+
+    # -- kept ones ------------------------------------------------------------------------------------------------
+
+    def _keep(self) -> None:
+        name, key = self.name_box.text(), int(self.key_box.currentData())
+        if self._services.attempt(lambda: looks.keep_window(self._services, name, key)) is not None:
+            self.name_box.clear()
+            self.key_box.setCurrentIndex(0)
+
+    def _list(self, *_: object) -> None:
+        while (item := self._own.takeAt(0)) is not None:
+            former = item.widget()
+            if former is not None:
+                former.deleteLater()
+        image = self._image
+        kept = self._services.session.own_windows
+        mine = [] if image is None else [one for one in kept if one.fits(image.modality, image.rescale.unit)]
+        self.own_head.setText("Yours for such images" if mine else "")
+        self.own_head.setVisible(bool(mine))
+        for one in mine:
+            self._own.addWidget(self._row(one))
+
+    def _row(self, one: OwnWindow) -> QWidget:
+        row = QWidget()
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        key = f"   key {one.key}" if one.key else ""
+        text: QLabel = label(f"{one.name}   W {one.width:g}  L {one.center:g}{key}")
+        layout.addWidget(text, 1)
+        forget = tool("cancel", f"Forget {one.name}", lambda: self._forget(one))
+        forget.setAutoRaise(True)
+        layout.addWidget(forget)
+        return row
+
+    def _forget(self, one: OwnWindow) -> None:
+        self._services.attempt(lambda: looks.forget_window(self._services, one))
+
+    # -- Qt -------------------------------------------------------------------------------------------------------
+
+    def reject(self) -> None:
+        """Bring back what was shown before."""
+        if self._image is not None:
+            self._services.session.view.window = self._before
+        super().reject()
+
+    def done(self, result: int) -> None:
+        """Follow nothing any more."""
+        session = self._services.session
+        session.view.events.window.disconnect(self._show)
+        session.events.image.disconnect(self._image_changed)
+        session.events.own_windows.disconnect(self._list)
+        super().done(result)

@@ -41,6 +41,26 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "layout": lambda s: s.view.layout,
 }
 
+REASONS: dict[str, str] = {
+    "image_open": "open a series first",
+    "image_complete": "open a series first, and wait until it is read",
+    "volume_open": "open a volume first",
+    "grey_volume_open": "open a volume of grey values first",
+    "phases_open": "the open series has one phase",
+    "mask_open": "there is no mask",
+    "can_undo": "nothing to take back",
+    "can_redo": "nothing was taken back",
+    "clicks_open": "nothing was clicked on",
+    "heat_open": "there is no heat map",
+    "heats_open": "there is no second heat map",
+    "doubt_open": "there is no map of doubt",
+    "found_any": "no detector found anything",
+    "study_at_hand": "open or choose a study first",
+    "study_chosen": "choose a study of the list first",
+    "graphics_open": "the file draws nothing over its pixels",
+}
+"""Why an action is not possible while its key is false: what the command palette says beside it."""
+
 
 def current(session: Session) -> dict[str, object]:
     """The value of every key now."""

@@ -366,6 +366,14 @@ class Shell(Protocol):
         """Open the sheet of keys."""
         ...
 
+    def show_palette(self) -> None:
+        """Find a command by its name, and do it."""
+        ...
+
+    def show_shortcuts(self) -> None:
+        """Show and change the key of every command."""
+        ...
+
     def show_about(self) -> None:
         """Tell version, licence and intended use."""
         ...

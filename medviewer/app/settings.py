@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -62,11 +63,17 @@ class Settings(BaseModel):
         Ids of the plugins that the user switched off.
     windows
         Windows that the user kept, in the order in which they are listed.
+    keys
+        Keys that the user gave to actions, by the action's id; empty where it is to have none.
+    palette
+        Ids of the actions that were chosen in the command palette, newest first.
     """
 
     recent: tuple[Path, ...] = ()
     disabled: tuple[str, ...] = ()
     windows: tuple[OwnWindow, ...] = ()
+    keys: dict[str, str] = {}
+    palette: tuple[str, ...] = ()
 
     def opened(self, paths: Sequence[Path]) -> Settings:
         """The settings after paths were opened: each of them comes first, once.
@@ -112,6 +119,14 @@ def load(home: Path) -> Settings:
         return Settings()
 
 
+def change(home: Path, **what: Any) -> None:
+    """Read the settings of a folder, change some of them, and keep them. Raises StoreError as `save` does."""
+    before = load(home)
+    after = before.model_copy(update=what)
+    if after != before:
+        save(home, after)
+
+
 def save(home: Path, settings: Settings) -> None:
     """Keep the settings in a folder, whole or not at all.
 
@@ -126,5 +141,5 @@ def save(home: Path, settings: Settings) -> None:
         (home / FILE).chmod(0o600)  # paths may hold names of patients
     except (InputError, OSError) as error:
         raise StoreError(
-            f"What was opened last could not be kept in {home}; check that the folder may be written to.", str(error)
+            f"The settings could not be kept in {home}; check that the folder may be written to.", str(error)
         ) from error

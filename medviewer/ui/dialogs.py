@@ -29,6 +29,8 @@ from PySide6.QtWidgets import (
 from medviewer import __version__
 from medviewer.app.actions import MENUS
 from medviewer.app.resources import resource
+from medviewer.app.shortcuts import Shortcuts
+from medviewer.ui.widgets.links import Links
 
 OPEN_FILES = (
     "All files (*)",
@@ -95,11 +97,28 @@ class Sheet(QDialog):
         return self
 
 
-def show_keys(app: Application, parent: QWidget) -> Sheet:
-    """Show every action with its key, by menu."""
+def show_keys(app: Application, parent: QWidget, shortcuts: Shortcuts) -> Sheet:
+    """Show every action with its key, by menu; it follows when keys are changed."""
     sheet = Sheet("Keys", parent, (1080, 760))
-    area = QScrollArea()
-    area.setWidgetResizable(True)
+    sheet.body.addWidget(_KeysArea(app, shortcuts))
+    return sheet.finish()
+
+
+class _KeysArea(QScrollArea):
+    def __init__(self, app: Application, shortcuts: Shortcuts) -> None:
+        super().__init__()
+        self._app = app
+        self._links = Links(self)
+        self._links.add(shortcuts.changed, self.fill)
+        self.setWidgetResizable(True)
+        self.fill()
+
+    def fill(self) -> None:
+        """Write all keys anew."""
+        self.setWidget(_keys_page(self._app))
+
+
+def _keys_page(app: Application) -> QWidget:
     page = QWidget()
     columns = QHBoxLayout(page)
     groups = [(title.replace("&", ""), _rows(app, menu)) for menu, title in MENUS.items()]
@@ -112,9 +131,7 @@ def show_keys(app: Application, parent: QWidget) -> Sheet:
         filled += len(rows) + 2
     for column in range(columns.count()):
         columns.setStretch(column, 1)
-    area.setWidget(page)
-    sheet.body.addWidget(area)
-    return sheet.finish()
+    return page
 
 
 def _column(columns: QHBoxLayout) -> QGridLayout:

@@ -266,12 +266,18 @@ class EmptyState(QWidget):
         self.setObjectName("emptyState")
         layout = QVBoxLayout(self)
         layout.addStretch(1)
-        for name, text in (
-            ("emptyTitle", "Drop a folder, files or a ZIP here"),
-            ("emptyText", "or open a folder with Ctrl+O, or the demo with Ctrl+D"),
-        ):
-            label = QLabel(text)
+        self._text = QLabel()
+        for name, label in (("emptyTitle", QLabel("Drop a folder, files or a ZIP here")), ("emptyText", self._text)):
             label.setObjectName(name)
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             layout.addWidget(label)
         layout.addStretch(1)
+
+    def name_keys(self, key_of: Callable[[str], str]) -> None:
+        """Say which keys open something, as they are now."""
+        folder, demo = (key_of(name) for name in ("file.open_folder", "file.open_demo"))
+        ways = (
+            "or open a folder" + (f" with {folder}" if folder else ""),
+            "or the demo" + (f" with {demo}" if demo else ""),
+        )
+        self._text.setText(", ".join(ways))

@@ -14,7 +14,6 @@ from PySide6.QtGui import (
     QActionGroup,
     QCloseEvent,
     QDesktopServices,
-    QKeySequence,
 )
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -30,16 +29,18 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from medviewer.app import actions, context
+from medviewer.app import actions, context, settings
 from medviewer.app.commands import masks
 from medviewer.app.ports import DeidentifyChoice
 from medviewer.app.presets import by_key
 from medviewer.app.services import Services
+from medviewer.app.shortcuts import Shortcuts
 from medviewer.domain.document import Document
 from medviewer.domain.image import Window
 from medviewer.errors import MedviewerError, StoreError
 from medviewer.ui import dialogs, pacs
 from medviewer.ui.icons import icon
+from medviewer.ui.keyboard import Keyboard
 from medviewer.ui.viewport_grid import RESEARCH_USE, EmptyState, ViewportGrid
 from medviewer.ui.widgets.ai_panel import AiPanel
 from medviewer.ui.widgets.batch_dialog import show_batch
@@ -49,12 +50,14 @@ from medviewer.ui.widgets.drops import OpensDrops
 from medviewer.ui.widgets.job_bar import JobBar
 from medviewer.ui.widgets.learning_panel import LearningPanel
 from medviewer.ui.widgets.message_strip import MessageStrip
+from medviewer.ui.widgets.palette import Palette, entries_of
 from medviewer.ui.widgets.phase_bar import PhaseBar
 from medviewer.ui.widgets.plugins_dialog import show_plugins
 from medviewer.ui.widgets.recent_menu import RecentMenu
 from medviewer.ui.widgets.saliency_panel import SaliencyPanel
 from medviewer.ui.widgets.section import Section
 from medviewer.ui.widgets.segments_panel import SegmentsPanel
+from medviewer.ui.widgets.shortcuts_dialog import Named, ShortcutsDialog
 from medviewer.ui.widgets.slab_box import SlabBox
 from medviewer.ui.widgets.study_browser import StudyBrowser
 from medviewer.ui.widgets.window_dialog import WindowDialog
@@ -84,6 +87,9 @@ _TOOLBAR: tuple[tuple[tuple[str, str], ...], ...] = (
 _VIEWPORT_KEYS = ("view.next", "view.slice_up", "view.slice_down", "view.page_up", "view.page_down")
 """Actions whose keys mean something else in lists and panels."""
 
+_RECENT_COMMANDS = 12
+"""Commands of the palette that come first because they were chosen last."""
+
 _names = count()
 
 
@@ -98,12 +104,13 @@ class MainWindow(OpensDrops, QMainWindow):
         self.resize(1440, 900)
         self.model = Application(f"medviewer-{next(_names)}")
         self.dialogs = dialogs.QtDialogs(self)
+        self.keyboard = Keyboard(self.model, Shortcuts(services.archive.home))
         plugins = actions.of_plugins(services, self.dialogs, self)
         known = {action.id for action in plugins}
-        self.model.register_actions(
-            action for action in actions.build(services, self.dialogs, self) if action.id not in known
-        )
-        self._forget_plugins = self.model.register_actions(plugins)
+        made = actions.build(services, self.dialogs, self)
+        self._reasons = {action.id: context.REASONS.get(str(action.enablement or ""), "not now") for action in made}
+        self.model.register_actions(self.keyboard.without_keys(action for action in made if action.id not in known))
+        self._forget_plugins = self.model.register_actions(self.keyboard.without_keys(plugins))
         self.menus = QModelMenuBar(actions.MENUS, self.model, self)
         self.setMenuBar(self.menus)
         self._corner_label()
@@ -126,6 +133,10 @@ class MainWindow(OpensDrops, QMainWindow):
         services.session.events.document.connect(self._take_document)
         services.session.events.image.connect(self._focus_viewports)
         self._share_keys()
+        self.palette_box = Palette(self)
+        self.palette_box.chosen.connect(self._note_chosen)
+        self.keyboard.shortcuts.changed.connect(self._apply_keys)
+        self.keyboard.offer(self.commands)
         self.update_context()
 
     # -- parts ----------------------------------------------------------------------------------------------------
@@ -166,7 +177,8 @@ class MainWindow(OpensDrops, QMainWindow):
         self.addToolBar(bar)
 
     def _make_centre(self) -> None:
-        self.grid = ViewportGrid(self.services, EmptyState())
+        self.empty = EmptyState()
+        self.grid = ViewportGrid(self.services, self.empty)
         self.phases = PhaseBar(self.services)
         centre = QWidget()
         column = QVBoxLayout(centre)
@@ -243,16 +255,15 @@ class MainWindow(OpensDrops, QMainWindow):
             action = self.commands[command]
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             self.grid.addAction(action)
-        self._widen_enter()
         for kind in (QAbstractButton, QAbstractSlider, QComboBox):
             for widget in (*self.panel_dock.findChildren(kind), *self.phases.findChildren(kind)):
                 widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.browser.left.connect(self.grid.setFocus)
         self.grid.setFocus()
 
-    def _widen_enter(self) -> None:
-        """Let both Enter keys approve: app-model's is the keypad's."""
-        self.commands["segment.approve"].setShortcuts([QKeySequence("Ctrl+Enter"), QKeySequence("Ctrl+Return")])
+    def _apply_keys(self) -> None:
+        self.keyboard.apply(self.commands)
+        self.empty.name_keys(self.keyboard.shortcuts.key_of)
 
     def _focus_viewports(self, image: object) -> None:
         if image is not None:
@@ -292,7 +303,9 @@ class MainWindow(OpensDrops, QMainWindow):
     def _follow_plugins(self, *_: object) -> None:
         """A plugin came, went or was switched: the menus offer what there is."""
         self._forget_plugins()
-        self._forget_plugins = self.model.register_actions(actions.of_plugins(self.services, self.dialogs, self))
+        made = self.keyboard.without_keys(actions.of_plugins(self.services, self.dialogs, self))
+        self._reasons |= {action.id: context.REASONS.get(str(action.enablement or ""), "not now") for action in made}
+        self._forget_plugins = self.model.register_actions(made)
         former = set(self.commands.values())
         now = _by_id(self.menus)
         self.commands.clear()  # the list of studies has the same
@@ -300,7 +313,7 @@ class MainWindow(OpensDrops, QMainWindow):
         for action in now.values():
             if action not in former:
                 action.triggered.connect(self._after_action)
-        self._widen_enter()  # a menu that was made anew has the keys of its registry
+        self.keyboard.offer(now)
         self._context = None
         self.update_context()
 
@@ -397,7 +410,41 @@ class MainWindow(OpensDrops, QMainWindow):
 
     def show_keys(self) -> None:
         """Open the sheet of keys."""
-        dialogs.show_keys(self.model, self)
+        dialogs.show_keys(self.model, self, self.keyboard.shortcuts)
+
+    def show_palette(self) -> None:
+        """Find a command by its name, and do it."""
+        self.update_context()
+        found = entries_of(actions.MENUS, self._placed(), lambda name: self._reasons.get(name, "not now"))
+        kept = settings.load(self.services.archive.home).palette
+        self.palette_box.open([entry for entry in found if entry.id != "edit.palette"], self.commands, kept)
+
+    def _placed(self) -> dict[str, tuple[str, QAction]]:
+        """Every action with the id of its menu, in the order of the menu bar."""
+        return {
+            action.objectName(): (menu.objectName(), action)
+            for menu in self.menus.findChildren(QModelMenu)
+            for action in menu.actions()
+            if action.objectName() in self.commands
+        }
+
+    def _note_chosen(self, name: str) -> None:
+        home = self.services.archive.home
+        kept = (name, *(other for other in settings.load(home).palette if other != name))
+        self.services.attempt(lambda: settings.change(home, palette=kept[:_RECENT_COMMANDS]))
+
+    def show_shortcuts(self) -> None:
+        """Show and change the key of every command."""
+        named = [
+            Named(
+                name,
+                action.text().replace("&", "").rstrip("…"),
+                actions.MENUS[menu].replace("&", ""),
+                action.statusTip(),
+            )
+            for name, (menu, action) in self._placed().items()
+        ]
+        ShortcutsDialog(self.services, self.keyboard.shortcuts, named, self)
 
     def show_about(self) -> None:
         """Tell version, licence and intended use."""

@@ -143,6 +143,11 @@ def test_every_rule_can_be_evaluated_in_every_state(launch: Callable[..., Servic
             bench.checked(action_id)
 
 
+def test_every_rule_says_why_an_action_is_not_possible(bench: Bench) -> None:
+    rules = {str(action.enablement) for action in bench.actions.values() if action.enablement is not None}
+    assert sorted(rules - set(context.REASONS)) == [], "say in context.REASONS why; the command palette tells it"
+
+
 def test_undo_and_redo_by_action(bench: Bench) -> None:
     store = masks.new(bench.services)
     store.paint(np.array([5]), 1)
@@ -189,6 +194,8 @@ def test_the_windows_own_actions_reach_the_window(bench: Bench) -> None:
         ("help.about", "show_about"),
         ("image.window_type", "show_window_dialog"),
         ("image.window_list", "show_window_menu"),
+        ("edit.palette", "show_palette"),
+        ("edit.shortcuts", "show_shortcuts"),
         ("file.quit", "quit"),
     ]:
         bench.run(action_id)

@@ -7,6 +7,7 @@ from typing import Any
 from app_model.types import Action, KeyBindingRule, MenuRule
 
 from medviewer.app.actions.catalog import study_specs
+from medviewer.app.actions.habit import habit_specs
 from medviewer.app.actions.looking import image_specs, tools_specs, view_specs
 from medviewer.app.actions.pacs import pacs_specs
 from medviewer.app.actions.planes import planes_specs
@@ -34,6 +35,7 @@ _GROUPS = (
     file_specs,
     study_specs,
     edit_specs,
+    habit_specs,
     view_specs,
     planes_specs,
     image_specs,
@@ -56,6 +58,11 @@ def of_plugins(services: Services, dialogs: Dialogs, shell: Shell) -> list[Actio
     """The actions of `build` that run, explain by or choose a plugin: they come and go with it."""
     made = build(services, dialogs, shell)
     return [action for action in made if action.id.startswith(("ai.run.", "ai.explain.", "click.use."))]
+
+
+def keys_of(action: Action[..., Any]) -> str:
+    """The key that an action comes with; empty where it has none."""
+    return str(action.keybindings[0].primary) if action.keybindings else ""
 
 
 def _action(services: Services, spec: Spec, order: int) -> Action[..., Any]:

@@ -28,8 +28,6 @@ _ROW, _ROWS, _WIDTH, _TOP = 26, 14, 620, 44
 _PAGE = 10
 _AROUND = 54
 """Height of the palette without the rows of its list, in px."""
-_SAID = 1
-"""Worth of an entry that only its sentence brings."""
 _ENTRY = Qt.ItemDataRole.UserRole + 1
 _STEPS = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1, Qt.Key.Key_PageUp: -_PAGE, Qt.Key.Key_PageDown: _PAGE}
 _DO = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
@@ -67,38 +65,33 @@ class Entry:
 def ranked(entries: Sequence[Entry], query: str, recent: Sequence[str]) -> list[Entry]:
     """The entries that match a query, those to be expected first.
 
-    What is possible comes before what is not, and both before what only the explaining sentence has. With nothing typed, what was chosen last comes first, then the order of
-    the menus; else the best match, the name counting before the sentence that explains it, and of equal ones the last
-    chosen and then the shortest.
+    With nothing typed, what was chosen last comes first, then the order of the menus, and what is not possible last.
+    Else those with the query in their name come first, then those that need the menu's name too, and then those of
+    which only the sentence has it; in each of these what is possible, the best match, the last chosen, the shortest.
     """
     order = {name: place for place, name in enumerate(recent)}
     last = len(order)
     if not query.strip():
         return sorted(entries, key=lambda entry: (bool(entry.reason), order.get(entry.id, last)))
     found = [(_worth(entry, query), entry) for entry in entries]
-    matching = [(worth, entry) for worth, entry in found if worth]
-    matching.sort(
-        key=lambda pair: (
-            pair[0] <= _SAID,
-            bool(pair[1].reason),
-            -pair[0],
-            order.get(pair[1].id, last),
-            len(pair[1].title),
-        )
-    )
+    matching = [((tier, bool(one.reason), -worth), one) for (tier, worth), one in found if worth]
+    matching.sort(key=lambda pair: (pair[0], order.get(pair[1].id, last), len(pair[1].title)))
     return [entry for _, entry in matching]
 
 
-def _worth(entry: Entry, query: str) -> int:
-    """How well an entry matches: its name counts four times what its menu and its sentence bring."""
-    name = score(query, entry.title)
-    return 4 * name + 1 if name else 2 * score(query, f"{entry.menu} {entry.title}") or _said(entry, query)
+def _worth(entry: Entry, query: str) -> tuple[int, int]:
+    """Where a match was found (0 in the name, 1 with the menu's, 2 in the sentence), and how good it is, 0 for none."""
+    in_name = score(query, entry.title)
+    if in_name:
+        return 0, in_name
+    with_menu = score(query, f"{entry.menu} {entry.title}")
+    return (1, with_menu) if with_menu else (2, _said(entry, query))
 
 
 def _said(entry: Entry, query: str) -> int:
     """Whether every word is in the entry's sentence as it was typed: single letters would find every one of them."""
     whole = f"{entry.menu} {entry.title} {entry.tip}".lower()
-    return _SAID * int(all(len(word) > 2 and word in whole for word in query.lower().split()))
+    return int(all(len(word) > 2 and word in whole for word in query.lower().split()))
 
 
 class _Rows(QStyledItemDelegate):

@@ -44,6 +44,9 @@ KEYS: dict[str, Callable[[Session], object]] = {
 REASONS: dict[str, str] = {
     "image_open": "open a series first",
     "image_complete": "open a series first, and wait until it is read",
+    "grey_open": "open a series of grey values first",
+    "file_windows": "the file names no window",
+    "coloured": "it is shown in grey",
     "volume_open": "open a volume first",
     "grey_volume_open": "open a volume of grey values first",
     "phases_open": "the open series has one phase",

@@ -10,6 +10,8 @@ from medviewer.app.state import Session
 KEYS: dict[str, Callable[[Session], object]] = {
     "image_open": lambda s: s.image is not None,
     "image_complete": lambda s: s.image is not None and s.arrival is None,
+    "magnifier": lambda s: s.view.magnifier,
+    "turned": lambda s: s.image is not None and any(pane.turn.text for pane in s.view.hung),
     "grey_open": lambda s: s.image is not None and not s.image.is_colour,
     "file_windows": lambda s: s.image is not None and not s.image.is_colour and bool(s.image.windows),
     "coloured": lambda s: s.view.colours != "gray",

@@ -172,6 +172,8 @@ class Display:
         Around what a model found, as far as they touch this slice.
     marks
         What was pointed at on this slice.
+    magnifier
+        Whether a lens follows the pointer.
     active
         Whether this viewport has the accent border.
     revision
@@ -203,6 +205,7 @@ class Display:
     brush_mm: float | None = None
     marks: tuple[DrawnMark, ...] = ()
     boxes: tuple[DrawnBox, ...] = ()
+    magnifier: bool = False
     active: bool = False
     revision: int = 0
     identity: object = None
@@ -308,6 +311,14 @@ class Shell(Protocol):
 
     def fit(self) -> None:
         """Fit the picture of every viewport."""
+        ...
+
+    def true_size(self) -> None:
+        """Show the picture of the active viewport as large as it is in the patient."""
+        ...
+
+    def pixel_size(self) -> None:
+        """Show each pixel of the active viewport's picture as one of the screen."""
         ...
 
     def step(self, slices: int) -> None:

@@ -61,6 +61,8 @@ class View:
     show_crosshair: bool = True
     show_graphics: bool = True
     """Whether what the file draws over its pixels is shown."""
+    magnifier: bool = False
+    """Whether a lens follows the pointer."""
     mask_visible: bool = True
     mask_opacity: float = 0.45
     heat_visible: bool = True

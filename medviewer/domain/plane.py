@@ -6,7 +6,8 @@ superior is up in the other two. A plane is a choice of array axes and flips: no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,42 @@ from medviewer.domain.geometry import Grid
 
 _SCREEN = {"Axial": (1, 1, 0, 1), "Coronal": (2, -1, 0, 1), "Sagittal": (2, -1, 1, 1)}
 """For each plane: the world axis that runs down the screen and its sign, the one that runs right and its sign."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How a reader turned a slice away from how it is shown at first: mirrored left to right, then turned.
+
+    Parameters
+    ----------
+    quarters
+        Quarter turns clockwise, 0 to 3.
+    mirrored
+        Whether left and right were exchanged before that.
+    """
+
+    quarters: int = 0
+    mirrored: bool = False
+
+    def then(self, step: Literal["flip", "upend", "rotate"]) -> Turn:
+        """What one more step makes of it, as seen on the screen: left-right, top-bottom, or a quarter clockwise."""
+        if step == "rotate":
+            return Turn((self.quarters + 1) % 4, self.mirrored)
+        # A mirror behind a turn is a mirror before the turn the other way round; top-bottom is half a turn more.
+        return Turn((-self.quarters + (2 if step == "upend" else 0)) % 4, not self.mirrored)
+
+    @property
+    def text(self) -> str:
+        """In words, for the corner of a viewport; empty where nothing is turned."""
+        if self == Turn(2, True):
+            return "flipped top to bottom"
+        words = (["flipped left to right"] if self.mirrored else []) + (
+            [f"rotated {90 * self.quarters}°"] if self.quarters else []
+        )
+        return ", ".join(words)
+
+
+UNTURNED = Turn()
 
 
 @dataclass(frozen=True)
@@ -62,6 +99,19 @@ class Plane:
     def picture(cls, grid: Grid) -> Plane:
         """A radiograph or other single picture, rows down and columns right, as the file stores it."""
         return cls(grid, axis=0, row_axis=1, column_axis=2)
+
+    def turned(self, turn: Turn) -> Plane:
+        """The plane as a reader turned it: flipped and rotated in steps of 90 degrees, still without interpolation."""
+        plane = replace(self, flip_columns=self.flip_columns != turn.mirrored)
+        for _ in range(turn.quarters):
+            plane = replace(
+                plane,
+                row_axis=plane.column_axis,
+                column_axis=plane.row_axis,
+                flip_rows=plane.flip_columns,
+                flip_columns=not plane.flip_rows,
+            )
+        return plane
 
     @property
     def count(self) -> int:

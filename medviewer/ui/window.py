@@ -41,6 +41,7 @@ from medviewer.errors import MedviewerError, StoreError
 from medviewer.ui import dialogs, pacs
 from medviewer.ui.icons import icon
 from medviewer.ui.keyboard import Keyboard
+from medviewer.ui.viewport import SliceView
 from medviewer.ui.viewport_grid import RESEARCH_USE, EmptyState, ViewportGrid
 from medviewer.ui.widgets.ai_panel import AiPanel
 from medviewer.ui.widgets.batch_dialog import show_batch
@@ -79,7 +80,12 @@ _TOOLBAR: tuple[tuple[tuple[str, str], ...], ...] = (
     (("tool.brush", "brush"), ("tool.eraser", "eraser"), ("tool.fill", "fill"), ("tool.click", "click")),
     (("edit.undo", "undo"), ("edit.redo", "redo")),
     (("view.mpr", "mpr"), ("view.single", "single"), ("view.fit", "fit"), ("image.invert", "invert")),
-    (("image.window_list", "window_list"),),
+    (
+        ("image.window_list", "window_list"),
+        ("image.flip", "flip"),
+        ("image.rotate", "rotate"),
+        ("image.magnifier", "magnifier"),
+    ),
     (("view.mask", "mask"), ("view.heat", "heat")),
 )
 """Actions of the tool bar in groups, each with its icon."""
@@ -336,6 +342,17 @@ class MainWindow(OpensDrops, QMainWindow):
         """Fit the picture of every viewport."""
         self.grid.fit()
 
+    def true_size(self) -> None:
+        """Show the picture of the active viewport as large as it is in the patient."""
+        self._active_slices().true_size()
+
+    def pixel_size(self) -> None:
+        """Show each pixel of the active viewport's picture as one of the screen."""
+        self._active_slices().pixel_size()
+
+    def _active_slices(self) -> SliceView:
+        return self.grid.slices[self.services.session.view.active]
+
     def step(self, slices: int) -> None:
         """Scroll the active viewport."""
         self.grid.step(slices)
@@ -373,7 +390,7 @@ class MainWindow(OpensDrops, QMainWindow):
 
     def show_window_menu(self) -> None:
         """List every window and colour map at the active viewport."""
-        viewport = self.grid.slices[self.services.session.view.active]
+        viewport = self._active_slices()
         self.windows.popup(viewport.mapToGlobal(viewport.rect().center()))
 
     def screenshot(self, path: Path) -> None:

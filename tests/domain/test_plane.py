@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medviewer.domain.geometry import Grid
-from medviewer.domain.plane import PLANES, Plane, planes_of
+from medviewer.domain.plane import PLANES, UNTURNED, Plane, Turn, planes_of
 
 ORDERS = list(permutations(range(3)))
 SIGNS = list(product((1, -1), repeat=3))
@@ -136,3 +136,71 @@ def test_a_radiograph_is_shown_as_the_file_stores_it() -> None:
     assert (plane.name, plane.shape, plane.spacing) == ("", (6, 9), (0.2, 0.3))
     assert plane.to_index(2, 7, 0) == (0, 2, 7)
     assert plane.count == 1
+
+
+# -- turned by the reader
+
+turns = st.builds(Turn, st.integers(0, 3), st.booleans())
+STEPS = {"flip": np.fliplr, "upend": np.flipud, "rotate": lambda shown: np.rot90(shown, -1)}
+
+
+@given(grids(), names, st.lists(st.sampled_from(sorted(STEPS)), max_size=7))
+def test_each_step_does_to_the_slice_what_it_does_to_a_picture(grid: Grid, name: str, steps: list[str]) -> None:
+    plane = Plane.of(grid, name)
+    volume = np.arange(np.prod(grid.shape)).reshape(grid.shape)
+    expected, turn = plane.take(volume, 1), UNTURNED
+    for step in steps:
+        expected, turn = STEPS[step](expected), turn.then(step)
+    turned = plane.turned(turn)
+    np.testing.assert_array_equal(turned.take(volume, 1), expected)
+    assert turned.shape == expected.shape
+    assert (turned.axis, turned.name, turned.count) == (plane.axis, plane.name, plane.count)
+
+
+@given(grids(), names, turns)
+def test_of_a_turned_slice_the_voxel_shown_is_the_voxel_meant(grid: Grid, name: str, turn: Turn) -> None:
+    plane = Plane.of(grid, name).turned(turn)
+    volume = np.arange(np.prod(grid.shape)).reshape(grid.shape)
+    shown = plane.take(volume, 1)
+    for row, column in np.ndindex(*plane.shape):
+        index = plane.to_index(row, column, 1)
+        assert shown[row, column] == volume[tuple(int(i) for i in index)]
+        assert plane.to_screen(index) == (row, column)
+
+
+@given(grids(), names, turns, st.tuples(*[st.floats(-3, 9)] * 3))
+def test_turned_screen_and_index_are_inverse(
+    grid: Grid, name: str, turn: Turn, index: tuple[float, float, float]
+) -> None:
+    plane = Plane.of(grid, name).turned(turn)
+    row, column = plane.to_screen(index)
+    np.testing.assert_allclose(plane.to_index(row, column, index[plane.axis]), index, atol=1e-12)
+
+
+@given(grids(), names, turns)
+def test_spacing_turns_with_the_slice(grid: Grid, name: str, turn: Turn) -> None:
+    plane = Plane.of(grid, name).turned(turn)
+    start = grid.index_to_world(plane.to_index(0, 0, 0))
+    down, right = (grid.index_to_world(plane.to_index(*at, 0)) - start for at in ((1, 0), (0, 1)))
+    np.testing.assert_allclose((np.linalg.norm(down), np.linalg.norm(right)), plane.spacing)
+
+
+def test_letters_turn_with_the_slice() -> None:
+    """Left, right, top, bottom of an axial slice, R on the left and A on top."""
+    plane = Plane.of(aligned_grid((2, 1, 0), (1, 1, 1)), "Axial")
+    assert plane.letters() == ("R", "L", "A", "P")
+    assert plane.turned(UNTURNED.then("flip")).letters() == ("L", "R", "A", "P")
+    assert plane.turned(UNTURNED.then("upend")).letters() == ("R", "L", "P", "A")
+    assert plane.turned(UNTURNED.then("rotate")).letters() == ("P", "A", "R", "L")
+    assert plane.turned(UNTURNED.then("rotate").then("flip")).letters() == ("A", "P", "R", "L")
+
+
+@given(turns)
+def test_steps_lead_back(turn: Turn) -> None:
+    assert turn.then("flip").then("flip") == turn
+    assert turn.then("upend").then("upend") == turn
+    assert turn.then("rotate").then("rotate").then("rotate").then("rotate") == turn
+    assert turn.then("flip").then("upend") == turn.then("rotate").then("rotate")
+    assert (turn.text == "") == (turn == UNTURNED)
+    assert UNTURNED.then("upend").text == "flipped top to bottom"
+    assert UNTURNED.then("rotate").text == "rotated 90°"

@@ -8,7 +8,7 @@ from app_model.types import Action, KeyBindingRule, MenuRule
 
 from medviewer.app.actions.catalog import study_specs
 from medviewer.app.actions.habit import habit_specs
-from medviewer.app.actions.looking import image_specs, tools_specs, view_specs
+from medviewer.app.actions.looking import image_specs, tools_specs, turning_specs, view_specs
 from medviewer.app.actions.pacs import pacs_specs
 from medviewer.app.actions.planes import planes_specs
 from medviewer.app.actions.program import edit_specs, file_specs, help_specs, queue_specs
@@ -39,6 +39,7 @@ _GROUPS = (
     view_specs,
     planes_specs,
     image_specs,
+    turning_specs,
     tools_specs,
     segment_specs,
     ai_specs,

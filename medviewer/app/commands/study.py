@@ -202,6 +202,7 @@ def present(session: Session, series: Series, image: Image, arrival: Arrival | N
     view.inverted, view.colours = opens_inverted(image), "gray"
     view.window = first_window(image) if arrival is None else early_window(image)
     panes.arrange(session, "mpr" if image.is_volume else "single")
+    panes.turn_back(session)
     view.active = 0
     session.arrival = arrival
     session.image = image

@@ -130,6 +130,7 @@ def resolve(session: Session, plane: Plane, number: int) -> Display | None:
         brush_mm=view.brush_mm if view.tool in EDIT_TOOLS and view.tool != "fill" else None,
         boxes=drawn_boxes(session, plane, k),
         marks=drawn_marks(session, plane, k) if session.clicks else (),
+        magnifier=view.magnifier,
         active=view.active == number,
         revision=session.mask.revision if session.mask else 0,
         identity=session.image,
@@ -221,7 +222,9 @@ class DisplayController:
         image = session.image
         fresh, self._shown_image = image is not self._shown_image, image
         panes = session.view.hung if image is not None else ()
-        self.planes = tuple(plane_for(image.grid, pane.kind) for pane in panes) if image is not None else ()
+        self.planes = (
+            tuple(plane_for(image.grid, pane.kind).turned(pane.turn) for pane in panes) if image is not None else ()
+        )
         visible = visible_panes(session)
         for number, viewport in enumerate(self.viewports):
             if number in visible:

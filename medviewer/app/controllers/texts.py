@@ -127,6 +127,8 @@ def corners(session: Session, image: Image, series: Series, plane: Plane, number
         where = f"{where}\n{phase_text(image.dynamic.axis, image.phase)}".lstrip("\n")
     uncalibrated = "" if image.calibrated else "uncalibrated: no lengths in mm"
     bottom = [*_results(session), uncalibrated, *_window(view, image)] if first else []
+    turned = session.view.hung[number].turn.text if number < len(session.view.hung) else ""
+    where = "\n".join(line for line in (where, turned) if line)
     return Corners(
         top_left=patient_lines(session.study) if first else "",
         top_right=f"{where}\n{series.description or series.modality}" if first else where,

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Literal
 
 from medviewer.domain.geometry import Grid
-from medviewer.domain.plane import Plane
+from medviewer.domain.plane import UNTURNED, Plane, Turn
 from medviewer.errors import InputError
 
 SliceKind = Literal["axial", "sagittal", "coronal", "acquired"]
@@ -46,10 +46,13 @@ class Pane:
         Its plane.
     series
         UID of the series that it shows, empty for the main one, which masks, models and heat maps are about.
+    turn
+        How the reader turned it.
     """
 
     kind: SliceKind
     series: str = ""
+    turn: Turn = UNTURNED
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from medviewer.app.ports import Corners
 from medviewer.ui.theme import COLOURS
+from medviewer.ui.viewport.lens import Lens
 
 MARGIN = 8
 _LETTER_ROOM = 30
@@ -53,6 +54,8 @@ class OverlayState:
         For the scale bar; 0 draws none.
     brush
         x, y and radius of the brush along x and y, or None.
+    lens
+        What the magnifier shows, or None.
     marks
         What was pointed at.
     boxes
@@ -64,6 +67,7 @@ class OverlayState:
     corners: Corners = field(default_factory=Corners)
     pixels_per_mm: float = 0.0
     brush: tuple[float, float, float, float] | None = None
+    lens: Lens | None = None
     marks: tuple[PixelMark, ...] = ()
     boxes: tuple[PixelBox, ...] = ()
 
@@ -106,6 +110,8 @@ class Overlay(QWidget):
         self._draw_letters(painter)
         self._draw_corners(painter)
         self._draw_scale_bar(painter)
+        if self.state.lens is not None:
+            self.state.lens.draw(painter)
         painter.end()
 
     def _draw_crosshair(self, painter: QPainter) -> None:

@@ -15,9 +15,11 @@ from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QFrame, QWidget
 
 from medviewer.app.ports import Display, HeatLook, MaskLook, Padding
+from medviewer.errors import InputError
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport.canvas import NapariCanvas
 from medviewer.ui.viewport.layers import SliceLayers
+from medviewer.ui.viewport.lens import Lens, lens_at, screen_pixels_per_mm
 from medviewer.ui.viewport.looks import (
     PlainImage,
     PlainLabels,
@@ -114,6 +116,29 @@ class SliceView(QFrame):
         zoom = _FIT * min(size.height() / (rows * row_mm), size.width() / (columns * column_mm))
         self._look(((rows - 1) / 2 * row_mm, (columns - 1) / 2 * column_mm), max(zoom, 1e-3))
         self._fitted = True
+
+    def true_size(self) -> None:
+        """Show a length in the patient as long on the screen, as far as the screen knows how large it is.
+
+        Raises
+        ------
+        InputError
+            If either is not known.
+        """
+        if self.shown is None:
+            return
+        if not self.shown.calibrated:
+            raise InputError("True size needs the size of a pixel in the patient, which the file does not give.")
+        self._zoom_to(screen_pixels_per_mm(self))
+
+    def pixel_size(self) -> None:
+        """Show each pixel as one of the screen; where pixels are not square, along their shorter side."""
+        if self.shown is not None:
+            self._zoom_to(1 / (min(self.shown.plane.spacing) * self.devicePixelRatioF()))
+
+    def _zoom_to(self, zoom: float) -> None:
+        self._fitted = False
+        self._look(tuple(self.canvas.camera.center[1:]), zoom)
 
     # -- layers ---------------------------------------------------------------------------------------------------
 
@@ -322,10 +347,21 @@ class SliceView(QFrame):
                 corners=display.corners,
                 pixels_per_mm=zoom if display.calibrated and display.corners.top_right else 0.0,
                 brush=brush,
+                lens=self._lens(display),
                 marks=self._marks(display),
                 boxes=self._boxes(display),
             )
         )
+
+    def _lens(self, display: Display) -> Lens | None:
+        """The pixels around the pointer, enlarged, where a magnifier is asked for and the pointer is on the image."""
+        if not display.magnifier or self._brush_at is None or self._image is None:
+            return None
+        row, column = self.to_slice(self._brush_at)
+        rows, columns = display.plane.shape
+        if not (-0.5 <= row < rows - 0.5 and -0.5 <= column < columns - 0.5):
+            return None
+        return lens_at(display, self._image.data, (row, column), self._brush_at, float(self.canvas.camera.zoom))
 
     def _boxes(self, display: Display) -> tuple[PixelBox, ...]:
         """What was found, where it lies on the screen now."""
@@ -398,7 +434,7 @@ class SliceView(QFrame):
     def _on_hovered(self, point: QPointF) -> None:
         self._brush_at = point
         if self.shown is not None:
-            if self.shown.brush_mm is not None:
+            if self.shown.brush_mm is not None or self.shown.magnifier:
                 self._draw_overlay()
             self.hovered.emit(*self.to_slice(point))
 

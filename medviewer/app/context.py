@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from medviewer.app.commands import undoing
 from medviewer.app.commands.heatmaps import doubt_map
 from medviewer.app.state import Session
 
@@ -20,8 +21,11 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "phases_open": lambda s: s.image is not None and s.image.dynamic is not None,
     "playing": lambda s: s.view.playing,
     "mask_open": lambda s: s.mask is not None,
-    "can_undo": lambda s: s.mask is not None and s.mask.can_undo,
-    "can_redo": lambda s: s.mask is not None and s.mask.can_redo,
+    "can_undo": undoing.can_undo,
+    "can_redo": undoing.can_redo,
+    "measured_any": lambda s: bool(s.measurements),
+    "measurement_chosen": lambda s: bool(s.chosen_measurement),
+    "measures_shown": lambda s: s.view.show_measures,
     "clicks_open": lambda s: bool(s.clicks),
     "click_plugin": lambda s: s.click_plugin,
     "heat_open": lambda s: s.heatmap is not None,

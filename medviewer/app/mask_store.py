@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from medviewer.app.deeds import next_deed
 from medviewer.domain.finding import Detections
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.mask import PALETTE, Segment, Segmentation
@@ -91,6 +92,8 @@ class MaskStore:
         self._phase_noted = self._phase_written = False
         self._done: list[Delta] = []
         self._undone: list[Delta] = []
+        self._done_at: list[int] = []
+        self._undone_at: list[int] = []
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -142,6 +145,16 @@ class MaskStore:
     def can_redo(self) -> bool:
         """Whether a stroke that was taken back can be done again."""
         return bool(self._undone)
+
+    @property
+    def done_at(self) -> int:
+        """When the newest stroke was done that can be taken back, as `deeds` counts; 0 for none."""
+        return self._done_at[-1] if self._done_at else 0
+
+    @property
+    def undone_at(self) -> int:
+        """When the stroke was done that would be done again next; 0 for none."""
+        return self._undone_at[-1] if self._undone_at else 0
 
     @property
     def last(self) -> Delta | None:
@@ -201,6 +214,7 @@ class MaskStore:
             self.claim()
             delta = self._done.pop()
             self._undone.append(delta)
+            self._undone_at.append(self._done_at.pop())
             self._replace(delta.reversed)
 
     def redo(self) -> None:
@@ -210,6 +224,7 @@ class MaskStore:
             self.claim()
             delta = self._undone.pop()
             self._done.append(delta)
+            self._done_at.append(self._undone_at.pop())
             self._replace(delta)
 
     def replay(self, records: list[bytes]) -> int:
@@ -307,8 +322,10 @@ class MaskStore:
 
     def _remember(self, delta: Delta) -> None:
         self._undone.clear()
+        self._undone_at.clear()
         self._done.append(delta)
-        del self._done[:-UNDO_LIMIT]
+        self._done_at.append(next_deed())
+        del self._done[:-UNDO_LIMIT], self._done_at[:-UNDO_LIMIT]
 
     def _write(self, delta: Delta) -> None:
         self.dirty = True  # also where the journal fails: the stroke is in the mask, and can still be saved

@@ -99,6 +99,35 @@ class DrawnMark:
     waiting: bool = False
 
 
+@dataclass(frozen=True)
+class DrawnMeasure:
+    """A measurement on a slice that shows it.
+
+    Parameters
+    ----------
+    uid, kind
+        Which, and what it is.
+    handles
+        Number, row and column of each handle that lies on this slice.
+    lines
+        Polylines, as rows and columns.
+    text
+        What stands beside it.
+    chosen
+        Whether it is the one that is worked on.
+    drafted
+        Whether it is still being placed.
+    """
+
+    uid: str
+    kind: str
+    handles: tuple[tuple[int, float, float], ...]
+    lines: tuple[tuple[tuple[float, float], ...], ...]
+    text: tuple[str, ...] = ()
+    chosen: bool = False
+    drafted: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Padding:
     """Pixels that are no image: stored voxels (z, y, x) from `low` to `high` are drawn as the real value `value`."""
@@ -174,6 +203,8 @@ class Display:
         What was pointed at on this slice.
     magnifier
         Whether a lens follows the pointer.
+    measures
+        What was measured on this slice, and what is being placed.
     active
         Whether this viewport has the accent border.
     revision
@@ -206,6 +237,7 @@ class Display:
     marks: tuple[DrawnMark, ...] = ()
     boxes: tuple[DrawnBox, ...] = ()
     magnifier: bool = False
+    measures: tuple[DrawnMeasure, ...] = ()
     active: bool = False
     revision: int = 0
     identity: object = None
@@ -342,7 +374,7 @@ class Shell(Protocol):
         ...
 
     def show_panel(self, name: str) -> None:
-        """Open one of the panels: ``ai``, ``segments``, ``saliency`` or ``learning``."""
+        """Open one of the panels: ``ai``, ``segments``, ``measure``, ``saliency`` or ``learning``."""
         ...
 
     def show_window_dialog(self) -> None:

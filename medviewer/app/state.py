@@ -8,7 +8,10 @@ from typing import ClassVar
 
 from psygnal import SignalGroupDescriptor
 
+from medviewer.app.deeds import next_deed
+from medviewer.app.drafts import Draft
 from medviewer.app.hanging.layouts import LAYOUTS, SINGLE, Layout, Pane, layout_of
+from medviewer.app.live_values import LiveValues
 from medviewer.app.mask_store import MaskStore
 from medviewer.app.settings import OwnWindow
 from medviewer.domain.document import Document
@@ -16,13 +19,15 @@ from medviewer.domain.finding import Classification, Detections
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image, Window
 from medviewer.domain.measure.key_image import KeyImage
-from medviewer.domain.measure.measurement import Measurement
+from medviewer.domain.measure.measurement import KINDS, Measurement
 from medviewer.domain.measure.values import Value
 from medviewer.domain.slab import Mode
 from medviewer.domain.study import Series, Study
 from medviewer.plugin_api import Prompt
 
-TOOLS = ("window", "pan", "zoom", "scroll", "crosshair", "brush", "eraser", "fill", "click")
+MEASURE_TOOLS = KINDS
+"""Those that measure: one for each kind of measurement."""
+TOOLS = ("window", "pan", "zoom", "scroll", "crosshair", "brush", "eraser", "fill", "click", *MEASURE_TOOLS)
 EDIT_TOOLS = ("brush", "eraser", "fill")
 """Those that paint strokes themselves."""
 
@@ -59,6 +64,7 @@ class View:
     """The number of the active pane."""
     show_text: bool = True
     show_crosshair: bool = True
+    show_measures: bool = True
     show_graphics: bool = True
     """Whether what the file draws over its pixels is shown."""
     magnifier: bool = False
@@ -164,10 +170,13 @@ class MeasureStep:
     ----------
     before, after
         What it was and what it is; None where it was not there.
+    at
+        When it was done, as `deeds` counts: strokes and measurements are undone in one order.
     """
 
     before: Measurement | None
     after: Measurement | None
+    at: int = field(default_factory=next_deed, compare=False)
 
 
 @dataclass(eq=False)
@@ -214,6 +223,10 @@ class Session:
     """What was undone, the next to be done again last."""
     key_images: tuple[KeyImage, ...] = ()
     """Those of the open study."""
+    draft: Draft | None = None
+    """The measurement that is being placed, or dragged; those that are kept are `measurements`."""
+    live_values: LiveValues = field(default_factory=LiveValues)
+    """What measurements on the open image come to, also while one is dragged."""
     message: Message | None = None
     document: Document | None = None
     """A report or document that was read and is to be shown; the window takes it from here."""

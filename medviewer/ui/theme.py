@@ -30,6 +30,8 @@ COLOURS = {
     "graphics": "#ffe9a8",  # what a file draws over its pixels: light, and no grey of the image
     "mark_in": "#35d0a0",  # what is pointed at: bluish green, told from the next also by those who see no red
     "mark_out": "#ff8c42",  # what does not belong to it
+    "measure": "#f2d64b",  # measurements: told from grey values, from the crosshair and from marks
+    "measure_chosen": "#8ff0ff",  # the one that is pointed at or worked on
 }
 """Every colour of the window but those of masks and heat maps."""
 

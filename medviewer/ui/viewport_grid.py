@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QPainter, QPixmap
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QGridLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
 from medviewer.app.commands import interactive, panes, view
 from medviewer.app.controllers.display import DisplayController, visible_panes
+from medviewer.app.controllers.placing import Ask, MeasureTool
 from medviewer.app.controllers.texts import read_out
 from medviewer.app.hanging.layouts import Cell, Layout
 from medviewer.app.services import Services
 from medviewer.app.state import EDIT_TOOLS, Session
+from medviewer.domain.measure.values import Value
 from medviewer.domain.plane import Plane
 from medviewer.plugin_api import Prompt
 from medviewer.plugin_api.interactive import PromptKind
@@ -154,6 +157,10 @@ class ViewportGrid(ViewportPane):
 
         self.services = services  # before the viewports are: those that the layout adds are listened to at once
         self._before_click = services.session.view.cursor
+        self.ask_text: Ask = lambda *_: None
+        """Asks for what an arrow or a text says; the window sets it."""
+        self.measuring = MeasureTool(services, lambda *words: self.ask_text(*words))
+        services.session.live_values.background = self._count_voxels
         super().__init__(services.session, empty, parent, in_thread)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         for number, slice_view in enumerate(self.slices[:_AT_FIRST]):
@@ -171,6 +178,24 @@ class ViewportGrid(ViewportPane):
         count = len(self.controller.planes)
         if count:
             self.session.view.active = (self.session.view.active + 1) % count
+
+    def event(self, event: QEvent) -> bool:
+        """Escape is about what is half measured before it is about anything else."""
+        if isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+            if event.type() == QEvent.Type.ShortcutOverride and self.measuring.busy:
+                event.accept()
+                return True
+            if event.type() == QEvent.Type.KeyPress and self.measuring.cancel():
+                return True
+        return super().event(event)
+
+    def _count_voxels(
+        self,
+        work: Callable[[], tuple[Value, ...]],
+        done: Callable[[tuple[Value, ...]], None],
+        over: Callable[[], None],
+    ) -> None:
+        self.services.when_done(self.services.runner.submit(lambda _: work(), title=""), done, over)
 
     def _set_tool(self, tool: str) -> None:
         for slice_view in self.slices:
@@ -252,6 +277,18 @@ class ViewportGrid(ViewportPane):
         slice_view.stroke_ended.connect(lambda: view.end_stroke(services))
         slice_view.clicked.connect(clicked)
         slice_view.boxed.connect(boxed)
+        def measured(act: Callable[..., None]) -> Callable[..., None]:
+            def on_slice(row: float, column: float, *what: Any) -> None:
+                plane = self.plane(number)
+                if plane is not None:
+                    act(plane, state.cursor[plane.axis], (row, column), *what)
+
+            return on_slice
+
+        slice_view.measure_pressed.connect(measured(self.measuring.press))
+        slice_view.measure_moved.connect(measured(self.measuring.move))
+        slice_view.measure_released.connect(measured(self.measuring.release))
+        slice_view.measure_edited.connect(self.measuring.double)
         slice_view.hovered.connect(hovered)
         slice_view.left.connect(lambda: self.read_out.emit(""))
         slice_view.activated.connect(activated)

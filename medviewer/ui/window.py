@@ -35,6 +35,7 @@ from medviewer.app.ports import DeidentifyChoice
 from medviewer.app.presets import by_key
 from medviewer.app.services import Services
 from medviewer.app.shortcuts import Shortcuts
+from medviewer.app.state import MEASURE_TOOLS
 from medviewer.domain.document import Document
 from medviewer.domain.image import Window
 from medviewer.errors import MedviewerError, StoreError
@@ -50,6 +51,7 @@ from medviewer.ui.widgets.document_view import show_document
 from medviewer.ui.widgets.drops import OpensDrops
 from medviewer.ui.widgets.job_bar import JobBar
 from medviewer.ui.widgets.learning_panel import LearningPanel
+from medviewer.ui.widgets.measure_panel import MeasurePanel
 from medviewer.ui.widgets.message_strip import MessageStrip
 from medviewer.ui.widgets.palette import Palette, entries_of
 from medviewer.ui.widgets.phase_bar import PhaseBar
@@ -77,6 +79,14 @@ _TOOLBAR: tuple[tuple[tuple[str, str], ...], ...] = (
         ("tool.scroll", "scroll"),
         ("tool.crosshair", "crosshair"),
     ),
+    (
+        ("tool.length", "length"),
+        ("tool.bidirectional", "bidirectional"),
+        ("tool.angle", "angle"),
+        ("tool.ellipse", "ellipse"),
+        ("tool.arrow", "arrow"),
+        ("tool.probe", "probe"),
+    ),
     (("tool.brush", "brush"), ("tool.eraser", "eraser"), ("tool.fill", "fill"), ("tool.click", "click")),
     (("edit.undo", "undo"), ("edit.redo", "redo")),
     (("view.mpr", "mpr"), ("view.single", "single"), ("view.fit", "fit"), ("image.invert", "invert")),
@@ -89,6 +99,9 @@ _TOOLBAR: tuple[tuple[tuple[str, str], ...], ...] = (
     (("view.mask", "mask"), ("view.heat", "heat")),
 )
 """Actions of the tool bar in groups, each with its icon."""
+
+_MENU_ICONS = {f"tool.{kind}": kind for kind in MEASURE_TOOLS} | {"measure.delete": "delete"}
+"""Icons of actions that have no room in the tool bar."""
 
 _VIEWPORT_KEYS = ("view.next", "view.slice_up", "view.slice_down", "view.page_up", "view.page_down")
 """Actions whose keys mean something else in lists and panels."""
@@ -180,11 +193,16 @@ class MainWindow(OpensDrops, QMainWindow):
                     exclusive.addAction(action)
             bar.addSeparator()
         bar.addWidget(SlabBox(self.services))
+        for command, picture in _MENU_ICONS.items():
+            self.commands[command].setIcon(icon(picture))
+            if command.startswith("tool."):
+                exclusive.addAction(self.commands[command])
         self.addToolBar(bar)
 
     def _make_centre(self) -> None:
         self.empty = EmptyState()
         self.grid = ViewportGrid(self.services, self.empty)
+        self.grid.ask_text = lambda title, text, suggestion: self.dialogs.ask_text(title, text, suggestion)
         self.phases = PhaseBar(self.services)
         centre = QWidget()
         column = QVBoxLayout(centre)
@@ -207,9 +225,12 @@ class MainWindow(OpensDrops, QMainWindow):
         segments.export_requested.connect(self.commands["file.save_mask"].trigger)
         segments.approve_requested.connect(self.commands["segment.approve"].trigger)
         segments.reject_requested.connect(self.commands["segment.reject"].trigger)
+        measures = MeasurePanel(self.services)
+        measures.delete_requested.connect(self.commands["measure.delete"].trigger)
         panels: dict[str, tuple[str, QWidget, bool]] = {
             "ai": ("AI", AiPanel(self.services), True),
             "segments": ("Segments", segments, True),
+            "measure": ("Measurements", measures, True),
             "saliency": ("Saliency", SaliencyPanel(self.services), True),
             "learning": ("Queue and model versions", LearningPanel(self.services), False),
         }

@@ -9,6 +9,7 @@ from app_model.types import Action, KeyBindingRule, MenuRule
 from medviewer.app.actions.catalog import study_specs
 from medviewer.app.actions.habit import habit_specs
 from medviewer.app.actions.looking import image_specs, tools_specs, turning_specs, view_specs
+from medviewer.app.actions.measuring import measure_specs
 from medviewer.app.actions.pacs import pacs_specs
 from medviewer.app.actions.planes import planes_specs
 from medviewer.app.actions.program import edit_specs, file_specs, help_specs, queue_specs
@@ -23,6 +24,7 @@ MENUS = {
     "edit": "&Edit",
     "view": "&View",
     "image": "&Image",
+    "measure": "&Measure",
     "segment": "&Segment",
     "ai": "&AI",
     "queue": "&Queue",
@@ -41,6 +43,7 @@ _GROUPS = (
     image_specs,
     turning_specs,
     tools_specs,
+    measure_specs,
     segment_specs,
     ai_specs,
     queue_specs,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import deidentify, masks, study, view
+from medviewer.app.commands import deidentify, masks, study, undoing
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -121,19 +121,19 @@ def edit_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
     return [
         Spec(
             "edit.undo",
-            "&Undo stroke",
+            "&Undo",
             "edit",
-            lambda: view.undo(services),
-            "Take back the last stroke",
+            lambda: undoing.undo(services),
+            "Take back the last stroke or measurement",
             ("Ctrl+Z",),
             when="can_undo",
         ),
         Spec(
             "edit.redo",
-            "&Redo stroke",
+            "&Redo",
             "edit",
-            lambda: view.redo(services),
-            "Do the last stroke again",
+            lambda: undoing.redo(services),
+            "Do again what was taken back",
             ("Ctrl+Shift+Z",),
             when="can_redo",
         ),

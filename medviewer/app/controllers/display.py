@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from medviewer.app.controllers.measures import drawn_measures
 from medviewer.app.controllers.slabs import slab_of
 from medviewer.app.controllers.texts import corners
 from medviewer.app.hanging.layouts import SINGLE, plane_for
@@ -131,6 +132,7 @@ def resolve(session: Session, plane: Plane, number: int) -> Display | None:
         boxes=drawn_boxes(session, plane, k),
         marks=drawn_marks(session, plane, k) if session.clicks else (),
         magnifier=view.magnifier,
+        measures=drawn_measures(session, plane, k),
         active=view.active == number,
         revision=session.mask.revision if session.mask else 0,
         identity=session.image,
@@ -207,6 +209,7 @@ class DisplayController:
         session.events.connect(self.request)
         session.view.events.connect(self.request)
         session.events.mask.connect(self._follow_mask)
+        session.live_values.changed.connect(self.request)
         self._follow_mask(session.mask)
 
     def request(self, *_: object) -> None:
@@ -246,6 +249,7 @@ class DisplayController:
         self.session.events.disconnect(self.request)
         self.session.view.events.disconnect(self.request)
         self.session.events.mask.disconnect(self._follow_mask)
+        self.session.live_values.changed.disconnect(self.request)
         self._follow_mask(None)
         self._pending = True
 

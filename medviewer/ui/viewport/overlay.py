@@ -10,7 +10,9 @@ from PySide6.QtWidgets import QWidget
 
 from medviewer.app.ports import Corners
 from medviewer.ui.theme import COLOURS
+from medviewer.ui.viewport import measures
 from medviewer.ui.viewport.lens import Lens
+from medviewer.ui.viewport.measures import PixelMeasure
 
 MARGIN = 8
 _LETTER_ROOM = 30
@@ -60,6 +62,8 @@ class OverlayState:
         What was pointed at.
     boxes
         What was found, the one that is looked at last.
+    measures
+        What was measured.
     """
 
     crosshair: tuple[float, float] | None = None
@@ -70,6 +74,7 @@ class OverlayState:
     lens: Lens | None = None
     marks: tuple[PixelMark, ...] = ()
     boxes: tuple[PixelBox, ...] = ()
+    measures: tuple[PixelMeasure, ...] = ()
 
 
 def scale_bar(pixels_per_mm: float, width: float) -> tuple[float, str] | None:
@@ -107,6 +112,7 @@ class Overlay(QWidget):
         self._draw_brush(painter)
         self._draw_boxes(painter)
         self._draw_marks(painter)
+        measures.paint(painter, self.state.measures, self.font(), QRectF(self.rect()).adjusted(2, 2, -2, -2))
         self._draw_letters(painter)
         self._draw_corners(painter)
         self._draw_scale_bar(painter)

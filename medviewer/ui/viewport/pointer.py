@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
-from medviewer.app.state import EDIT_TOOLS
+from medviewer.app.state import EDIT_TOOLS, MEASURE_TOOLS
 
 _WHEEL_STEP = 120
 """Eighths of a degree in one notch of a wheel (Qt's QWheelEvent)."""
@@ -41,6 +42,12 @@ class Pointer(QObject):
     boxing = Signal(QPointF, QPointF, bool)
     """A box is being drawn with the click tool; and in the end:"""
     boxed = Signal(QPointF, QPointF, bool)
+    measure_pressed = Signal(QPointF)
+    """The button went down with a measuring tool, or on a handle; then, and in the end whether it was a drag:"""
+    measure_moved = Signal(QPointF)
+    measure_released = Signal(QPointF, bool)
+    measure_edited = Signal(QPointF)
+    """A double click with a measuring tool, or on a handle, ended."""
     hovered = Signal(QPointF)
     left = Signal()
     pressed = Signal()
@@ -49,6 +56,8 @@ class Pointer(QObject):
     def __init__(self, widget: QWidget) -> None:
         super().__init__(widget)
         self.tool = "crosshair"
+        self.grabs: Callable[[QPointF], bool] = lambda _: False
+        """Whether there is a handle at that place, which a press takes whatever the tool."""
         self._widget = widget
         self._action = ""
         self._last = QPointF()
@@ -56,6 +65,7 @@ class Pointer(QObject):
         self._wheel = 0.0
         self._drag = 0.0
         self._wanted = True
+        self._double = False
         widget.setMouseTracking(True)
         widget.installEventFilter(self)
 
@@ -69,7 +79,10 @@ class Pointer(QObject):
         elif kind == QEvent.Type.MouseButtonRelease:
             self._release(cast("QMouseEvent", event))
         elif kind == QEvent.Type.MouseButtonDblClick:
-            if self.tool in (*EDIT_TOOLS, "click"):
+            if self._measures(cast("QMouseEvent", event)):
+                self._press(cast("QMouseEvent", event))
+                self._double = True
+            elif self.tool in (*EDIT_TOOLS, "click"):
                 self._press(cast("QMouseEvent", event))
             else:
                 self.doubled.emit()
@@ -94,12 +107,20 @@ class Pointer(QObject):
         elif button == Qt.MouseButton.MiddleButton:
             self._action = "pan"
         elif button == Qt.MouseButton.LeftButton:
-            self._action = self.tool
+            self._action = "measure" if self._measures(event) else self.tool
             self._wanted = not event.modifiers() & Qt.KeyboardModifier.ControlModifier
         if self._action == "crosshair":
             self.pointed.emit(self._last)
         elif self._action in EDIT_TOOLS:
             self.stroke_began.emit(self._last)
+        elif self._action == "measure":
+            self.measure_pressed.emit(self._last)
+
+    def _measures(self, event: QMouseEvent) -> bool:
+        """Whether a press is about a measurement."""
+        if event.button() != Qt.MouseButton.LeftButton:
+            return False
+        return self.tool in MEASURE_TOOLS or (self.tool not in (*EDIT_TOOLS, "click") and self.grabs(event.position()))
 
     def _release(self, event: QMouseEvent) -> None:
         action, self._action = self._action, ""
@@ -109,6 +130,11 @@ class Pointer(QObject):
             self.boxed.emit(self._anchor, event.position(), self._wanted)
         elif action == "click":
             self.clicked.emit(self._anchor, self._wanted)
+        elif action == "measure":
+            double, self._double = self._double, False
+            self.measure_released.emit(event.position(), self._drags(event.position()))
+            if double:
+                self.measure_edited.emit(event.position())
 
     def _drags(self, position: QPointF) -> bool:
         return (position - self._anchor).manhattanLength() > _BOX_PIXELS
@@ -134,6 +160,8 @@ class Pointer(QObject):
         elif self._action == "click":
             if self._drags(position):
                 self.boxing.emit(self._anchor, position, self._wanted)
+        elif self._action == "measure":
+            self.measure_moved.emit(position)
         elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.pointed.emit(position)
         self._last = position

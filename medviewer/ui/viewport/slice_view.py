@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QFrame, QWidget
 
 from medviewer.app.ports import Display, HeatLook, MaskLook, Padding
 from medviewer.errors import InputError
+from medviewer.app.state import MEASURE_TOOLS
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport.canvas import NapariCanvas
 from medviewer.ui.viewport.layers import SliceLayers
@@ -30,6 +31,7 @@ from medviewer.ui.viewport.looks import (
     ordered,
     set_visible,
 )
+from medviewer.ui.viewport.measures import Hit, PixelMeasure, hit
 from medviewer.ui.viewport.overlay import Overlay, OverlayState, PixelBox, PixelMark
 from medviewer.ui.viewport.pointer import Pointer
 from medviewer.ui.viewport.slabs import SlabFeed
@@ -53,6 +55,13 @@ class SliceView(QFrame):
     """Row and column that the click tool points at, and whether it is looked for."""
     boxed = Signal(float, float, float, float, bool)
     """Rows and columns of two opposite corners, and whether what is inside is looked for."""
+    measure_pressed = Signal(float, float, object)
+    """Row and column, and the `Hit` of a measurement or None; then where the pointer goes, pressed or not:"""
+    measure_moved = Signal(float, float)
+    measure_released = Signal(float, float, bool)
+    """Row and column, and whether the pointer was dragged."""
+    measure_edited = Signal(object)
+    """A double click, and the `Hit` or None."""
     hovered = Signal(float, float)
     left = Signal()
     activated = Signal()
@@ -78,6 +87,8 @@ class SliceView(QFrame):
         """Kept while its colours are shown: it is told from others by what it is, not by its values."""
         self._brush_at: QPointF | None = None
         self._box: tuple[QPointF, QPointF, bool] | None = None
+        self._under: Hit | None = None
+        self._measuring = False
         self._fitted = True
         self.canvas.native.installEventFilter(self)
         self._connect_pointer()
@@ -350,6 +361,7 @@ class SliceView(QFrame):
                 lens=self._lens(display),
                 marks=self._marks(display),
                 boxes=self._boxes(display),
+                measures=self._measures(display),
             )
         )
 
@@ -383,11 +395,45 @@ class SliceView(QFrame):
             marks.append(PixelMark(((first.x(), first.y()), (second.x(), second.y())), wanted, True))
         return tuple(marks)
 
+    def _measures(self, display: Display) -> tuple[PixelMeasure, ...]:
+        """What was measured, where it lies on the screen now."""
+        made = []
+        for one in display.measures:
+            handles = tuple((n, p.x(), p.y()) for n, p in ((n, self.to_pixel(r, c)) for n, r, c in one.handles))
+            lines = tuple(tuple((p.x(), p.y()) for p in (self.to_pixel(*at) for at in line)) for line in one.lines)
+            under = self._under is not None and self._under.uid == one.uid
+            made.append(PixelMeasure(one.uid, one.kind, handles, lines, one.text, one.chosen, under, one.drafted))
+        return tuple(made)
+
+    def _find(self, point: QPointF) -> Hit | None:
+        """What of a measurement is at a pixel."""
+        return hit(self.overlay.state.measures, (point.x(), point.y()))
+
+    def _grabs(self, point: QPointF) -> bool:
+        """Whether a press there takes a handle, also when the tool is none that measures."""
+        found = self._find(point)
+        return found is not None and found.handle >= 0
+
+    def _hover_measure(self, point: QPointF) -> None:
+        """Light up what the pointer is at."""
+        found = self._find(point)
+        if found != self._under:
+            self._under = found
+            self._draw_overlay()
+            self._shape_pointer()
+
     def set_tool(self, tool: str) -> None:
         """What the left button does from now on."""
         self.pointer.tool = tool
+        self._shape_pointer()
+
+    def _shape_pointer(self) -> None:
+        tool = self.pointer.tool
+        if self._under is not None and (tool in MEASURE_TOOLS or self._under.handle >= 0):
+            self.canvas.native.setCursor(QCursor(Qt.CursorShape.SizeAllCursor))
+            return
         shapes = {"pan": Qt.CursorShape.OpenHandCursor, "scroll": Qt.CursorShape.SizeVerCursor}
-        painting = tool in ("brush", "eraser", "fill", "crosshair", "click")
+        painting = tool in ("brush", "eraser", "fill", "crosshair", "click", *MEASURE_TOOLS)
         default = Qt.CursorShape.CrossCursor if painting else Qt.CursorShape.ArrowCursor
         self.canvas.native.setCursor(QCursor(shapes.get(tool, default)))
 
@@ -404,6 +450,11 @@ class SliceView(QFrame):
         pointer.clicked.connect(self._on_clicked)
         pointer.boxing.connect(self._on_boxing)
         pointer.boxed.connect(self._on_boxed)
+        pointer.grabs = self._grabs
+        pointer.measure_pressed.connect(self._on_measure_pressed)
+        pointer.measure_moved.connect(self._on_measure_moved)
+        pointer.measure_released.connect(self._on_measure_released)
+        pointer.measure_edited.connect(lambda point: self.measure_edited.emit(self._find(point)))
         pointer.hovered.connect(self._on_hovered)
         pointer.left.connect(self._on_left)
         pointer.pressed.connect(self.activated)
@@ -431,15 +482,31 @@ class SliceView(QFrame):
         self._draw_overlay()
         self.boxed.emit(*self.to_slice(first), *self.to_slice(second), wanted)
 
+    def _on_measure_pressed(self, point: QPointF) -> None:
+        self._measuring = True
+        self.measure_pressed.emit(*self.to_slice(point), self._find(point))
+
+    def _on_measure_moved(self, point: QPointF) -> None:
+        self.measure_moved.emit(*self.to_slice(point))
+
+    def _on_measure_released(self, point: QPointF, dragged: bool) -> None:
+        self._measuring = False
+        self.measure_released.emit(*self.to_slice(point), dragged)
+
     def _on_hovered(self, point: QPointF) -> None:
         self._brush_at = point
         if self.shown is not None:
             if self.shown.brush_mm is not None or self.shown.magnifier:
+            if not self._measuring:
+                if self.pointer.tool in MEASURE_TOOLS:
+                    self.measure_moved.emit(*self.to_slice(point))  # a line follows from the last click
+                self._hover_measure(point)
+            if self.shown.brush_mm is not None:
                 self._draw_overlay()
             self.hovered.emit(*self.to_slice(point))
 
     def _on_left(self) -> None:
-        self._brush_at = None
+        self._brush_at = self._under = None
         self._draw_overlay()
         self.left.emit()
 

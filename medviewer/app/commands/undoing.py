@@ -1,0 +1,55 @@
+"""Undo and redo as a person expects them: the last thing done, be it a stroke or a measurement."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from medviewer.app.commands import measuring, view
+
+if TYPE_CHECKING:
+    # It loads the database, which commands that only read files do without.
+    from medviewer.app.services import Services
+    from medviewer.app.state import Session
+
+
+def undo(services: Services) -> None:
+    """Take back the last thing: the last place of what is half measured, else a measurement or a stroke."""
+    session = services.session
+    draft = session.draft
+    if draft is not None:
+        shorter = draft.clicks[:-1]
+        session.draft = replace(draft, clicks=shorter) if draft.changed is None and draft.wanted and shorter else None
+        return
+    strokes = session.mask.done_at if session.mask is not None else 0
+    if _measured_at(session) > strokes:
+        measuring.undo(services)
+    else:
+        view.undo(services)
+
+
+def redo(services: Services) -> None:
+    """Do again what was taken back last."""
+    session = services.session
+    strokes = session.mask.undone_at if session.mask is not None else 0
+    measures = session.measure_future[-1].at if session.measure_future else 0
+    # What was done first is done again first.
+    if measures and (not strokes or measures < strokes):
+        measuring.redo(services)
+    else:
+        view.redo(services)
+
+
+def _measured_at(session: Session) -> int:
+    return session.measure_past[-1].at if session.measure_past else 0
+
+
+def can_undo(session: Session) -> bool:
+    """Whether there is anything to take back."""
+    painted = session.mask is not None and session.mask.can_undo
+    return painted or bool(session.measure_past) or session.draft is not None
+
+
+def can_redo(session: Session) -> bool:
+    """Whether there is anything to do again."""
+    return (session.mask is not None and session.mask.can_redo) or bool(session.measure_future)

@@ -1,0 +1,286 @@
+"""Measurements over a slice, in the viewport's pixels: what is under the pointer, where texts stand, how they look."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPolygonF
+
+from medviewer.ui.theme import colour
+
+XY = tuple[float, float]
+
+HANDLE_REACH = 8.0
+"""Pixels within which a handle is grabbed."""
+LINE_REACH = 5.0
+_HANDLE = 3.5
+_TEXT_PX = 12
+_GAP = 10.0
+_ARROW = 11.0
+_ARC = 20.0
+_SHADOW = QColor(0, 0, 0, 190)
+_SAMPLES = 48
+
+
+@dataclass(frozen=True)
+class PixelMeasure:
+    """One measurement on the screen.
+
+    Parameters
+    ----------
+    uid
+        Which one.
+    kind
+        Of `domain.measure.Kind`.
+    handles
+        Number, x and y of each handle on this slice.
+    lines
+        What is drawn, as polylines.
+    text
+        What stands beside it.
+    chosen
+        Whether it is the one that is worked on.
+    hovered
+        Whether the pointer is at it.
+    drafted
+        Whether it is still being placed.
+    """
+
+    uid: str
+    kind: str
+    handles: tuple[tuple[int, float, float], ...]
+    lines: tuple[tuple[XY, ...], ...]
+    text: tuple[str, ...]
+    chosen: bool = False
+    hovered: bool = False
+    drafted: bool = False
+
+
+class Hit(NamedTuple):
+    """What of a measurement is under the pointer: a handle by its number, or -1 for its lines."""
+
+    uid: str
+    handle: int = -1
+
+
+def hit(measures: Sequence[PixelMeasure], at: XY) -> Hit | None:
+    """What is under a point: the nearest handle within reach, else the nearest line within reach, else nothing."""
+    best: Hit | None = None
+    reach = HANDLE_REACH
+    for one in measures:
+        for number, x, y in one.handles:
+            away = math.dist((x, y), at)
+            if away <= reach and not one.drafted:
+                best, reach = Hit(one.uid, number), away
+    if best is not None:
+        return best
+    reach = LINE_REACH
+    for one in measures:
+        away = min((_distance(line, at) for line in one.lines if not one.drafted), default=math.inf)
+        if away <= reach:
+            best, reach = Hit(one.uid), away
+    return best
+
+
+def _distance(line: Sequence[XY], at: XY) -> float:
+    """From a point to a polyline, in pixels."""
+    if len(line) == 1:
+        return math.dist(line[0], at)
+    return min((_to_segment(a, b, at) for a, b in zip(line, line[1:], strict=False)), default=math.inf)
+
+
+def _to_segment(a: XY, b: XY, at: XY) -> float:
+    dx, dy = b[0] - a[0], b[1] - a[1]
+    length = dx * dx + dy * dy
+    part = 0.0 if length == 0 else ((at[0] - a[0]) * dx + (at[1] - a[1]) * dy) / length
+    part = min(max(part, 0.0), 1.0)
+    return math.dist((a[0] + part * dx, a[1] + part * dy), at)
+
+
+# -- where texts stand
+
+
+def place_texts(
+    measures: Sequence[PixelMeasure], size: Callable[[Sequence[str]], tuple[float, float]], room: QRectF
+) -> tuple[QRectF | None, ...]:
+    """A box for the text of each measurement: beside it, within the room, over no handle and no other text.
+
+    Parameters
+    ----------
+    size
+        Width and height of lines of text.
+    room
+        What is to be seen of the viewport.
+    """
+    handles = [QRectF(x - 5, y - 5, 10, 10) for one in measures for _, x, y in one.handles]
+    taken: list[QRectF] = []
+    found: list[QRectF | None] = []
+    for one in measures:
+        points = _points(one)
+        if not one.text or not points:
+            found.append(None)
+            continue
+        width, height = size(one.text)
+        choices = [_inside(box, room) for box in _choices(points, width, height)]
+        box = min(choices, key=lambda b: _blame(b, one, handles, taken, choices[0]))
+        taken.append(box)
+        found.append(box)
+    return tuple(found)
+
+
+def _points(one: PixelMeasure) -> list[XY]:
+    return [*((x, y) for _, x, y in one.handles), *(point for line in one.lines for point in line)]
+
+
+def _choices(points: Sequence[XY], width: float, height: float) -> list[QRectF]:
+    """Around what is drawn, the most usual place first: at the right of its rightmost point."""
+    right, left = max(points), min(points)
+    top, bottom = min(points, key=lambda p: p[1]), max(points, key=lambda p: p[1])
+    places = [
+        (right[0] + _GAP, right[1] - height / 2),
+        (right[0] + _GAP, right[1] + _GAP),
+        (right[0] + _GAP, right[1] - height - _GAP),
+        (bottom[0] - width / 2, bottom[1] + _GAP),
+        (top[0] - width / 2, top[1] - height - _GAP),
+        (left[0] - width - _GAP, left[1] - height / 2),
+        (left[0] - width - _GAP, left[1] + _GAP),
+        (left[0] - width - _GAP, left[1] - height - _GAP),
+        (right[0] + _GAP, right[1] + height + 2 * _GAP),
+        (right[0] + _GAP, right[1] - 2 * height - 2 * _GAP),
+    ]
+    return [QRectF(x, y, width, height) for x, y in places]
+
+
+def _inside(box: QRectF, room: QRectF) -> QRectF:
+    x = min(max(box.x(), room.left()), max(room.right() - box.width(), room.left()))
+    y = min(max(box.y(), room.top()), max(room.bottom() - box.height(), room.top()))
+    return QRectF(x, y, box.width(), box.height())
+
+
+def _blame(
+    box: QRectF, one: PixelMeasure, handles: Iterable[QRectF], taken: Iterable[QRectF], usual: QRectF
+) -> tuple[int, int, float]:
+    """How bad a place is: handles that it covers weigh most, then texts, then its own lines; then how far it is."""
+    covered = sum(box.intersects(handle) for handle in handles)
+    texts = sum(box.intersects(other) for other in taken)
+    lines = any(_crosses(line, box) for line in one.lines)
+    return covered, 2 * texts + lines, QLineF(box.center(), usual.center()).length()
+
+
+def _crosses(line: Sequence[XY], box: QRectF) -> bool:
+    """Whether a polyline runs through a box; long ones are looked at in samples."""
+    step = max(1, len(line) // _SAMPLES)
+    thin = [*line[::step], line[-1]] if line else []
+    edges = QPolygonF(box)
+    sides = [QLineF(edges[k], edges[k + 1]) for k in range(4)]
+    crossing = QLineF.IntersectionType.BoundedIntersection
+    for a, b in zip(thin, thin[1:], strict=False):
+        if box.contains(QPointF(*a)) or box.contains(QPointF(*b)):
+            return True
+        segment = QLineF(QPointF(*a), QPointF(*b))
+        if any(segment.intersects(side)[0] == crossing for side in sides):
+            return True
+    return False
+
+
+# -- how they look
+
+
+def paint(painter: QPainter, measures: Sequence[PixelMeasure], font: QFont, room: QRectF) -> None:
+    """Draw all, thin and with a dark rim; handles where the pointer is, and on the one that is worked on."""
+    if not measures:
+        return
+    font = QFont(font)
+    font.setPixelSize(_TEXT_PX)
+    painter.setFont(font)
+    metrics = QFontMetricsF(font)
+
+    def size(lines: Sequence[str]) -> tuple[float, float]:
+        return max(metrics.horizontalAdvance(line) for line in lines) + 2, metrics.lineSpacing() * len(lines)
+
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    for one in measures:
+        _paint_lines(painter, one)
+        if one.chosen or one.hovered or one.drafted:
+            _paint_handles(painter, one)
+    for one, box in zip(measures, place_texts(measures, size, room), strict=True):
+        if box is not None:
+            _paint_text(painter, one, box)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+
+def _tint(one: PixelMeasure) -> QColor:
+    return colour("measure_chosen" if one.chosen or one.hovered or one.drafted else "measure")
+
+
+def _paint_lines(painter: QPainter, one: PixelMeasure) -> None:
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for pen in (QPen(_SHADOW, 3.2), QPen(_tint(one), 1.4)):
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        painter.setPen(pen)
+        for line in one.lines:
+            painter.drawPolyline([QPointF(*point) for point in line])
+        _paint_sign(painter, one)
+
+
+def _paint_sign(painter: QPainter, one: PixelMeasure) -> None:
+    """The head of an arrow, the cross of a point, the ring of a probe: of one size at any zoom."""
+    if not one.handles:
+        return
+    x, y = one.handles[0][1:]
+    if one.kind == "arrow" and len(one.handles) > 1:
+        shaft = QLineF(QPointF(x, y), QPointF(*one.handles[1][1:]))
+        for turn in (-24.0, 24.0):
+            barb = QLineF(shaft)
+            barb.setLength(min(_ARROW, shaft.length()))
+            barb.setAngle(shaft.angle() + turn)
+            painter.drawLine(barb)
+    elif one.kind == "angle" and len(one.handles) == 3:
+        _paint_arc(painter, one)
+    elif one.kind == "point":
+        painter.drawLine(QPointF(x - 6, y), QPointF(x + 6, y))
+        painter.drawLine(QPointF(x, y - 6), QPointF(x, y + 6))
+    elif one.kind == "probe":
+        painter.drawEllipse(QPointF(x, y), 5.0, 5.0)
+        painter.drawPoint(QPointF(x, y))
+
+
+def _paint_arc(painter: QPainter, one: PixelMeasure) -> None:
+    """The arc between the arms of an angle, at its vertex."""
+    first, vertex, second = (QPointF(x, y) for _, x, y in one.handles)
+    arms = QLineF(vertex, first), QLineF(vertex, second)
+    radius = min(_ARC, *(arm.length() / 2 for arm in arms))
+    if radius < 4:
+        return
+    start = arms[0].angle()
+    turn = (arms[1].angle() - start + 180) % 360 - 180
+    box = QRectF(vertex.x() - radius, vertex.y() - radius, 2 * radius, 2 * radius)
+    painter.drawArc(box, round(start * 16), round(turn * 16))
+
+
+def _paint_handles(painter: QPainter, one: PixelMeasure) -> None:
+    painter.setPen(QPen(_tint(one), 1.4))
+    painter.setBrush(QColor(0, 0, 0, 150))
+    for _, x, y in one.handles:
+        painter.drawEllipse(QPointF(x, y), _HANDLE, _HANDLE)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
+def _paint_text(painter: QPainter, one: PixelMeasure, box: QRectF) -> None:
+    """Lines of text with a rim, and a thin link to what they are about where they stand away from it."""
+    near = min(_points(one), key=lambda p: math.dist(p, (box.center().x(), box.center().y())))
+    foot = QPointF(min(max(near[0], box.left()), box.right()), min(max(near[1], box.top()), box.bottom()))
+    if QLineF(foot, QPointF(*near)).length() > 3 * _GAP:
+        painter.setPen(QPen(_tint(one), 1, Qt.PenStyle.DotLine))
+        painter.drawLine(foot, QPointF(*near))
+    words, flags = "\n".join(one.text), int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+    painter.setPen(QColor(0, 0, 0, 220))
+    for dx, dy in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
+        painter.drawText(box.translated(dx, dy), flags, words)
+    painter.setPen(_tint(one))
+    painter.drawText(box, flags, words)

@@ -277,6 +277,7 @@ class ViewportGrid(ViewportPane):
         slice_view.stroke_ended.connect(lambda: view.end_stroke(services))
         slice_view.clicked.connect(clicked)
         slice_view.boxed.connect(boxed)
+
         def measured(act: Callable[..., None]) -> Callable[..., None]:
             def on_slice(row: float, column: float, *what: Any) -> None:
                 plane = self.plane(number)

@@ -14,7 +14,11 @@ from medviewer.domain.measure.measurement import TITLES, Kind
 
 _TOOLS: dict[Kind, tuple[str, str, str]] = {
     "length": ("&Length", "D", "Drag, or click at both ends"),
-    "bidirectional": ("&Bidirectional", "Shift+D", "Drag the longest axis; the short one is then dragged to its length"),
+    "bidirectional": (
+        "&Bidirectional",
+        "Shift+D",
+        "Drag the longest axis; the short one is then dragged to its length",
+    ),
     "angle": ("&Angle", "A", "Click an end, the vertex and the other end"),
     "cobb": ("&Cobb angle", "Shift+A", "Drag along one end plate, then along the other"),
     "ellipse": ("&Ellipse", "Shift+E", "Drag across a region; mean, spread and area stand beside it"),

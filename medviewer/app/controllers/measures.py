@@ -18,6 +18,7 @@ from medviewer.domain.plane import Plane
 Point = tuple[float, float]
 
 _WAITING = "…"
+_SHORT = {"Axial": "Ax", "Sagittal": "Sag", "Coronal": "Cor"}
 
 
 def place_of(plane: Plane, k: float) -> tuple[Vector, Vector, float]:
@@ -132,4 +133,4 @@ def where_of(session: Session, m: Measurement) -> tuple[str, str]:
     axis = int(np.argmax(np.abs(np.asarray(m.normal) @ grid.axes)))
     number = grid.clamp(grid.world_to_index(m.centre))[axis] + 1
     name = " ".join(part for part in (series.modality, series.description) if part)
-    return (f"{grid.plane_name(axis)[:3]} {number}" if grid.shape[0] > 1 else ""), name
+    return (f"{_SHORT[grid.plane_name(axis)]} {number}" if grid.shape[0] > 1 else ""), name

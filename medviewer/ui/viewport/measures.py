@@ -117,6 +117,7 @@ def place_texts(
         What is to be seen of the viewport.
     """
     handles = [QRectF(x - 5, y - 5, 10, 10) for one in measures for _, x, y in one.handles]
+    lines = [(line, _bounds(line)) for one in measures for line in one.lines if len(line) > 1]
     taken: list[QRectF] = []
     found: list[QRectF | None] = []
     for one in measures:
@@ -126,7 +127,7 @@ def place_texts(
             continue
         width, height = size(one.text)
         choices = [_inside(box, room) for box in _choices(points, width, height)]
-        box = min(choices, key=lambda b: _blame(b, one, handles, taken, choices[0]))
+        box = min(choices, key=lambda b: _blame(b, lines, handles, taken, choices[0]))
         taken.append(box)
         found.append(box)
     return tuple(found)
@@ -162,13 +163,21 @@ def _inside(box: QRectF, room: QRectF) -> QRectF:
 
 
 def _blame(
-    box: QRectF, one: PixelMeasure, handles: Iterable[QRectF], taken: Iterable[QRectF], usual: QRectF
+    box: QRectF,
+    lines: Iterable[tuple[Sequence[XY], QRectF]],
+    handles: Iterable[QRectF],
+    taken: Iterable[QRectF],
+    usual: QRectF,
 ) -> tuple[int, int, float]:
-    """How bad a place is: handles that it covers weigh most, then texts, then its own lines; then how far it is."""
-    covered = sum(box.intersects(handle) for handle in handles)
-    texts = sum(box.intersects(other) for other in taken)
-    lines = any(_crosses(line, box) for line in one.lines)
-    return covered, 2 * texts + lines, QLineF(box.center(), usual.center()).length()
+    """How bad a place is: handles and texts that it covers, then lines; then how far it is."""
+    covered = sum(box.intersects(other) for others in (handles, taken) for other in others)
+    crossed = sum(bounds.intersects(box) and _crosses(line, box) for line, bounds in lines)
+    return covered, crossed, QLineF(box.center(), usual.center()).length()
+
+
+def _bounds(line: Sequence[XY]) -> QRectF:
+    """The box around a line, a little wider than it, so that a level line has one too."""
+    return QPolygonF([QPointF(*point) for point in line]).boundingRect().adjusted(-1, -1, 1, 1)
 
 
 def _crosses(line: Sequence[XY], box: QRectF) -> bool:
@@ -187,6 +196,22 @@ def _crosses(line: Sequence[XY], box: QRectF) -> bool:
     return False
 
 
+def text_boxes(measures: Sequence[PixelMeasure], font: QFont, room: QRectF) -> tuple[QRectF | None, ...]:
+    """Where the text of each stands, in the font of the viewport."""
+    metrics = QFontMetricsF(_text_font(font))
+
+    def size(lines: Sequence[str]) -> tuple[float, float]:
+        return max(metrics.horizontalAdvance(line) for line in lines) + 2, metrics.lineSpacing() * len(lines)
+
+    return place_texts(measures, size, room)
+
+
+def _text_font(font: QFont) -> QFont:
+    made = QFont(font)
+    made.setPixelSize(_TEXT_PX)
+    return made
+
+
 # -- how they look
 
 
@@ -194,20 +219,13 @@ def paint(painter: QPainter, measures: Sequence[PixelMeasure], font: QFont, room
     """Draw all, thin and with a dark rim; handles where the pointer is, and on the one that is worked on."""
     if not measures:
         return
-    font = QFont(font)
-    font.setPixelSize(_TEXT_PX)
-    painter.setFont(font)
-    metrics = QFontMetricsF(font)
-
-    def size(lines: Sequence[str]) -> tuple[float, float]:
-        return max(metrics.horizontalAdvance(line) for line in lines) + 2, metrics.lineSpacing() * len(lines)
-
+    painter.setFont(_text_font(font))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     for one in measures:
         _paint_lines(painter, one)
         if one.chosen or one.hovered or one.drafted:
             _paint_handles(painter, one)
-    for one, box in zip(measures, place_texts(measures, size, room), strict=True):
+    for one, box in zip(measures, text_boxes(measures, font, room), strict=True):
         if box is not None:
             _paint_text(painter, one, box)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)

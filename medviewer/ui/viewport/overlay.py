@@ -112,13 +112,21 @@ class Overlay(QWidget):
         self._draw_brush(painter)
         self._draw_boxes(painter)
         self._draw_marks(painter)
-        measures.paint(painter, self.state.measures, self.font(), QRectF(self.rect()).adjusted(2, 2, -2, -2))
+        measures.paint(painter, self.state.measures, self.font(), self._room())
         self._draw_letters(painter)
         self._draw_corners(painter)
         self._draw_scale_bar(painter)
         if self.state.lens is not None:
             self.state.lens.draw(painter)
         painter.end()
+
+    def text_boxes(self) -> tuple[QRectF, ...]:
+        """Where the texts of measurements stand."""
+        found = measures.text_boxes(self.state.measures, self.font(), self._room())
+        return tuple(box for box in found if box is not None)
+
+    def _room(self) -> QRectF:
+        return QRectF(self.rect()).adjusted(2, 2, -2, -2)
 
     def _draw_crosshair(self, painter: QPainter) -> None:
         if self.state.crosshair is None:

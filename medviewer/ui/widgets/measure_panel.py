@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QTableWidgetItem, QVBoxLayout, QWidget
 
 from medviewer.app.commands import measuring
@@ -42,12 +42,13 @@ class MeasurePanel(QWidget):
         self._services = services
         self._links = Links(self)
         self.table = _Table(
-            ("Name", "Kind", "Value", "Slice"),
+            ("Name", "Value", "Slice"),
             "What was measured; choose a row to look at it, double-click or F2 to name it",
             "Measurements",
             numbers=("Slice",),
             most_rows=8,
         )
+        self.table.setIconSize(QSize(16, 16))
         triggers = QAbstractItemView.EditTrigger
         self.table.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
         self.empty = label(EMPTY, "quiet", wrap=True)
@@ -115,6 +116,6 @@ def row_of(session: Session, m: Measurement) -> Row:
     values = (values_in(session, m) if here else None) or session.measured.get(m.uid, ())
     lines = summary(replace(m, label="", text=""), values)
     place, series = where_of(session, m)
-    tip = "\n".join(part for part in (m.title, *lines, series, place) if part)
-    cells = (m.title, TITLES[m.kind], lines[0].removeprefix("Mean ") if lines else "", place)
-    return Row(m.uid, cells, tip, "text" if here else "quiet")
+    tip = "\n".join(part for part in (m.label, m.text, TITLES[m.kind], *lines, series, place) if part)
+    cells = (m.title, lines[0].removeprefix("Mean ") if lines else "", place)
+    return Row(m.uid, cells, tip, "text" if here else "quiet", m.kind)

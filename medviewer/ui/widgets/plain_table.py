@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
+from medviewer.ui.icons import icon
 from medviewer.ui.theme import colour
 from medviewer.ui.widgets.parts import explain
 
@@ -29,12 +30,15 @@ class Row:
         Everything that the cells have no room for.
     colour
         A name in `theme.COLOURS`.
+    icon
+        A name in `icons.NAMES`, drawn before the first cell; empty for none.
     """
 
     key: str
     cells: tuple[str, ...]
     tip: str = ""
     colour: str = "text"
+    icon: str = ""
 
 
 class PlainTable(QTableWidget):
@@ -124,6 +128,8 @@ class PlainTable(QTableWidget):
     def _item(self, row: Row, column: int, text: str) -> QTableWidgetItem:
         made = QTableWidgetItem(text)
         made.setToolTip(row.tip)
+        if row.icon and column == 0:
+            made.setIcon(icon(row.icon, row.colour))
         made.setForeground(colour(row.colour))
         if column in self._numbers:
             made.setTextAlignment(_RIGHT)

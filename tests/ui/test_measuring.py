@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import measuring, study, view
@@ -32,8 +32,9 @@ def at(program: Program, spot: Spot, number: int = 0) -> QPoint:
     return program.window.grid.slices[number].to_pixel(*spot).toPoint()
 
 
-def native(program: Program, number: int = 0) -> object:
-    return program.window.grid.slices[number].canvas.native
+def native(program: Program, number: int = 0) -> QWidget:
+    widget: QWidget = program.window.grid.slices[number].canvas.native
+    return widget
 
 
 def press(program: Program, spot: Spot, number: int = 0) -> None:
@@ -108,34 +109,37 @@ def test_a_length_is_dragged_or_clicked_and_stands_beside_its_line(opened: Progr
     assert drawn(opened).measures == (), "and to its slice"
 
 
-@pytest.mark.parametrize(
-    ("kind", "spots"),
-    [
-        ("angle", [(20, 5), (5, 5), (5, 25)]),
-        ("cobb", [(5, 5), (5, 25), (20, 5), (25, 25)]),
-        ("bidirectional", [(5, 5), (20, 25)]),
-        ("ellipse", [(5, 5), (20, 25)]),
-        ("rectangle", [(5, 5), (20, 25)]),
-        ("sphere", [(15, 20), (15, 26)]),
-        ("arrow", [(5, 5), (20, 25)]),
-        ("text", [(5, 5)]),
-        ("point", [(5, 5)]),
-        ("probe", [(5, 5)]),
-    ],
-)
-def test_every_kind_is_placed_by_clicks_and_by_drags(
-    opened: Program, monkeypatch: pytest.MonkeyPatch, kind: str, spots: list[Spot]
-) -> None:
+PLACES: dict[str, list[Spot]] = {
+    "angle": [(20, 5), (5, 5), (5, 25)],
+    "cobb": [(5, 5), (5, 25), (20, 5), (25, 25)],
+    "bidirectional": [(5, 5), (20, 25)],
+    "ellipse": [(5, 5), (20, 25)],
+    "rectangle": [(5, 5), (20, 25)],
+    "sphere": [(15, 20), (15, 26)],
+    "arrow": [(5, 5), (20, 25)],
+    "text": [(5, 5)],
+    "point": [(5, 5)],
+    "probe": [(5, 5)],
+}
+
+
+def test_every_kind_is_placed_by_clicks_and_by_drags(opened: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opened.window.dialogs, "ask_text", lambda *_: "cyst")
+    for kind, spots in PLACES.items():
+        place_both_ways(opened, kind, spots)
+
+
+def place_both_ways(opened: Program, kind: str, spots: list[Spot]) -> None:
     opened.window.commands[f"tool.{kind}"].trigger()
     for spot in spots:
         move(opened, spot)
         click(opened, spot)
     clicked = only(opened)
     assert (clicked.kind, clicked.text) == (kind, "cyst" if kind in ("arrow", "text") else "")
+    measuring.remove(opened.services, clicked.uid)
+    settle(opened)
     if len(spots) == 1:
         return
-    measuring.remove(opened.services, clicked.uid)
     for start, end in zip(spots[::2], spots[1::2], strict=False):
         drag(opened, start, end)
     if len(spots) % 2:
@@ -144,6 +148,8 @@ def test_every_kind_is_placed_by_clicks_and_by_drags(
     np.testing.assert_allclose(dragged.points, clicked.points, atol=0.05)
     assert opened.services.session.draft is None
     assert len(spots) == CLICKS[dragged.kind]
+    measuring.remove(opened.services, dragged.uid)
+    settle(opened)
 
 
 def test_a_freehand_line_follows_the_drag_and_encloses_voxels(opened: Program) -> None:
@@ -156,6 +162,7 @@ def test_a_freehand_line_follows_the_drag_and_encloses_voxels(opened: Program) -
     assert len(m.points) >= 7
     assert number_of(m, opened, "Area") == pytest.approx(15 * 1.5 * 20, rel=0.05)
     measuring.remove(opened.services, m.uid)
+    settle(opened)
     for spot in ((5, 5), (5, 25), (20, 25)):
         click(opened, spot)
     QTest.mouseDClick(native(opened), LEFT, NONE, at(opened, (20, 25)))
@@ -262,6 +269,7 @@ def test_the_list_goes_there_names_and_says_what_to_do_where_there_is_none(opene
     assert "HU" in row.cells[1]
     assert "mm²" in row.tip
     item = listed.table.item(0, 0)
+    assert item is not None
     item.setText("Cyst")
     assert only(opened).label == "Cyst"
     assert listed.table.rows[0].cells[0] == "Cyst"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 
@@ -57,8 +56,7 @@ class MeasureTool:
             return
         world = to_world(plane, k, *at)
         draft = self._placing(plane, k)
-        if draft is None and grip is not None:
-            self._take(grip, world)
+        if draft is None and grip is not None and self._take(grip, world):
             return
         tool = self._session.view.tool
         if tool not in MEASURE_TOOLS:
@@ -66,7 +64,7 @@ class MeasureTool:
         if draft is None:
             self._session.view.show_measures = True
             self._session.chosen_measurement = ""
-            draft = self._begun(cast("Kind", tool), plane, k)
+            draft = self._begun(tool, plane, k)
         self._pressed = True
         self._session.draft = draft.add(world)
 
@@ -159,12 +157,14 @@ class MeasureTool:
         turned = float(np.linalg.norm(np.cross(normal, draft.normal)))
         return draft if away < slice_mm / 2 and turned < 1e-3 else None
 
-    def _take(self, grip: Grip, world: Vector) -> None:
+    def _take(self, grip: Grip, world: Vector) -> bool:
         m = self._known(grip[0])
-        if m is not None:
-            self._session.draft = None
-            self._session.chosen_measurement = m.uid
-            self._grip = m, grip[1], world
+        if m is None:
+            return False  # it went, and is on the screen until the next frame
+        self._session.draft = None
+        self._session.chosen_measurement = m.uid
+        self._grip = m, grip[1], world
+        return True
 
     def _drag(self, world: Vector) -> None:
         assert self._grip is not None

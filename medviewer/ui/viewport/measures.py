@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
@@ -90,7 +91,7 @@ def _distance(line: Sequence[XY], at: XY) -> float:
     """From a point to a polyline, in pixels."""
     if len(line) == 1:
         return math.dist(line[0], at)
-    return min((_to_segment(a, b, at) for a, b in zip(line, line[1:], strict=False)), default=math.inf)
+    return min((_to_segment(a, b, at) for a, b in pairwise(line)), default=math.inf)
 
 
 def _to_segment(a: XY, b: XY, at: XY) -> float:
@@ -184,10 +185,10 @@ def _crosses(line: Sequence[XY], box: QRectF) -> bool:
     """Whether a polyline runs through a box; long ones are looked at in samples."""
     step = max(1, len(line) // _SAMPLES)
     thin = [*line[::step], line[-1]] if line else []
-    edges = QPolygonF(box)
-    sides = [QLineF(edges[k], edges[k + 1]) for k in range(4)]
+    corners = [box.topLeft(), box.topRight(), box.bottomRight(), box.bottomLeft(), box.topLeft()]
+    sides = [QLineF(a, b) for a, b in pairwise(corners)]
     crossing = QLineF.IntersectionType.BoundedIntersection
-    for a, b in zip(thin, thin[1:], strict=False):
+    for a, b in pairwise(thin):
         if box.contains(QPointF(*a)) or box.contains(QPointF(*b)):
             return True
         segment = QLineF(QPointF(*a), QPointF(*b))

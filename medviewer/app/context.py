@@ -59,6 +59,8 @@ REASONS: dict[str, str] = {
     "mask_open": "there is no mask",
     "can_undo": "nothing to take back",
     "can_redo": "nothing was taken back",
+    "measured_any": "nothing is measured yet",
+    "measurement_chosen": "choose a measurement first",
     "clicks_open": "nothing was clicked on",
     "heat_open": "there is no heat map",
     "heats_open": "there is no second heat map",

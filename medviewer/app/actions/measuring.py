@@ -17,7 +17,7 @@ _TOOLS: dict[Kind, tuple[str, str, str]] = {
     "bidirectional": (
         "&Bidirectional",
         "Shift+D",
-        "Drag the longest axis; the short one is then dragged to its length",
+        "Drag the longest axis, then the ends of the short one",
     ),
     "angle": ("&Angle", "A", "Click an end, the vertex and the other end"),
     "cobb": ("&Cobb angle", "Shift+A", "Drag along one end plate, then along the other"),
@@ -26,7 +26,7 @@ _TOOLS: dict[Kind, tuple[str, str, str]] = {
     "freehand": ("&Freehand region", "Shift+F", "Drag around a region, or click its corners and double-click the last"),
     "sphere": ("&Sphere", "Shift+S", "Drag from the middle outwards; mean, spread and volume stand beside it"),
     "arrow": ("Arro&w", "Shift+N", "Drag from what is meant outwards, and say what it is"),
-    "text": ("&Text", "Shift+T", "Click where a text is to stand"),
+    "text": ("&Text", "Shift+X", "Click where a text is to stand"),
     "point": ("&Point", "Shift+P", "Click on a place to find again"),
     "probe": ("Pro&be", "Shift+Q", "Click on a voxel to read its value"),
 }
@@ -121,7 +121,7 @@ def measure_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             "measure",
             lambda: setattr(session.view, "show_measures", not session.view.show_measures),
             "Show or hide what was measured",
-            ("Shift+M",),
+            ("Shift+U",),
             "4",
             "image_open",
             "measures_shown",

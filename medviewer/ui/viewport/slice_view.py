@@ -15,8 +15,8 @@ from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QFrame, QWidget
 
 from medviewer.app.ports import Display, HeatLook, MaskLook, Padding
-from medviewer.errors import InputError
 from medviewer.app.state import MEASURE_TOOLS
+from medviewer.errors import InputError
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport.canvas import NapariCanvas
 from medviewer.ui.viewport.layers import SliceLayers
@@ -496,12 +496,11 @@ class SliceView(QFrame):
     def _on_hovered(self, point: QPointF) -> None:
         self._brush_at = point
         if self.shown is not None:
-            if self.shown.brush_mm is not None or self.shown.magnifier:
             if not self._measuring:
                 if self.pointer.tool in MEASURE_TOOLS:
                     self.measure_moved.emit(*self.to_slice(point))  # a line follows from the last click
                 self._hover_measure(point)
-            if self.shown.brush_mm is not None:
+            if self.shown.brush_mm is not None or self.shown.magnifier:
                 self._draw_overlay()
             self.hovered.emit(*self.to_slice(point))
 

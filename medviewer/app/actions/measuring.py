@@ -22,7 +22,7 @@ _TOOLS: dict[Kind, tuple[str, str, str]] = {
     "angle": ("&Angle", "A", "Click an end, the vertex and the other end"),
     "cobb": ("&Cobb angle", "Shift+A", "Drag along one end plate, then along the other"),
     "ellipse": ("&Ellipse", "Shift+E", "Drag across a region; mean, spread and area stand beside it"),
-    "rectangle": ("&Rectangle", "Shift+R", "Drag across a region; mean, spread and area stand beside it"),
+    "rectangle": ("&Rectangle", "Shift+B", "Drag across a region; mean, spread and area stand beside it"),
     "freehand": ("&Freehand region", "Shift+F", "Drag around a region, or click its corners and double-click the last"),
     "sphere": ("&Sphere", "Shift+S", "Drag from the middle outwards; mean, spread and volume stand beside it"),
     "arrow": ("Arro&w", "Shift+N", "Drag from what is meant outwards, and say what it is"),

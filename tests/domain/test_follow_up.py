@@ -1,0 +1,111 @@
+"""Change since an earlier study and the RECIST 1.1 sum, all numbers worked by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from medviewer.domain.measure.follow_up import Measured, TimePoint, changes, course_of, judge, sum_of_targets
+from medviewer.domain.measure.measurement import HANDLES, Kind, Measurement
+from medviewer.domain.measure.values import Value
+
+
+def lesion(label: str, long: float, short: float | None = None, *, node: bool = False, target: bool = True) -> Measured:
+    kind: Kind = "length" if short is None else "bidirectional"
+    points = tuple((float(k), 0.0, 0.0) for k in range(HANDLES[kind]))
+    values: tuple[Value, ...] = (Value("Length", long, "mm"),)
+    if short is not None:
+        values = (Value("Long axis", long, "mm"), Value("Short axis", short, "mm"))
+    return Measured(Measurement("", kind, points, (0, 0, 1), "", label, target=target, node=node), values)
+
+
+def region(label: str, name: str, number: float, unit: str) -> Measured:
+    points = ((0, 0, 0), (1, 0, 0))
+    return Measured(Measurement("", "sphere", points, (0, 0, 1), "", label), (Value(name, number, unit),))
+
+
+def test_the_prior_has_the_same_label_and_a_value_that_compares() -> None:
+    now = [
+        lesion("Left  Hilum", 30, 20),
+        lesion("Node", 25, 12, node=True),
+        region("VOI", "Volume", 150, "mm³"),
+        region("Film", "Diameter", 3, "px"),
+        lesion("New", 9),
+        lesion("", 4),
+    ]
+    prior = [
+        lesion("left hilum", 7),
+        lesion("left hilum", 24),
+        lesion("Node", 24, 16, node=True),
+        region("VOI", "Volume", 200, "mm³"),
+        region("Film", "Diameter", 3, "mm"),
+    ]
+    found = changes(now, prior)
+    assert [change.now.label for change in found] == ["left hilum", "node", "voi", "film", "new"]
+    # 24 -> 30 is +25 %; short axis 16 -> 12 is -25 %; 200 -> 150 is -25 %
+    assert [change.percent for change in found] == [25.0, -25.0, -25.0, None, None]
+    assert found[0].prior is prior[1]
+    assert found[3].prior is None
+
+
+def test_of_nodes_the_short_axis_is_added_and_of_all_else_the_long_one() -> None:
+    point = TimePoint("1", "2020-01-01", (lesion("A", 32, 20), lesion("B", 18), lesion("N", 22, 15.5, node=True)))
+    total = sum_of_targets(point)
+    assert total is not None
+    assert total.mm == pytest.approx(32 + 18 + 15.5)
+    assert total.diameters == (("A", 32), ("B", 18), ("N", 15.5))
+    assert sum_of_targets(TimePoint("1", "", (lesion("A", 3, target=False),))) is None
+    odd = region("V", "Volume", 5, "mm³")
+    aimed = Measured(Measurement("", "sphere", ((0, 0, 0), (1, 0, 0)), (0, 0, 1), "", "V", target=True), odd.values)
+    six = TimePoint("1", "", (aimed, *(lesion(f"T{k}", 10) for k in range(5))))
+    told = sum_of_targets(six)
+    assert told is not None
+    assert told.mm == 50
+    assert [note.partition(",")[0] for note in told.notes] == ["V has no diameter in mm", "There are 6 targets"]
+
+
+@pytest.mark.parametrize(
+    ("baseline", "nadir", "now", "expected"),
+    [
+        (100, 100, 70, "PR"),  # 30 % down
+        (100, 100, 70.1, "SD"),
+        (100, 50, 60, "PD"),  # 20 % and 10 mm above the nadir, though 40 % below the baseline
+        (100, 50, 59.9, "PR"),
+        (30, 20, 24.9, "SD"),  # 24.5 %, but under 5 mm; 17 % below the baseline
+        (30, 20, 25, "PD"),
+        (100, 100, 119, "SD"),
+        (0.3, 0.3, 0.21, "PR"),  # 0.3 - 0.21 is 0.09 but for the last digit
+    ],
+)
+def test_the_limits_of_response(baseline: float, nadir: float, now: float, expected: str) -> None:
+    assert judge(baseline, nadir, now, all_gone=False) == expected
+
+
+def test_the_course_is_against_baseline_and_nadir() -> None:
+    first = TimePoint("1", "2020-01-01", (lesion("A", 60), lesion("N", 30, 20, node=True)))
+    second = TimePoint("2", "2020-03-01", (lesion("A", 30), lesion("N", 20, 10, node=True)))
+    third = TimePoint("3", "2020-06-01", (lesion("A", 36), lesion("N", 20, 12, node=True)))
+    assert course_of([first, second]).response == "PR"  # 80 -> 40
+    course = course_of([first, second, third])  # 80, 40, 48
+    assert [total.mm for total in course.sums] == [80, 40, 48]
+    assert (course.from_baseline, course.from_nadir, course.response) == (-40.0, 20.0, "PD")
+    gone = TimePoint("4", "2020-09-01", (lesion("A", 0), lesion("N", 12, 9.9, node=True)))
+    assert course_of([first, second, gone]).response == "CR"
+
+
+def test_other_targets_do_not_compare_and_small_ones_are_told() -> None:
+    first = TimePoint("1", "2020-01-01", (lesion("A", 9), lesion("N", 30, 14, node=True)))
+    assert [note.partition(";")[0] for note in course_of([first]).notes] == [
+        "A has a longest diameter of 9.0 mm",
+        "N has a short axis of 14.0 mm",
+    ]
+    later = TimePoint("2", "2020-02-01", (lesion("A", 9), lesion("B", 12)))
+    course = course_of([first, later])
+    assert course.response is None
+    assert course.notes == (
+        "N was a target at first and is not measured now.",
+        "B was no target at first; targets are chosen once.",
+    )
+    unnamed = TimePoint("2", "2020-02-01", (lesion("", 9),))
+    assert "name every target" in course_of([first, unnamed]).notes[0]
+    assert course_of([first, TimePoint("3", "2021-01-01")]).response is None
+    assert course_of([]).sums == ()

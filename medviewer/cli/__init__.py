@@ -20,6 +20,7 @@ COMMANDS = (
     "deidentify",
     "pacs",
     "document",
+    "measurements",
     "predict",
     "explain",
     "screenshot",

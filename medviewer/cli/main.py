@@ -20,6 +20,7 @@ from medviewer.cli import (
     documents,
     files,
     finetune,
+    measurements,
     models,
     pacs,
     pictures,
@@ -62,6 +63,7 @@ app.command("convert")(files.convert)
 app.command("deidentify")(deidentify.deidentify)
 app.add_typer(pacs.app, name="pacs")
 app.command("document")(documents.document)
+app.command("measurements")(measurements.measurements)
 app.command("predict")(predictions.predict)
 app.command("explain")(predictions.explain)
 app.command("screenshot")(pictures.screenshot)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from medviewer.formats.dicom.write import write_dicom_series
     from medviewer.formats.images import save_image
     from medviewer.formats.masks import load_heatmap, load_segmentation, save_heatmap, save_segmentation
+    from medviewer.formats.measurement_table import save_measurement_table
     from medviewer.formats.reading import load, scan
     from medviewer.formats.sniff import Kind
 
@@ -31,6 +32,7 @@ __all__ = [
     "read_measurements",
     "save_heatmap",
     "save_image",
+    "save_measurement_table",
     "save_segmentation",
     "scan",
     "write_dicom_series",
@@ -48,6 +50,7 @@ _HOMES = {
     "read_measurements": "dicom.measurement_read",
     "save_heatmap": "masks",
     "save_image": "images",
+    "save_measurement_table": "measurement_table",
     "save_segmentation": "masks",
     "scan": "reading",
     "write_dicom_series": "dicom.write",

@@ -172,6 +172,14 @@ class Catalog:
             tags = session.scalars(select(TagRow.tag).where(TagRow.study == row.number).order_by(TagRow.tag))
             return _entry(row, patient, tags)
 
+    def of_same_patient(self, study_uid: str) -> list[StudyEntry]:
+        """The other studies of a study's patient. Raises NotFoundError if the catalogue has no such study."""
+        with self._database.read() as session:
+            row = _study(session, study_uid)
+            patient = session.get_one(PatientRow, row.patient)
+            query = select(StudyRow).where(StudyRow.patient == row.patient, StudyRow.number != row.number)
+            return [_entry(other, patient, ()) for other in session.scalars(query.order_by(StudyRow.date))]
+
     def series_of(self, study_uid: str) -> list[SeriesEntry]:
         """The series of a study, by their number."""
         query = _of_study(select(SeriesRow), SeriesRow, study_uid)

@@ -1,0 +1,115 @@
+"""The command about what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from medviewer.cli.console import report, report_json, table
+from medviewer.cli.options import JSON, SOURCE
+from medviewer.cli.reading import check_output, opened_services, scan
+from medviewer.errors import InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from medviewer.app.commands.measured import FollowUp
+    from medviewer.archive import Kept
+    from medviewer.domain.measure.follow_up import Measured
+    from medviewer.domain.study import ScanResult, Study
+
+_OUTPUT = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="The file to write: .csv, or .dcm for a DICOM report."),
+]
+_STUDY = Annotated[
+    str | None, typer.Option("--study", metavar="UID", help="Which study, where PATH holds several of them.")
+]
+
+
+_FOLLOW_UP = Annotated[
+    bool, typer.Option("--follow-up", help="Beside the patient's earlier studies, with the sum of RECIST 1.1 targets.")
+]
+
+
+def measurements(
+    path: SOURCE,
+    output: _OUTPUT = None,
+    study: _STUDY = None,
+    follow_up: _FOLLOW_UP = False,
+    as_json: JSON = False,
+) -> None:
+    """List what was measured in a study, or write it as a table or a DICOM structured report.
+
+    Measurements are made in the window and kept in the archive; PATH is where the study's images are.
+    """
+    from medviewer.app.commands.measured import NAMES, compare, follow_up_lines, writer
+
+    if output is not None:
+        check_output(output, NAMES)
+    chosen = _study(scan(path), study)
+    with opened_services() as services:
+        kept = services.archive.measurements.of_studies([chosen.uid])
+        if output is not None:
+            writer(chosen, kept, output, services.author)()
+        compared = compare(services, chosen.uid) if follow_up and output is None else None
+    if output is not None:
+        report(f"Wrote {output}")
+    elif compared is not None and not as_json:
+        report("\n".join(follow_up_lines(compared)))
+    elif as_json:
+        told: dict[str, Any] = {"study": chosen.uid, "measurements": [_as_json(one) for one in kept]}
+        if compared is not None:
+            told["follow_up"] = _follow_up_json(compared)
+        report_json(told)
+    else:
+        rows = [
+            (one.measurement.title, one.measurement.kind, ", ".join(f"{v.name} {v.text}" for v in one.values))
+            for one in kept
+        ]
+        report(table(("NAME", "KIND", "VALUES"), rows) if rows else "Nothing was measured in this study.")
+
+
+def _study(found: ScanResult, uid: str | None) -> Study:
+    with_images = [study for study in found.studies if study.series]
+    if uid is not None:
+        for study in with_images:
+            if study.uid == uid:
+                return study
+        raise NotFoundError(f"There is no study {uid}; found are: {', '.join(study.uid for study in with_images)}.")
+    if len(with_images) > 1:
+        names = ", ".join(study.uid for study in with_images)
+        raise InputError(f"One study is wanted, but there are {len(with_images)}; choose one with --study: {names}.")
+    return with_images[0]
+
+
+def _as_json(one: Kept) -> dict[str, Any]:
+    return {**one.measurement.to_json(), "values": [asdict(value) for value in one.values]}
+
+
+def _follow_up_json(compared: FollowUp) -> dict[str, Any]:
+    course = compared.course
+    return {
+        "prior_study": compared.prior.study_uid if compared.prior is not None else None,
+        "changes": [
+            {
+                "label": change.now.measurement.label,
+                "now": asdict(change.now.main) if change.now.main is not None else None,
+                "prior": asdict(change.prior.main)
+                if change.prior is not None and change.prior.main is not None
+                else None,
+                "percent": change.percent,
+            }
+            for change in compared.changes
+        ],
+        "target_sums": [{"date": total.date, "mm": total.mm, "notes": list(total.notes)} for total in course.sums],
+        "percent_from_baseline": course.from_baseline,
+        "percent_from_nadir": course.from_nadir,
+        "response_of_targets": course.response,
+        "notes": list(course.notes),
+    }
+
+
+def _main_json(one: Measured | None) -> dict[str, Any] | None:
+    return asdict(one.main) if one is not None and one.main is not None else None

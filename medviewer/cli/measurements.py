@@ -40,9 +40,10 @@ def measurements(
     follow_up: _FOLLOW_UP = False,
     as_json: JSON = False,
 ) -> None:
-    """List what was measured in a study, or write it as a table or a DICOM structured report.
+    """List or write what was measured in a study.
 
-    Measurements are made in the window and kept in the archive; PATH is where the study's images are.
+    A table (.csv) or a DICOM structured report (.dcm) is written. Measurements are made in the window and kept in the
+    archive; PATH is where the study's images are.
     """
     from medviewer.app.commands.measured import NAMES, compare, follow_up_lines, writer
 

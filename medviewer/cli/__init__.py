@@ -20,7 +20,7 @@ COMMANDS = (
     "deidentify",
     "pacs",
     "document",
-    "measurements",
+    "measured",
     "predict",
     "explain",
     "screenshot",

@@ -20,7 +20,7 @@ from medviewer.cli import (
     documents,
     files,
     finetune,
-    measurements,
+    measured,
     models,
     pacs,
     pictures,
@@ -63,7 +63,7 @@ app.command("convert")(files.convert)
 app.command("deidentify")(deidentify.deidentify)
 app.add_typer(pacs.app, name="pacs")
 app.command("document")(documents.document)
-app.command("measurements")(measurements.measurements)
+app.command("measured")(measured.measured)
 app.command("predict")(predictions.predict)
 app.command("explain")(predictions.explain)
 app.command("screenshot")(pictures.screenshot)

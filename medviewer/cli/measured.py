@@ -33,7 +33,7 @@ _FOLLOW_UP = Annotated[
 ]
 
 
-def measurements(
+def measured(
     path: SOURCE,
     output: _OUTPUT = None,
     study: _STUDY = None,

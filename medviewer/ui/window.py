@@ -63,6 +63,7 @@ from medviewer.ui.widgets.segments_panel import SegmentsPanel
 from medviewer.ui.widgets.shortcuts_dialog import Named, ShortcutsDialog
 from medviewer.ui.widgets.slab_box import SlabBox
 from medviewer.ui.widgets.study_browser import StudyBrowser
+from medviewer.ui.widgets.study_rows import origin
 from medviewer.ui.widgets.window_dialog import WindowDialog
 from medviewer.ui.widgets.window_menu import WindowMenu
 
@@ -350,7 +351,9 @@ class MainWindow(OpensDrops, QMainWindow):
 
     def _retitle(self, *_: object) -> None:
         series = self.services.session.series
-        name = f"{series.modality} {series.description} - " if series else ""
+        parts = (origin(series.modality, series.reader), series.description) if series else ()
+        name = " ".join(part for part in parts if part)
+        name = f"{name} - " if name else ""
         self.setWindowTitle(f"{name}medviewer - {RESEARCH_USE}")
 
     # -- Shell ----------------------------------------------------------------------------------------------------

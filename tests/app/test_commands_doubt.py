@@ -120,7 +120,20 @@ def test_a_sure_model_is_said(services: Services, image: Image) -> None:
     doubtful.go_on(services)
     settle(services)
     assert services.session.message is not None
-    assert "no place to go to" in services.session.message.text
+    assert services.session.message.text == f"{UNCERTAINTY} is not high anywhere: this map has no place to go to."
+
+
+def test_what_is_said_of_doubt_is_of_the_map_that_is_shown(services: Services, image: Image) -> None:
+    session = services.session
+    sure = doubt(image.grid, DISAGREEMENT, spots=())
+    session.heatmaps, session.heatmap = (doubt(image.grid), sure), sure
+    doubtful.go_on(services)
+    settle(services)
+    assert session.message is not None
+    assert session.message.text == (
+        "Disagreement is not high anywhere: this map has no place to go to. Alt+G shows Uncertainty."
+    )
+    assert session.heatmap is sure
 
 
 def test_doubt_and_reasons_are_switched_between(

@@ -126,6 +126,13 @@ def test_strokes_come_back_after_a_crash(services: Services, launch: Callable[..
     np.testing.assert_array_equal(kept(again)[0], labels)
 
 
+def test_one_stroke_is_told_as_one(services: Services, launch: Callable[..., Services], image: Image) -> None:
+    paint(services, 1)
+    crash(services)
+    again = launch(opened=image)
+    assert again.session.message.text == "1 stroke that was not saved before medviewer ended was brought back."
+
+
 def test_a_second_crash_loses_nothing_either(services: Services, launch: Callable[..., Services], image: Image) -> None:
     paint(services, 1)
     crash(services)

@@ -69,7 +69,7 @@ def test_boxes_lie_on_the_slices_that_they_touch() -> None:
 
 
 def test_finds_are_told_and_written_in_world_coordinates() -> None:
-    assert detections.said(FOUND) == "1 Nodule, 1 Mass found"
+    assert detections.said(FOUND) == "Found 1 × Nodule, 1 × Mass"
     assert detections.said(Detections((), GRID)) == "Nothing found"
     first, second = detections.to_json(FOUND)
     assert first["low"] == [4.0, 6.0, 8.0]

@@ -47,11 +47,11 @@ def show(services: Services, found: Detections) -> str:
 
 
 def said(found: Detections) -> str:
-    """How much of what was found, for example ``2 Nodule, 1 Mass found``."""
+    """How much of what was found, for example ``Found 2 × Nodule, 1 × Mass``: a label need not have a plural."""
     counts: dict[str, int] = {}
     for one in found.found:
         counts[one.label] = counts.get(one.label, 0) + 1
-    return f"{', '.join(f'{count} {label}' for label, count in counts.items())} found" if counts else "Nothing found"
+    return f"Found {', '.join(f'{count} × {label}' for label, count in counts.items())}" if counts else "Nothing found"
 
 
 def to_json(found: Detections) -> list[dict[str, Any]]:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from medviewer.app.commands import heatmaps
 from medviewer.app.mask_store import phase_of
-from medviewer.app.state import Tour
+from medviewer.app.state import Session, Tour
 from medviewer.domain.geometry import Vector
+from medviewer.domain.heatmap import Heatmap
 from medviewer.errors import InputError
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _step(services: Services) -> None:
     if tour is None or tour.places is None:
         return  # it is still being looked for
     if not tour.places:
-        session.say("The model is not much in doubt anywhere: there is no place to go to.", "ok")
+        session.say(_nowhere(session, tour.heatmap), "ok")
         return
     at = (tour.at + 1) % len(tour.places)
     session.tour = replace(tour, at=at)
@@ -133,3 +134,10 @@ def _step(services: Services) -> None:
     heatmaps.show_phase(session, phase_of(tour.heatmap))
     session.view.cursor = tour.places[at]
     session.say(f"Doubtful place {at + 1} of {len(tour.places)} ({tour.heatmap.label}).", "info")
+
+
+def _nowhere(session: Session, heatmap: Heatmap) -> str:
+    """That one map has no place to go to, and which other one may have."""
+    others = (one.method for one in session.heatmaps if one.is_doubt and one.method != heatmap.method)
+    more = " ".join(f"Alt+G shows {method}." for method in others)
+    return f"{heatmap.method} is not high anywhere: this map has no place to go to. {more}".strip()

@@ -107,9 +107,10 @@ def _recover(services: Services, newest: Segmentation | None) -> bool:
         journal.resume()
     _open(services, store)
     strokes = sum(is_stroke(record) for record in records[:count])
-    what = f"{strokes} strokes" if strokes else "Segments"
+    what = f"{strokes} {'stroke' if strokes == 1 else 'strokes'}" if strokes else "Segments"
+    verb = "was" if strokes == 1 else "were"
     more = "; the later ones cannot be read and are kept aside" if count < len(records) else ""
-    session.say(f"{what} that were not saved before medviewer ended were brought back{more}.", "warning")
+    session.say(f"{what} that {verb} not saved before medviewer ended {verb} brought back{more}.", "warning")
     return True
 
 

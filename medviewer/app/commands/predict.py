@@ -14,6 +14,7 @@ from medviewer.app.doubt_text import no_answer, warnings_of
 from medviewer.app.mask_store import of_phase
 from medviewer.app.run_choice import RunChoice
 from medviewer.app.services import Services
+from medviewer.app.volumes import millilitres
 from medviewer.domain.finding import Classification, Detections
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image
@@ -228,7 +229,7 @@ def _show(services: Services, result: Prediction, maps: tuple[Heatmap, ...] = ()
         heatmaps.offer(session, maps)
         masks.replace_with(services, result)
         session.view.mask_visible = True
-        volumes = ", ".join(f"{s.name} {result.volume_ml(s.label):.0f} ml" for s in result.segments)
+        volumes = ", ".join(f"{s.name} {millilitres(result.volume_ml(s.label))}" for s in result.segments)
         text = f"{volumes} ({result.provenance.label})."
     elif isinstance(result, Detections):
         text = f"{detections.show(services, result)} ({result.provenance.label})."

@@ -15,7 +15,7 @@ from medviewer.inference.device import GPU, has_gpu
 from medviewer.jobs import Job, JobState, Place, Runner
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.numbers import clock
-from medviewer.ui.widgets.parts import explain, label, push, tool
+from medviewer.ui.widgets.parts import MARGIN, explain, label, push, tool
 
 SHOWN = 2
 """Jobs that have a place in the bar; the rest is in the list behind it."""
@@ -126,6 +126,7 @@ class JobBar(QWidget):
         self._box.addStretch(1)
         self.gpu = label(role="quiet")
         self.gpu.setObjectName("gpu")
+        self.gpu.setContentsMargins(0, 0, MARGIN, 0)  # it stands at the window's edge
         self.gpu.setParent(self)  # until the status bar takes it
         self._list = QFrame(self, Qt.WindowType.Popup)
         self._list.setProperty("popup", True)

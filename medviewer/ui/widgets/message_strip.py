@@ -26,14 +26,14 @@ FADE_MS = 8000
 """How long a message stays that asks nothing of the user."""
 
 _MOST_LINES = 8
-_LINES = 2
+_LINES = 3
 """Lines of the sentence itself: it lies over an image. What does not fit is in the details."""
 
 _COLOURS = {"info": "quiet", "ok": "ok", "warning": "warning", "error": "error"}
 
 
 class ShortText(QLabel):
-    """A text of two lines at most, whatever its width; an ellipsis stands for the rest."""
+    """A text of three lines at most, whatever its width; an ellipsis stands for the rest."""
 
     fitted = Signal()
     """The width is another one: `shortened` may have changed."""
@@ -55,7 +55,7 @@ class ShortText(QLabel):
         self._fit()
 
     def heightForWidth(self, width: int) -> int:
-        """Height of the whole text, or of two lines."""
+        """Height of the whole text, or of three lines."""
         return min(self._height(self.whole, width), _LINES * self.fontMetrics().lineSpacing())
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 _THIN = "\u202f"
-"""A narrow space that no line breaks at: between thousands, and before a unit."""
-
-
-def millilitres(volume: float) -> str:
-    """A volume in ml, for example ``1 420 ml`` or ``3.2 ml``."""
-    return f"{_grouped(volume)}{_THIN}ml"
+"""A narrow space that no line breaks at: before a unit."""
 
 
 def seconds(duration: float) -> str:
@@ -21,8 +16,3 @@ def clock(duration: float) -> str:
     minutes, rest = divmod(round(duration), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _grouped(value: float) -> str:
-    text = f"{value:.1f}" if 0 < value < 9.95 else f"{value:,.0f}"
-    return text.replace(",", _THIN)

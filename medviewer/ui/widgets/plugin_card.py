@@ -15,6 +15,7 @@ from medviewer.app.mask_store import MaskStore
 from medviewer.app.plugin_state import waits_for_trust
 from medviewer.app.run_choice import RunChoice
 from medviewer.app.services import Services
+from medviewer.app.volumes import millilitres
 from medviewer.domain.provenance import Provenance
 from medviewer.errors import UnsuitableImageError
 from medviewer.inference.suitability import check_suitable
@@ -25,7 +26,7 @@ from medviewer.ui.widgets.consent_dialog import ConsentDialog
 from medviewer.ui.widgets.detection_list import DetectionList
 from medviewer.ui.widgets.label_counter import LabelCounter
 from medviewer.ui.widgets.links import Links
-from medviewer.ui.widgets.numbers import millilitres, seconds
+from medviewer.ui.widgets.numbers import seconds
 from medviewer.ui.widgets.parts import explain, keep_height, label, push, set_text, tool
 from medviewer.ui.widgets.plugin_result import PluginResult
 from medviewer.ui.widgets.run_options import RunOptions

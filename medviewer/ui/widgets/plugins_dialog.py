@@ -28,6 +28,16 @@ _BAD = (Word.UNTRUSTED, Word.CHANGED)
 _HINT = "Drop a plugin folder, a wheel, a ZIP archive or a model here to install it."
 
 
+_DOES = {
+    "segment": "segments",
+    "classify": "classifies",
+    "detect": "detects",
+    "interactive": "answers clicks",
+    "explain": "explains",
+    "train": "learns",
+}
+
+
 class PluginsDialog(QDialog):
     """A row a plugin or adapter, what is known of the chosen one, and what can be done with it.
 
@@ -68,7 +78,7 @@ class PluginsDialog(QDialog):
         self.what = label(wrap=True)
         self.what.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.error = label(role="error", wrap=True)
-        self.checks = PlainTable(("Check", "", "What it says"), "What the checks found", "Checks", most_rows=8)
+        self.checks = PlainTable(("Check", "Result", "What it says"), "What the checks found", "Checks", most_rows=8)
         self.checks.hide()
         self.status = label(_HINT, "quiet", wrap=True)
         self.bar = QProgressBar(textVisible=False)
@@ -161,7 +171,8 @@ class PluginsDialog(QDialog):
             return Row(key, (row.id, "", "", "broken", ""), row.error, "error")
         here = "here" if predict.weights_present(self._services, row) else "to be fetched"
         colour = "warning" if state.word in _BAD else "text" if row.enabled else "quiet"
-        cells = (manifest.name, manifest.version, ", ".join(manifest.kinds), state.text, here)
+        does = ", ".join(_DOES.get(kind, kind) for kind in manifest.kinds)
+        cells = (manifest.name, manifest.version, does, state.text, here)
         return Row(key, cells, " ".join(manifest.description.split()), colour)
 
     def _show_chosen(self) -> None:

@@ -9,10 +9,10 @@ from PySide6.QtGui import QColor, QIcon, QPixmap
 
 from medviewer.app.commands import view
 from medviewer.app.services import Services
+from medviewer.app.volumes import millilitres
 from medviewer.domain.mask import Segment
 from medviewer.ui.icons import icon
 from medviewer.ui.widgets.label_counter import LabelCounter
-from medviewer.ui.widgets.numbers import millilitres
 
 Index = QModelIndex | QPersistentModelIndex
 

@@ -8,6 +8,10 @@ from medviewer.app.controllers.texts import person
 from medviewer.archive.catalog import SeriesEntry, StudyEntry
 from medviewer.domain.study import Attachment, Patient, is_usual
 
+_OTHER = "OT"
+_FILES = {"nifti": "NIfTI", "raster": "Picture"}
+"""What files are called that need not say a modality, by the name of their reader."""
+
 Value = Patient | StudyEntry | SeriesEntry | Attachment
 
 
@@ -44,7 +48,8 @@ def title(value: Value) -> str:
     if isinstance(value, StudyEntry):
         return "  ".join(part for part in (value.date, value.description) if part) or "Study without a date"
     if isinstance(value, SeriesEntry):
-        return value.description or (f"Series {value.number}" if value.number is not None else value.modality)
+        number = f"Series {value.number}" if value.number is not None else ""
+        return value.description or number or origin(value.modality, value.reader) or "Series"
     return value.title or value.modality or value.kind
 
 
@@ -53,10 +58,19 @@ def subtitle(value: Value) -> str:
     if isinstance(value, Patient):
         return _dots(value.id if person(value.name) else "", value.birth_date, value.sex)
     if isinstance(value, StudyEntry):
-        return _dots(" ".join(value.modalities), counted(value.images, "image"), *value.tags)
+        return _dots(_known(value), counted(value.images, "image"), *value.tags)
     if isinstance(value, SeriesEntry):
-        return _dots(value.modality, extent(value))
+        return _dots(origin(value.modality, value.reader), extent(value))
     return _dots(value.modality or value.kind.upper(), value.date)
+
+
+def origin(modality: str, reader: str) -> str:
+    """The modality, or the kind of file where that does not say it; ``OT`` (other) is DICOM's word for not knowing."""
+    return modality if modality != _OTHER else _FILES.get(reader, "")
+
+
+def _known(study: StudyEntry) -> str:
+    return " ".join(modality for modality in study.modalities if modality != _OTHER)
 
 
 def extent(series: SeriesEntry) -> str:
@@ -76,14 +90,15 @@ def tip(node: Node, warnings: tuple[str, ...] = ()) -> str:
     value = node.value
     lines = [title(value), subtitle(value)]
     if isinstance(value, StudyEntry):
-        lines[1] = _dots(" ".join(value.modalities), counted(value.images, "image"))
+        lines[1] = _dots(_known(value), counted(value.images, "image"))
         lines += [f"Tags: {', '.join(value.tags)}"] if value.tags else []
         lines += [f"State: {value.state.label}", *([f"Accession number {value.accession}"] if value.accession else [])]
         lines += ["Copied into the archive"] if value.copied else []
         if node.absent:
             lines.append("⚠ Files are missing where they were; open them from where they are now.")
     if isinstance(value, SeriesEntry):
-        lines = [title(value), value.modality, value.size_text, value.body_part, *map(_noted, warnings)]
+        kind = origin(value.modality, value.reader)
+        lines = [title(value), kind, value.size_text, value.body_part, *map(_noted, warnings)]
     return "\n".join(line for line in lines if line)
 
 

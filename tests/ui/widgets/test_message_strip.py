@@ -76,13 +76,13 @@ def test_text_of_files_is_never_markup(strip: MessageStrip, services: Services) 
 LONG = "Slices 12 to 48 of the series are missing; they are shown blank and must not be taken for tissue. " * 3
 
 
-def test_a_long_sentence_takes_two_lines_and_the_rest_is_in_the_details(
+def test_a_long_sentence_takes_three_lines_and_the_rest_is_in_the_details(
     strip: MessageStrip, services: Services
 ) -> None:
-    strip.resize(360, 60)
+    strip.resize(360, 80)
     services.session.say(LONG, "warning", "Slice 12\nSlice 13")
-    two = 2 * strip.text.fontMetrics().lineSpacing()
-    assert strip.text.heightForWidth(strip.text.width()) == two
+    three = 3 * strip.text.fontMetrics().lineSpacing()
+    assert strip.text.heightForWidth(strip.text.width()) == three
     assert strip.text.text().endswith("…")
     assert LONG.startswith(strip.text.text()[:-1])
     assert strip.text.accessibleName() == LONG

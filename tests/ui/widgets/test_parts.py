@@ -10,10 +10,11 @@ from PySide6.QtWidgets import QLabel, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 from shiboken6 import delete
 
+from medviewer.app.volumes import millilitres
 from medviewer.domain.strokes import change
 from medviewer.ui.widgets.label_counter import LabelCounter
 from medviewer.ui.widgets.links import Links
-from medviewer.ui.widgets.numbers import clock, millilitres, seconds
+from medviewer.ui.widgets.numbers import clock, seconds
 from medviewer.ui.widgets.section import Section
 
 

@@ -24,7 +24,7 @@ from medviewer.domain.study import UNORIENTED_PICTURE, Attachment, Patient, Scan
 from medviewer.ui.widgets import study_model
 from medviewer.ui.widgets.study_browser import StudyBrowser
 from medviewer.ui.widgets.study_model import Role
-from medviewer.ui.widgets.study_rows import Node, extent, subtitle, tip
+from medviewer.ui.widgets.study_rows import Node, extent, origin, subtitle, tip
 from medviewer.ui.widgets.thumbnails import EDGE, middle_file, picture
 
 Wait = Callable[[Callable[[], bool]], None]
@@ -96,6 +96,8 @@ def test_the_lower_line_says_what_there_is() -> None:
     assert extent(SeriesEntry("1", "2", "CR", rows=3, columns=4)) == "4 × 3"
     entry = StudyEntry("1", modalities=("CT", "PT"), images=1, tags=("a", "b"))
     assert subtitle(entry) == "CT PT · 1 image · a · b"
+    assert subtitle(StudyEntry("1", modalities=("OT",), images=2)) == "2 images"
+    assert [origin("OT", "nifti"), origin("OT", "dicom"), origin("MR", "itk")] == ["NIfTI", "", "MR"]
     assert subtitle(Patient("ID", "A^B", "1960-01-02", "F")) == "ID · 1960-01-02 · F"
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import pytest
 
+from medviewer.app.actions.measuring import measure_specs
 from medviewer.app.commands import measured, measuring
 from medviewer.app.commands import study as study_commands
+from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 from medviewer.domain.image import Image, Window
 from medviewer.domain.measure.measurement import Measurement
@@ -101,3 +104,19 @@ def test_a_key_image_brings_back_slice_and_window(services: Services) -> None:
     assert services.session.key_images == ()
     with pytest.raises(NotFoundError, match="no such key image"):
         measured.show_key_image(services, made.uid)
+
+
+def test_a_menu_makes_targets_and_saves(services: Services, tmp_path: Path) -> None:
+    dialogs, target = create_autospec(Dialogs, instance=True), tmp_path / "m.csv"
+    dialogs.save_path.return_value = target
+    specs = {spec.id: spec for spec in measure_specs(services, dialogs, create_autospec(Shell, instance=True))}
+    made = measuring.add(services, replace(line((1, 3, 0), "A"), target=False))
+    seen = []
+    for action in ("measure.node", "measure.target", "measure.target"):
+        specs[action].run()
+        m = measuring.found(services.session, made.uid)
+        seen.append((m.target, m.node))
+    assert seen == [(True, True), (True, False), (False, False)]
+    specs["measure.save"].run()
+    services.runner.wait(services.runner.jobs[-1], 60)
+    assert target.exists()

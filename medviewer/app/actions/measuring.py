@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import measuring, view
+from medviewer.app.commands import measured, measuring, view
 from medviewer.app.controllers.placing import WITH_TEXT
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
@@ -30,6 +30,8 @@ _TOOLS: dict[Kind, tuple[str, str, str]] = {
     "point": ("&Point", "Shift+P", "Click on a place to find again"),
     "probe": ("Pro&be", "Shift+Q", "Click on a voxel to read its value"),
 }
+
+_FILES = ("Table (*.csv)", "DICOM structured report (*.dcm)")
 
 
 def measure_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
@@ -58,6 +60,16 @@ def measure_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
         text = dialogs.ask_text("Text", "What it says", m.text)
         if text is not None and text.strip():
             measuring.change(services, replace(m, text=text.strip()))
+
+    def mark(node: bool) -> None:
+        m = measuring.found(session, session.chosen_measurement)
+        same = m.target and m.node == node
+        measuring.change(services, replace(m, target=not same, node=node and not same))
+
+    def save() -> None:
+        path = dialogs.save_path("Save measurements", "measurements.csv", _FILES)
+        if path is not None:
+            measured.export(services, path)
 
     tools = [
         Spec(f"tool.{kind}", title, "measure", choose(kind), text, (key,), "1", "image_open", f"tool == '{kind}'")
@@ -104,6 +116,36 @@ def measure_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             ("Ctrl+Shift+J",),
             "3",
             "measurement_chosen",
+        ),
+        Spec(
+            "measure.target",
+            "Tar&get lesion",
+            "measure",
+            lambda: mark(node=False),
+            "Add the chosen measurement's longest diameter to the RECIST 1.1 sum, or take it out",
+            (),
+            "3",
+            "measurement_chosen",
+        ),
+        Spec(
+            "measure.node",
+            "Target l&ymph node",
+            "measure",
+            lambda: mark(node=True),
+            "Add the chosen measurement's short axis to the RECIST 1.1 sum, or take it out",
+            (),
+            "3",
+            "measurement_chosen",
+        ),
+        Spec(
+            "measure.save",
+            "Sa&ve measurements…",
+            "measure",
+            save,
+            "Save what was measured in the study as a table (.csv) or a DICOM report (.dcm)",
+            (),
+            "5",
+            "measured_any",
         ),
         Spec(
             "measure.delete",

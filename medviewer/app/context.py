@@ -44,10 +44,18 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "heat_shown": lambda s: s.view.heat_visible,
     "tool": lambda s: s.view.tool,
     "slab_mode": lambda s: s.view.slab_mode,
+    "beside_open": lambda s: bool(s.companions),
+    "linked": lambda s: (
+        bool(s.companions) and all(one.offset is not None or not one.image.is_volume for one in s.companions)
+    ),
+    "lines_shown": lambda s: s.view.show_lines,
+    "zoom_together": lambda s: s.view.sync_zoom,
+    "window_together": lambda s: s.view.sync_window,
     "layout": lambda s: s.view.layout,
 }
 
 REASONS: dict[str, str] = {
+    "beside_open": "no series is open beside the main one",
     "image_open": "open a series first",
     "image_complete": "open a series first, and wait until it is read",
     "grey_open": "open a series of grey values first",

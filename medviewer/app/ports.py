@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from medviewer.app.state import Session
 from medviewer.domain.document import Document
 from medviewer.domain.image import GraphicOverlay
+from medviewer.domain.linking import Segment
 from medviewer.domain.mask import Colour
 from medviewer.domain.plane import Plane
 from medviewer.domain.slab import Mode
@@ -205,6 +206,8 @@ class Display:
         Whether a lens follows the pointer.
     measures
         What was measured on this slice, and what is being placed.
+    lines
+        Where slices of other series cut this one: both ends of each as row and column.
     active
         Whether this viewport has the accent border.
     revision
@@ -238,6 +241,7 @@ class Display:
     boxes: tuple[DrawnBox, ...] = ()
     magnifier: bool = False
     measures: tuple[DrawnMeasure, ...] = ()
+    lines: tuple[Segment, ...] = ()
     active: bool = False
     revision: int = 0
     identity: object = None

@@ -16,6 +16,7 @@ from medviewer.app.mask_store import MaskStore
 from medviewer.app.settings import OwnWindow
 from medviewer.domain.document import Document
 from medviewer.domain.finding import Classification, Detections
+from medviewer.domain.geometry import Vector
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image, Window
 from medviewer.domain.measure.key_image import KeyImage
@@ -30,6 +31,49 @@ MEASURE_TOOLS = KINDS
 TOOLS = ("window", "pan", "zoom", "scroll", "crosshair", "brush", "eraser", "fill", "click", *MEASURE_TOOLS)
 EDIT_TOOLS = ("brush", "eraser", "fill")
 """Those that paint strokes themselves."""
+
+
+@dataclass(frozen=True)
+class Focus:
+    """Where the crosshair was put on a companion.
+
+    Parameters
+    ----------
+    world
+        The position (x, y, z) in mm, in the main series' frame of reference.
+    cursor
+        The main series' voxel nearest to it; once the crosshair is on another, this is over.
+    """
+
+    world: Vector
+    cursor: tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Companion:
+    """A series that is looked at beside the main one.
+
+    Parameters
+    ----------
+    series, study, image
+        What it is.
+    window, inverted, phase
+        How it is looked at.
+    cursor
+        Its voxel (z, y, x), while it is not linked.
+    offset
+        What is added to a position in the main series' frame of reference for the one in its own, in mm: nothing where
+        both are the same, and what the user saw as the same place else. None where it scrolls by itself.
+    """
+
+    series: Series
+    study: Study | None
+    image: Image
+    window: Window
+    inverted: bool = False
+    phase: int = 0
+    cursor: tuple[int, int, int] = (0, 0, 0)
+    offset: Vector | None = None
 
 
 @dataclass(eq=False)
@@ -62,6 +106,14 @@ class View:
     """What each viewport that shows slices is about, in the order of the layout's cells."""
     active: int = 0
     """The number of the active pane."""
+    focus: Focus | None = None
+    """Where exactly the crosshair is, when it was put on a companion."""
+    show_lines: bool = True
+    """Whether the active viewport's slice is drawn as a line on those of other series."""
+    sync_zoom: bool = True
+    """Whether viewports of one modality and plane zoom and move together."""
+    sync_window: bool = False
+    """Whether viewports of one modality have one window."""
     show_text: bool = True
     show_crosshair: bool = True
     show_measures: bool = True
@@ -189,6 +241,8 @@ class Session:
     series: Series | None = None
     study: Study | None = None
     image: Image | None = None
+    companions: tuple[Companion, ...] = ()
+    """Series that are looked at beside it, each shown by a pane at least."""
     arrival: Arrival | None = None
     """While slices of the open image still arrive, how many have; None once it is whole."""
     mask: MaskStore | None = None
@@ -241,6 +295,8 @@ class Session:
     """Grows when the catalogue of studies changes."""
     chosen_study: str = ""
     """UID of the study that is chosen in the list of studies; empty where the open one is meant."""
+    chosen_series: str = ""
+    """UID of the series that is chosen in the list of studies; empty for none."""
     chosen_attachment: str = ""
     """UID of the mask, report or document that is chosen in the list of studies; empty for none."""
     chosen_state: str = ""

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPixmap
+from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QGridLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
-from medviewer.app.commands import interactive, panes, view
+from medviewer.app.commands import beside, companion_looks, interactive, listed, panes, view
 from medviewer.app.controllers.display import DisplayController, visible_panes
 from medviewer.app.controllers.placing import Ask, MeasureTool
 from medviewer.app.controllers.texts import read_out
+from medviewer.app.hanging.companions import aside, companion_of, looked_at
 from medviewer.app.hanging.layouts import Cell, Layout
 from medviewer.app.services import Services
 from medviewer.app.state import EDIT_TOOLS, Session
@@ -25,6 +26,7 @@ from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport import SliceView, VolumeView
 from medviewer.ui.viewport.solid import Solid
 from medviewer.ui.viewport.volume_view import Background, at_once
+from medviewer.ui.widgets.study_model import SERIES_MIME
 
 RESEARCH_USE = "Research use only, not for diagnosis"
 _NOTICE_ROOM = 26
@@ -73,9 +75,12 @@ class ViewportPane(QWidget):
         self.arrange()
 
     def plane(self, number: int) -> Plane | None:
-        """The plane that viewport `number` shows, or None."""
+        """The plane of the main series that viewport `number` shows; None where it shows nothing or another series.
+
+        What is painted, measured and pointed at is of the main series.
+        """
         planes = self.controller.planes
-        return planes[number] if number < len(planes) else None
+        return planes[number] if number < len(planes) and companion_of(self.session, number) is None else None
 
     def fit(self) -> None:
         """Fit the picture of every viewport."""
@@ -156,22 +161,21 @@ class ViewportGrid(ViewportPane):
             services.when_done(services.runner.submit(lambda _: work(), title=""), done)
 
         self.services = services  # before the viewports are: those that the layout adds are listened to at once
-        self._before_click = services.session.view.cursor
+        self._before_click = services.session.view.cursor, services.session.view.focus
         self.ask_text: Ask = lambda *_: None
         """Asks for what an arrow or a text says; the window sets it."""
         self.measuring = MeasureTool(services, lambda *words: self.ask_text(*words))
         services.session.live_values.background = self._count_voxels
         super().__init__(services.session, empty, parent, in_thread)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAcceptDrops(True)
         for number, slice_view in enumerate(self.slices[:_AT_FIRST]):
             self.added(number, slice_view)
         services.session.view.events.tool.connect(self._set_tool)
 
     def step(self, slices: int) -> None:
         """Scroll the active viewport."""
-        plane = self.plane(self.session.view.active)
-        if plane is not None:
-            view.scroll(self.services, plane, slices)
+        beside.scroll(self.services, self.session.view.active, slices)
 
     def next_viewport(self) -> None:
         """Make the next viewport the active one."""
@@ -197,6 +201,48 @@ class ViewportGrid(ViewportPane):
     ) -> None:
         self.services.when_done(self.services.runner.submit(lambda _: work(), title=""), done, over)
 
+    def _move_others(self, number: int) -> None:
+        """Zoom and move the viewports of other series as this one was, where they are of its modality and plane."""
+        session, planes = self.session, self.controller.planes
+        if not session.view.sync_zoom or not session.companions:
+            return
+        row, column, zoom = self.slices[number].looking_at
+        for other in visible_panes(session):
+            place = beside.same_place(session, planes, number, other, (row, column))
+            if place is not None:
+                self.slices[other].look_at(*place, zoom)
+
+    # -- series that are dragged here ------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take a series of the list."""
+        if event.mimeData().hasFormat(SERIES_MIME):
+            event.acceptProposedAction()
+        else:
+            event.ignore()  # the window takes files
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        """Show where it would go: the viewport under the pointer becomes the active one."""
+        number = self._viewport_at(event.position())
+        if number is not None:
+            self.session.view.active = number
+        event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Show the series in the viewport that it was dropped on."""
+        study_uid, _, uid = bytes(event.mimeData().data(SERIES_MIME).data()).decode().partition("\n")
+        number = self._viewport_at(event.position())
+        event.acceptProposedAction()
+        self.services.attempt(lambda: listed.open_beside(self.services, study_uid, uid, number))
+
+    def _viewport_at(self, position: QPointF) -> int | None:
+        """The number of the viewport there; None over 3D and where nothing is open."""
+        for number in visible_panes(self.session):
+            slice_view = self.slices[number]
+            if slice_view.rect().contains(slice_view.mapFrom(self, position.toPoint())):
+                return number
+        return None
+
     def _set_tool(self, tool: str) -> None:
         for slice_view in self.slices:
             slice_view.set_tool(tool)
@@ -208,14 +254,16 @@ class ViewportGrid(ViewportPane):
         state = services.session.view
 
         def pointed(row: float, column: float) -> None:
-            plane = self.plane(number)
-            if plane is not None and services.session.image is not None and services.session.image.is_volume:
-                view.move_cursor(services, plane.to_index(row, column, state.cursor[plane.axis]))
+            shown, index = looked_at(services.session, number), beside.index_at(services.session, number, row, column)
+            if index is not None and shown is not None and shown.is_volume:
+                beside.move(services, number, index)
 
-        def scrolled(steps: int) -> None:
-            plane = self.plane(number)
-            if plane is not None:
-                view.scroll(services, plane, steps)
+        def windowed(right: float, down: float) -> None:
+            companion = companion_of(services.session, number)
+            if companion is None:
+                view.drag_window(services, right, down)
+            else:
+                companion_looks.drag_window(services.session, companion, right, down)
 
         def began(row: float, column: float) -> None:
             view.begin_stroke(services)
@@ -252,26 +300,28 @@ class ViewportGrid(ViewportPane):
             services.attempt(lambda: interactive.point_at(services, Prompt(kind, at, wanted)))
 
         def hovered(row: float, column: float) -> None:
-            plane = self.plane(number)
-            if plane is not None:
-                index = plane.to_index(row, column, state.cursor[plane.axis])
-                self.read_out.emit(read_out(services.session, index, plane))
+            companion, plane = companion_of(services.session, number), self.controller.planes[number]
+            index = beside.index_at(services.session, number, row, column)
+            if index is not None:
+                about = services.session if companion is None else aside(services.session, companion)
+                self.read_out.emit(read_out(about, index, plane))
 
         def activated() -> None:
-            self._before_click = state.cursor
+            self._before_click = state.cursor, state.focus
             self.setFocus(Qt.FocusReason.MouseFocusReason)
             state.active = number
 
         def enlarged() -> None:
             state.active = number
-            state.cursor = self._before_click  # the first click of the two moved the crosshair
+            state.cursor, state.focus = self._before_click  # the first click of the two moved the crosshair
             image = services.session.image
             if image is not None and (image.is_volume or state.arranged.volume is None):
                 panes.enlarge(services.session)
 
         slice_view.pointed.connect(pointed)
-        slice_view.scrolled.connect(scrolled)
-        slice_view.windowed.connect(lambda right, down: view.drag_window(services, right, down))
+        slice_view.scrolled.connect(lambda steps: beside.scroll(services, number, steps))
+        slice_view.windowed.connect(windowed)
+        slice_view.moved.connect(lambda: self._move_others(number))
         slice_view.stroke_began.connect(began)
         slice_view.stroke_moved.connect(moved)
         slice_view.stroke_ended.connect(lambda: view.end_stroke(services))

@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
 
 from medviewer.app import actions, context, settings
 from medviewer.app.commands import masks
+from medviewer.app.hanging.companions import looked_at
 from medviewer.app.ports import DeidentifyChoice
 from medviewer.app.presets import by_key
 from medviewer.app.services import Services
@@ -303,12 +304,13 @@ class MainWindow(OpensDrops, QMainWindow):
         """Enable and check every action as the session has it now."""
         self._context_pending = False
         session = self.services.session
-        keys = (context.current(session), session.image, session.own_windows)
+        image = looked_at(session)
+        keys = (context.current(session), image, session.own_windows)
         if keys == self._context:
             return  # as with every step of the crosshair
         self._context = keys
         self.menus.update_from_context(keys[0])
-        self._name_windows(by_key(session.image, session.own_windows) if session.image is not None else {})
+        self._name_windows(by_key(image, session.own_windows) if image is not None else {})
 
     def _name_windows(self, windows: dict[int, Window]) -> None:
         """Say what the keys 1 to 9 choose for the open image, and hide those that choose nothing."""

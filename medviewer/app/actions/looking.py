@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import looks, panes, view
+from medviewer.app.commands import beside, listed, looks, panes, view
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 from medviewer.app.state import MEASURE_TOOLS, TOOLS, View
+from medviewer.errors import InputError
 
 _TOOL_HELP = {
     "window": ("Window/level", "W", "Drag to change contrast and brightness; the right button always does"),
@@ -60,6 +61,83 @@ def layout_specs(services: Services) -> list[Spec]:
     ]
 
 
+def beside_specs(services: Services) -> list[Spec]:
+    """Series beside the main one."""
+    session = services.session
+
+    def open_chosen() -> object:
+        if not session.chosen_series:
+            raise InputError("A series should be chosen in the list of studies to be opened beside; choose one there.")
+        return listed.open_beside(services, session.chosen_study, session.chosen_series)
+
+    return [
+        Spec(
+            "view.beside",
+            "Open chosen series besi&de",
+            "view",
+            open_chosen,
+            "Show the series that is chosen in the list in a further viewport; one can be dragged there, too",
+            ("Ctrl+Shift+B",),
+            "15",
+            "image_open",
+        ),
+        Spec(
+            "view.link",
+            "&Link here",
+            "view",
+            lambda: beside.link_here(session),
+            "Let series beside scroll with the main one from here on, or each by itself",
+            ("Alt+L",),
+            "15",
+            "beside_open",
+            "linked",
+        ),
+        Spec(
+            "view.plane",
+            "Next plane in this &viewport",
+            "view",
+            lambda: panes.next_plane(session),
+            "Show axial, sagittal or coronal in the active viewport, in turn",
+            ("Ctrl+Alt+P",),
+            "15",
+            "volume_open",
+        ),
+        Spec(
+            "view.lines",
+            "Reference li&nes",
+            "view",
+            _toggle(session.view, "show_lines"),
+            "Show or hide where the active slice cuts those of other series",
+            ("Ctrl+Alt+L",),
+            "4",
+            "image_open",
+            "lines_shown",
+        ),
+        Spec(
+            "view.sync_zoom",
+            "&Zoom and move together",
+            "view",
+            _toggle(session.view, "sync_zoom"),
+            "Zoom and move series of one modality and plane together",
+            ("Alt+Z",),
+            "15",
+            "image_open",
+            "zoom_together",
+        ),
+        Spec(
+            "view.sync_window",
+            "&Window together",
+            "view",
+            _toggle(session.view, "sync_window"),
+            "Use one window for all series of a modality",
+            ("Alt+W",),
+            "15",
+            "image_open",
+            "window_together",
+        ),
+    ]
+
+
 def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
     """Layout, scrolling, and what is shown."""
     state = services.session.view
@@ -69,6 +147,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
 
     return [
         *layout_specs(services),
+        *beside_specs(services),
         Spec(
             "view.next",
             "&Next viewport",

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medviewer import formats
-from medviewer.app.commands import catalog, study
+from medviewer.app.commands import beside, catalog, study
 from medviewer.domain.study import Attachment, ScanResult, Series, Study, Warning
-from medviewer.errors import UnreadableError
+from medviewer.errors import NotFoundError, UnreadableError
 from medviewer.jobs import Job
 from medviewer.plugin_api import RunContext
 
@@ -34,6 +34,21 @@ def open_series(services: Services, study_uid: str, series_uid: str = "") -> Job
             study.show(services, wanted)
 
     return _rescan(services, study_uid, scanned)
+
+
+def open_beside(services: Services, study_uid: str, series_uid: str, number: int | None = None) -> Job[Any] | None:
+    """Show a series of a listed study in a viewport, beside what is open; `number` is the viewport's, None for any."""
+
+    def hang() -> Job[Any] | None:
+        found = _in_session(services, study_uid)
+        series = _series(found, series_uid) if found is not None else None
+        if found is None or series is None:
+            raise NotFoundError("The series should be in this study, and is not there any more; open the study anew.")
+        return beside.hang(services, found, series, number, lambda one: study.show(services, one))
+
+    if _in_session(services, study_uid) is not None:
+        return hang()
+    return _rescan(services, study_uid, hang)
 
 
 def open_attachment(services: Services, study_uid: str, attachment: Attachment) -> None:
@@ -97,7 +112,7 @@ def scan_of(listed: Catalog, study_uid: str, context: RunContext) -> ScanResult:
     return replace(found, warnings=(Warning("missing-files", text), *found.warnings))
 
 
-def _rescan(services: Services, study_uid: str, then: Callable[[], None]) -> Job[ScanResult]:
+def _rescan(services: Services, study_uid: str, then: Callable[[], object]) -> Job[ScanResult]:
     """Scan the files of a listed study again, and bring it into the session."""
     listed = services.archive.catalog
 

@@ -8,6 +8,8 @@ from pydantic import ValidationError
 
 from medviewer.app import settings
 from medviewer.app.colours import COLOUR_MAPS, GREY, colour_map
+from medviewer.app.commands.companion_looks import give_window, shown_window
+from medviewer.app.hanging.companions import looked_at
 from medviewer.app.presets import file_windows, same_grey
 from medviewer.app.services import Services
 from medviewer.app.settings import OwnWindow, Settings
@@ -16,7 +18,7 @@ from medviewer.errors import InputError
 
 
 def _grey_image(services: Services) -> Image:
-    image = services.session.image
+    image = looked_at(services.session)
     if image is None:
         raise InputError("There is no image to change the window of; open a series first.")
     if image.is_colour:
@@ -35,13 +37,13 @@ def set_window(services: Services, center: float, width: float) -> None:
     _grey_image(services)
     if not (math.isfinite(center) and math.isfinite(width) and width > 0):
         raise InputError(f"A window needs a width above 0 and a level, not {width:g} and {center:g}.")
-    services.session.view.window = Window(center, width)
+    give_window(services.session, Window(center, width))
 
 
 def choose(services: Services, window: Window) -> None:
     """Show one of the windows that are offered."""
     _grey_image(services)
-    services.session.view.window = window
+    give_window(services.session, window)
 
 
 def next_file_window(services: Services) -> None:
@@ -55,9 +57,9 @@ def next_file_window(services: Services) -> None:
     windows = file_windows(_grey_image(services))
     if not windows:
         raise InputError("The file brings no window; choose a preset, or let the window be found with 0.")
-    shown = services.session.view.window
+    shown = shown_window(services.session)
     at = next((k for k, window in enumerate(windows) if same_grey(window, shown)), -1)
-    services.session.view.window = windows[(at + 1) % len(windows)]
+    give_window(services.session, windows[(at + 1) % len(windows)])
 
 
 def keep_window(services: Services, name: str, key: int = 0) -> OwnWindow:
@@ -77,7 +79,7 @@ def keep_window(services: Services, name: str, key: int = 0) -> OwnWindow:
     StoreError
         If it could not be kept.
     """
-    image, shown = _grey_image(services), services.session.view.window
+    image, shown = _grey_image(services), shown_window(services.session)
     if not shown.is_linear:
         raise InputError("This window is a curve of the file; drag or type a plain one in, then keep that.")
     plain, _ = shown.plain
@@ -95,7 +97,7 @@ def keep_window(services: Services, name: str, key: int = 0) -> OwnWindow:
             "A window that is kept needs a name of 1 to 40 letters and a key of 1 to 9 or none."
         ) from error
     _save(services, settings.load(services.archive.home).with_window(kept))
-    services.session.view.window = kept.window
+    give_window(services.session, kept.window)
     return kept
 
 

@@ -111,6 +111,8 @@ def close(services: Services) -> None:
     session = services.session
     session.view.playing = False
     take_away(session)
+    session.view.panes = session.view.arranged.panes
+    panes.let_go(session)
     measuring.clear(session)
 
 
@@ -201,9 +203,9 @@ def present(session: Session, series: Series, image: Image, arrival: Arrival | N
     view.cursor = image.grid.clamp([n // 2 for n in image.grid.shape])
     view.inverted, view.colours = opens_inverted(image), "gray"
     view.window = first_window(image) if arrival is None else early_window(image)
-    panes.arrange(session, "mpr" if image.is_volume else "single")
+    view.focus = None
+    panes.welcome(session, series.uid, session.study, image.is_volume)
     panes.turn_back(session)
-    view.active = 0
     session.arrival = arrival
     session.image = image
 

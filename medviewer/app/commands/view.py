@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from medviewer.app.brush import fill_voxels, stroke_voxels
-from medviewer.app.commands import interactive, masks
+from medviewer.app.commands import companion_looks, interactive, masks
+from medviewer.app.hanging.companions import companion_of, looked_at
 from medviewer.app.presets import by_key
 from medviewer.app.services import Services
 from medviewer.app.state import EDIT_TOOLS, TOOLS
-from medviewer.domain.image import Window
 from medviewer.domain.mask import Segment
 from medviewer.domain.plane import Plane
 from medviewer.errors import InputError
@@ -53,6 +53,10 @@ def set_phase(services: Services, phase: int) -> None:
 
 def step_phase(services: Services, steps: int) -> None:
     """Go along the 4th axis, and round from its end to its start."""
+    companion = companion_of(services.session, services.session.view.active)
+    if companion is not None:
+        companion_looks.set_phase(services.session, companion, steps)
+        return
     count = phase_count(services)
     if count:
         services.session.view.phase = (services.session.view.phase + steps) % count
@@ -93,26 +97,28 @@ def drag_window(services: Services, right: float, down: float) -> None:
     view, image = services.session.view, services.session.image
     if image is None:
         return
-    # A table or a sigmoid has no width to drag: it goes on as the linear window that looks most alike.
-    window, turned = view.window.plain
-    span = max(window.width, image.auto_window().width * 0.05)
-    width = max(window.width + right * 2 * span, 1e-3 * span)
+    window, turned = companion_looks.dragged(view.window, image, right, down)
     if turned:
         view.inverted = not view.inverted
-    view.window = Window(window.center + down * 2 * span, width, "")
+    view.window = window
 
 
 def choose_window(services: Services, number: int) -> None:
     """Choose a window by its digit: 0 is the automatic one, and `app.presets.listed` says the others."""
     session = services.session
-    window = by_key(session.image, session.own_windows).get(number) if session.image is not None else None
+    image = looked_at(session)
+    window = by_key(image, session.own_windows).get(number) if image is not None else None
     if window is not None:
-        session.view.window = window
+        companion_looks.give_window(session, window)
 
 
 def invert(services: Services) -> None:
     """Exchange black and white."""
-    view = services.session.view
+    session, view = services.session, services.session.view
+    companion = companion_of(session, view.active)
+    if companion is not None:
+        companion_looks.invert(session, companion)
+        return
     view.inverted = not view.inverted
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from medviewer.app.controllers.measures import drawn_measures
+from medviewer.app.controllers.reference_lines import reference_lines
 from medviewer.app.controllers.slabs import slab_of
 from medviewer.app.controllers.texts import corners
-from medviewer.app.hanging.layouts import SINGLE, plane_for
+from medviewer.app.hanging.companions import aside, companion_of, index_of, plane_of
+from medviewer.app.hanging.layouts import SINGLE
 from medviewer.app.mask_store import MaskStore, phase_of
 from medviewer.app.ports import (
     Corners,
@@ -140,6 +143,30 @@ def resolve(session: Session, plane: Plane, number: int) -> Display | None:
     )
 
 
+def resolve_pane(session: Session, planes: Sequence[Plane], number: int) -> Display | None:
+    """What pane `number` shows, of whatever series; None when nothing is open.
+
+    Parameters
+    ----------
+    session
+        What is open.
+    planes
+        Of all panes.
+    number
+        The pane.
+    """
+    companion, plane, view = companion_of(session, number), planes[number], session.view
+    display = resolve(session, plane, number) if companion is None else resolve(aside(session, companion), plane, 0)
+    if display is None or not session.companions:
+        return display
+    lines = reference_lines(session, planes, number)
+    if companion is None:
+        return replace(display, lines=lines) if lines else display
+    at = index_of(session, companion)
+    crosshair = display.crosshair if companion.image.grid.contains(at) else None
+    return replace(display, active=view.active == number, crosshair=crosshair, lines=lines)
+
+
 def resolve_scene(session: Session) -> Scene | None:
     """What the 3D view shows; None when the open image is not a volume of grey values."""
     image, first = session.shown, session.image
@@ -225,13 +252,11 @@ class DisplayController:
         image = session.image
         fresh, self._shown_image = image is not self._shown_image, image
         panes = session.view.hung if image is not None else ()
-        self.planes = (
-            tuple(plane_for(image.grid, pane.kind).turned(pane.turn) for pane in panes) if image is not None else ()
-        )
+        self.planes = tuple(plane for plane in (plane_of(session, number) for number in range(len(panes))) if plane)
         visible = visible_panes(session)
         for number, viewport in enumerate(self.viewports):
             if number in visible:
-                viewport.apply(resolve(session, self.planes[number], number))
+                viewport.apply(resolve_pane(session, self.planes, number))
             elif fresh or number >= len(panes):
                 viewport.apply(None)  # what nobody sees costs no time, and holds no image that is closed
         if self.volume is not None and (fresh or self.shows_volume):

@@ -112,10 +112,19 @@ def _away(session: Session, what: str, phase: int | None) -> list[str]:
     return [f"{what} not drawn here: of {axis.name} {phase + 1} / {len(axis)}"]
 
 
+def _leading(session: Session) -> int:
+    """The first viewport that is seen of those that show the main series."""
+    view, image = session.view, session.image
+    panes = view.hung
+    if view.layout == "single" and image is not None and (image.is_volume or view.arranged.volume is None):
+        return min(view.active, len(panes) - 1)
+    return next((k for k, pane in enumerate(panes) if not pane.series), 0)
+
+
 def corners(session: Session, image: Image, series: Series, plane: Plane, number: int) -> Corners:
     """The four corners of a viewport; patient, study and results stand in the first one that is seen."""
     view = session.view
-    first = number == (view.active if view.layout == "single" and image.is_volume else 0)
+    first = number == _leading(session)
     k = session.view.cursor[plane.axis]
     if plane.name:
         step = image.grid.spacing[plane.axis]

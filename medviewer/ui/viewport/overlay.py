@@ -64,6 +64,8 @@ class OverlayState:
         What was found, the one that is looked at last.
     measures
         What was measured.
+    lines
+        Reference lines: x and y of both ends.
     """
 
     crosshair: tuple[float, float] | None = None
@@ -75,6 +77,7 @@ class OverlayState:
     marks: tuple[PixelMark, ...] = ()
     boxes: tuple[PixelBox, ...] = ()
     measures: tuple[PixelMeasure, ...] = ()
+    lines: tuple[tuple[float, float, float, float], ...] = ()
 
 
 def scale_bar(pixels_per_mm: float, width: float) -> tuple[float, str] | None:
@@ -108,6 +111,7 @@ class Overlay(QWidget):
         """Draw everything."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
+        self._draw_lines(painter)
         self._draw_crosshair(painter)
         self._draw_brush(painter)
         self._draw_boxes(painter)
@@ -143,6 +147,16 @@ class Overlay(QWidget):
         for low, high in ((edge, y - gap), (y + gap, self.height() - edge)):
             if low < high:
                 painter.drawLine(QPointF(x, low), QPointF(x, high))
+
+    def _draw_lines(self, painter: QPainter) -> None:
+        """Dashed, so that nobody takes them for the crosshair."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for x0, y0, x1, y1 in self.state.lines:
+            for pen in (QPen(QColor(0, 0, 0, 160), 3), QPen(QColor(COLOURS["warning"]), 1.2)):
+                pen.setStyle(Qt.PenStyle.DashLine)
+                painter.setPen(pen)
+                painter.drawLine(QPointF(x0, y0), QPointF(x1, y1))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def _draw_brush(self, painter: QPainter) -> None:
         if self.state.brush is None:

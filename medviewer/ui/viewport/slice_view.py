@@ -66,6 +66,8 @@ class SliceView(QFrame):
     left = Signal()
     activated = Signal()
     enlarged = Signal()
+    moved = Signal()
+    """The user has zoomed or moved the picture."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -327,6 +329,7 @@ class SliceView(QFrame):
         self._fitted = False
         y, x = camera.center[1] - delta.y() / camera.zoom, camera.center[2] - delta.x() / camera.zoom
         self._look((y, x), camera.zoom)
+        self.moved.emit()
 
     def _zoom(self, factor: float, at: QPointF) -> None:
         if self.shown is None:
@@ -338,6 +341,21 @@ class SliceView(QFrame):
         zoom = float(np.clip(camera.zoom * factor, 0.02, 200))
         change = 1 / camera.zoom - 1 / zoom
         self._look((camera.center[1] + offset.y() * change, camera.center[2] + offset.x() * change), zoom)
+        self.moved.emit()
+
+    @property
+    def looking_at(self) -> tuple[float, float, float]:
+        """Row and column in the middle of the viewport, and pixels a mm."""
+        camera = self.canvas.camera
+        row_mm, column_mm = self.shown.plane.spacing if self.shown else (1.0, 1.0)
+        return camera.center[1] / row_mm, camera.center[2] / column_mm, float(camera.zoom)
+
+    def look_at(self, row: float, column: float, zoom: float) -> None:
+        """Bring a row and column to the middle, with so many pixels a mm."""
+        if self.shown is not None:
+            row_mm, column_mm = self.shown.plane.spacing
+            self._fitted = False
+            self._look((row * row_mm, column * column_mm), zoom)
 
     # -- overlay, pointer, frame ----------------------------------------------------------------------------------
 
@@ -362,6 +380,7 @@ class SliceView(QFrame):
                 marks=self._marks(display),
                 boxes=self._boxes(display),
                 measures=self._measures(display),
+                lines=self._lines(display),
             )
         )
 
@@ -374,6 +393,11 @@ class SliceView(QFrame):
         if not (-0.5 <= row < rows - 0.5 and -0.5 <= column < columns - 0.5):
             return None
         return lens_at(display, self._image.data, (row, column), self._brush_at, float(self.canvas.camera.zoom))
+
+    def _lines(self, display: Display) -> tuple[tuple[float, float, float, float], ...]:
+        """Where other slices cut this one, on the screen now."""
+        ends = ((self.to_pixel(*first), self.to_pixel(*last)) for first, last in display.lines)
+        return tuple((first.x(), first.y(), last.x(), last.y()) for first, last in ends)
 
     def _boxes(self, display: Display) -> tuple[PixelBox, ...]:
         """What was found, where it lies on the screen now."""

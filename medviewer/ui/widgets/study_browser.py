@@ -136,6 +136,7 @@ class StudyBrowser(OpensDrops, QWidget):
         made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         made.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         made.setExpandsOnDoubleClick(False)
+        made.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         made.setAccessibleName("Studies")
         made.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         made.installEventFilter(self)
@@ -284,6 +285,8 @@ class StudyBrowser(OpensDrops, QWidget):
             uid = self.model.index(0, 0, index).data(Role.NODE).study
         attachment = isinstance(node, Node) and isinstance(node.value, Attachment)
         self.services.session.chosen_attachment = node.value.uid if attachment else ""
+        series = isinstance(node, Node) and isinstance(node.value, SeriesEntry)
+        self.services.session.chosen_series = node.value.uid if series else ""
         if uid != self.services.session.chosen_study:
             self.services.attempt(lambda: catalog.choose(self.services, uid))
 
@@ -342,6 +345,9 @@ class StudyBrowser(OpensDrops, QWidget):
         node = index.data(Role.NODE)
         if isinstance(node, Node) and isinstance(node.value, (SeriesEntry, Attachment)):
             menu.addAction(icon("open"), "Open", lambda: self._open(index))
+            if isinstance(node.value, SeriesEntry):
+                uid = node.value.uid
+                menu.addAction("Open beside", lambda: self._open_beside(node.study, uid))
         elif isinstance(node, Node) and isinstance(node.value, StudyEntry):
             menu.addAction(icon("open"), "Open", lambda: self._open_study(node.study))
         for group in _MENU:
@@ -350,6 +356,9 @@ class StudyBrowser(OpensDrops, QWidget):
                 menu.addSeparator()
             menu.addActions(there)
         return menu
+
+    def _open_beside(self, study_uid: str, uid: str) -> None:
+        self.services.attempt(lambda: listed.open_beside(self.services, study_uid, uid))
 
     def _open_study(self, uid: str) -> None:
         self.services.attempt(lambda: listed.open_series(self.services, uid))

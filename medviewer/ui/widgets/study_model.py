@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import IntEnum
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 
 from medviewer.app.services import Services
@@ -18,6 +18,9 @@ from medviewer.ui.widgets.background import Latest
 from medviewer.ui.widgets.study_rows import Node, Value, tip, title
 
 Index = QModelIndex | QPersistentModelIndex
+
+SERIES_MIME = "application/x-medviewer-series"
+"""What a dragged series is handed over as: the UIDs of its study and of itself, a line each."""
 
 PAGE = 100
 SMALL = 500
@@ -38,6 +41,7 @@ class Item(QStandardItem):
         self.node = node
         self.lazy = lazy
         self.setData(node, Role.NODE)
+        self.setDragEnabled(isinstance(node.value, SeriesEntry))
         if lazy:
             self.appendRow(QStandardItem())
 
@@ -152,6 +156,19 @@ class StudyModel(QStandardItemModel):
             if isinstance(node, Node):
                 return tip(node, self.warnings_of(node.value) if isinstance(node.value, SeriesEntry) else ())
         return super().data(index, role)
+
+    def mimeTypes(self) -> list[str]:
+        """Series can be dragged into a viewport."""
+        return [SERIES_MIME]
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
+        """The series of a row."""
+        made = QMimeData()
+        for index in indexes:
+            node = index.data(Role.NODE)
+            if isinstance(node, Node) and isinstance(node.value, SeriesEntry):
+                made.setData(SERIES_MIME, f"{node.study}\n{node.value.uid}".encode())
+        return made
 
     # -- pages
 

@@ -18,6 +18,8 @@ from PySide6.QtWidgets import (
 )
 
 from medviewer.app.commands import looks
+from medviewer.app.commands.companion_looks import give_window, shown_window
+from medviewer.app.hanging.companions import looked_at
 from medviewer.app.services import Services
 from medviewer.app.settings import OwnWindow
 from medviewer.domain.image import Image, Window
@@ -43,7 +45,7 @@ class WindowDialog(QDialog):
         super().__init__(parent)
         self._services = services
         view = services.session.view
-        self._before = view.window
+        self._before = shown_window(services.session)
         self.setWindowTitle("Window")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.width_box, self.level_box = self._number("Window width", 1e-6), self._number("Window level", -_LARGEST)
@@ -60,7 +62,7 @@ class WindowDialog(QDialog):
         view.events.window.connect(self._show)
         services.session.events.image.connect(self._image_changed)
         services.session.events.own_windows.connect(self._list)
-        self._show(view.window)
+        self._show(self._before)
         self._list()
         self.width_box.setFocus()
         self.width_box.selectAll()
@@ -136,7 +138,7 @@ class WindowDialog(QDialog):
 
     @property
     def _image(self) -> Image | None:
-        image = self._services.session.image
+        image = looked_at(self._services.session)
         return None if image is None or image.is_colour else image
 
     # -- numbers --------------------------------------------------------------------------------------------------
@@ -215,7 +217,7 @@ class WindowDialog(QDialog):
     def reject(self) -> None:
         """Bring back what was shown before."""
         if self._image is not None:
-            self._services.session.view.window = self._before
+            give_window(self._services.session, self._before)
         super().reject()
 
     def done(self, result: int) -> None:

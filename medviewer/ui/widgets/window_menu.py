@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from medviewer.app.colours import COLOUR_MAPS, ColourMap
 from medviewer.app.commands import looks
+from medviewer.app.commands.companion_looks import shown_window
+from medviewer.app.hanging.companions import looked_at
 from medviewer.app.presets import Choice, listed, same_grey
 from medviewer.app.services import Services
 from medviewer.domain.image import Window
@@ -43,7 +45,7 @@ class WindowMenu(QMenu):
         """List what is offered now."""
         self.clear()
         session = self._services.session
-        image = session.image
+        image = looked_at(session)
         if image is None or image.is_colour:
             none = "Nothing is open" if image is None else "A picture in colour is shown as it is"
             self.addAction(none).setEnabled(False)
@@ -53,7 +55,7 @@ class WindowMenu(QMenu):
             if source in _HEADS:
                 self._head(_HEADS[source])
             for choice in choices:
-                self._add_window(choice, chosen, session.view.window)
+                self._add_window(choice, chosen, shown_window(session))
         self.addSeparator()
         for name in ("image.window_type", "image.invert"):
             self.addAction(self._commands[name])

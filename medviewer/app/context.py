@@ -56,6 +56,7 @@ KEYS: dict[str, Callable[[Session], object]] = {
 
 REASONS: dict[str, str] = {
     "beside_open": "no series is open beside the main one",
+    "turned": "nothing is turned",
     "image_open": "open a series first",
     "image_complete": "open a series first, and wait until it is read",
     "grey_open": "open a series of grey values first",

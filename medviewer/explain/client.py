@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image
@@ -32,6 +32,7 @@ def submit_explanation(
     method: str = "gradcam",
     label: int | None = None,
     device: str = "auto",
+    parameters: Mapping[str, Any] | None = None,
     others: Mapping[str, Channel] | None = None,
 ) -> Job[Heatmap]:
     """Start an explanation in the plugin's child process.
@@ -46,6 +47,8 @@ def submit_explanation(
         Index in the manifest's labels, from 0; None takes the top class, or the first label of a segmenter.
     device
         ``auto``, ``cpu`` or ``cuda``.
+    parameters
+        Values of the manifest's parameters, where they are not the defaults: those of the answer that is explained.
     others
         Images of further channels, as `submit_prediction` takes them.
 
@@ -67,7 +70,7 @@ def submit_explanation(
     count = len(manifest.outputs.labels)
     if label is not None and not 0 <= label < count:
         raise InputError(f"{manifest.name} has labels 0 to {count - 1}, not {label}; choose one of them.")
-    payload = request_payload(plugin, image, series, weights, model_version, device, None, others=others)
+    payload = request_payload(plugin, image, series, weights, model_version, device, parameters, others=others)
     arrays = image_arrays(manifest, image, others)
 
     def heatmap(reply: WorkerReply) -> Heatmap:

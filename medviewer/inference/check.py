@@ -13,6 +13,7 @@ from medviewer.domain.image import Image
 from medviewer.errors import MedviewerError
 from medviewer.inference.client import check_weights, checked_manifest, plugin_lane, plugin_run
 from medviewer.inference.device import check_choice, gpu_resource
+from medviewer.inference.parameters import checked_parameters
 from medviewer.inference.request import PluginRun, image_to_json
 from medviewer.jobs import WorkerRequest
 from medviewer.plugin_api import Prompt, Prompts, RunContext
@@ -65,14 +66,15 @@ def check_rows(request: WorkerRequest, context: RunContext) -> list[CheckRow]:
     run = PluginRun.from_json(request.payload["run"])
     rows = []
     try:
-        load_code(run.folder, run.adapter, run.fingerprint, run.trusted)
+        manifest, _ = load_code(run.folder, run.adapter, run.fingerprint, run.trusted)
+        defaults = checked_parameters(manifest, run.parameters)
         rows.append(CheckRow("entry", True, "The code imports and offers what its kinds need."))
         device = device_of(run)
         loaded = load_plugin(run, device)
         rows.append(CheckRow("weights", True, "The weights fit the network."))
     except MedviewerError as error:
         return [*rows, CheckRow("weights" if rows else "entry", False, str(error))]
-    context = replace(context, device=device, parameters=run.parameters)
+    context = replace(context, device=device, parameters=defaults)
 
     def predict(image: Image, context: RunContext) -> Answer:
         return _predict(run, loaded, image, context)
@@ -81,14 +83,17 @@ def check_rows(request: WorkerRequest, context: RunContext) -> list[CheckRow]:
 
 
 def _predict(run: PluginRun, loaded: LoadedPlugin, image: Image, context: RunContext) -> Answer:
-    """Take an image through the plugin as a run does; it stands for every channel."""
+    """Take an image through the plugin as a run with the context's parameters does; it stands for every channel."""
+    from medviewer.inference.loader import begin_run
     from medviewer.inference.pipeline import OpenedRun
     from medviewer.inference.service import classify_image, segment_image
 
     kind = answer_kind(loaded.manifest)
+    run = replace(run, parameters=context.parameters)
     if kind == "interactive":
         return _clicked(run, image, context)
     others = (image,) * (loaded.manifest.inputs.channel_count - 1)
+    context = begin_run(loaded.manifest, loaded.plugin, run.parameters, context)
     opened = OpenedRun(run, loaded, image, context, others)
     if kind == "segment":
         return segment_image(opened)[0]

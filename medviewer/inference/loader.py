@@ -6,9 +6,10 @@ import importlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -23,9 +24,10 @@ from medviewer.errors import (
     WeightsMissingError,
 )
 from medviewer.inference.device import resolve_device
+from medviewer.inference.parameters import checked_parameters
 from medviewer.inference.request import PluginRun
 from medviewer.inference.sources import SourceLoader, only_from_source
-from medviewer.plugin_api import Manifest, NetworkLoader, Plugin
+from medviewer.plugin_api import Configurable, Manifest, NetworkLoader, Plugin, RunContext
 from medviewer.plugin_api.adapters import Adapter, read_adapter
 from medviewer.plugin_api.fingerprint import fingerprint
 from medviewer.plugin_api.manifest import file_sha256, read_manifest
@@ -238,6 +240,31 @@ def load_plugin(run: PluginRun, device: str) -> LoadedPlugin:
         with plugin_step(manifest.name, f"moving its network to {device}"):
             network.to(device)
     return LoadedPlugin(manifest, plugin, network, device)
+
+
+def begin_run(manifest: Manifest, plugin: object, chosen: Mapping[str, Any], context: RunContext) -> RunContext:
+    """The context of one run with its parameters, which a plugin with a method `configure` is told.
+
+    One plugin object serves all runs of its process, so that this belongs before each of them.
+
+    Parameters
+    ----------
+    chosen
+        Parameters of this run; the defaults of the others are filled in.
+
+    Raises
+    ------
+    InputError
+        If a parameter is not what the manifest declares.
+    PluginError
+        If the plugin refuses them.
+    """
+    context = replace(context, parameters=checked_parameters(manifest, chosen))
+    if isinstance(plugin, Configurable):
+        with plugin_step(manifest.name, "taking its parameters"):
+            # a copy: what a plugin changes in it must not reach the provenance
+            plugin.configure(replace(context, parameters=deepcopy(context.parameters)))
+    return context
 
 
 def read_state(weights: Path, name: str, sha256: str = "") -> dict[str, Tensor]:

@@ -17,8 +17,7 @@ from medviewer.domain.provenance import Provenance
 from medviewer.errors import ContractError, InputError, UnsuitableImageError
 from medviewer.inference.device import describe_device
 from medviewer.inference.hashing import InputHash
-from medviewer.inference.loader import LoadedPlugin, device_of, load_plugin, plugin_step
-from medviewer.inference.parameters import checked_parameters
+from medviewer.inference.loader import LoadedPlugin, begin_run, device_of, load_plugin, plugin_step
 from medviewer.inference.preparing.arriving import ArrivingValues, made_by_itself
 from medviewer.inference.preparing.channels import to_other_frame
 from medviewer.inference.preparing.foreground import foreground_box
@@ -135,7 +134,7 @@ def open_run(request: WorkerRequest, context: RunContext) -> OpenedRun:
     context.progress(0.0, "Loading the plugin")
     device = device_of(run)
     loaded = load_plugin(run, device)
-    context = replace(context, device=device, parameters=checked_parameters(loaded.manifest, run.parameters))
+    context = begin_run(loaded.manifest, loaded.plugin, run.parameters, replace(context, device=device))
     return OpenedRun(run, loaded, image, context, others, hashing)
 
 

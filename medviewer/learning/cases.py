@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from medviewer.archive.blobs import read_array
 from medviewer.domain.image import Image
-from medviewer.inference.loader import LoadedPlugin
+from medviewer.inference.loader import LoadedPlugin, begin_run
 from medviewer.inference.pipeline import OpenedRun, network_batch, prepared
 from medviewer.inference.preparing.frame import NetworkFrame, as_volume, nearest_axes
 from medviewer.inference.preparing.pieces import Piece
@@ -50,7 +50,8 @@ def read_case(files: dict[str, Any]) -> StoredCase:
 
 def opened(run: PluginRun, loaded: LoadedPlugin, case: StoredCase, context: RunContext) -> OpenedRun:
     """A case as a run of the plugin that heeds a cancel and reports nothing: the steps around it do."""
-    quiet = RunContext(loaded.device, run.parameters, cancelled=context.cancelled, seed=context.seed, log=context.log)
+    quiet = RunContext(loaded.device, cancelled=context.cancelled, seed=context.seed, log=context.log)
+    quiet = begin_run(loaded.manifest, loaded.plugin, run.parameters, quiet)
     return OpenedRun(run, loaded, case.image, quiet)
 
 

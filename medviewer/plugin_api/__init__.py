@@ -5,6 +5,7 @@ from medviewer.plugin_api.interactive import Interactive, Prompt, Prompts
 from medviewer.plugin_api.manifest import API_VERSION, Manifest
 from medviewer.plugin_api.protocols import (
     Classifier,
+    Configurable,
     Detector,
     Embedder,
     Explainable,
@@ -22,6 +23,7 @@ from medviewer.plugin_api.protocols import (
 __all__ = [
     "API_VERSION",
     "Classifier",
+    "Configurable",
     "Detector",
     "Embedder",
     "Explainable",

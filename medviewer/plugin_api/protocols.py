@@ -30,6 +30,32 @@ class Plugin(Protocol):
 
 
 @runtime_checkable
+class Configurable(Protocol):
+    """A plugin whose runs have parameters (the manifest's `params`), or one that looks for a cancel itself."""
+
+    def configure(self, context: RunContext) -> None:
+        """Take what this run was asked for; the methods after it may use that.
+
+        Called in the child process before each run (segment, classify, detect, a click, explain, train), after the
+        network was loaded and before any other method. A process may serve many runs: what the last one left has to be
+        replaced here.
+
+        Parameters
+        ----------
+        context
+            `parameters`: a value for each of the manifest's `params`, the default where none was chosen, and checked
+            against the schema. `check()`: ends a run that was cancelled; a method that takes long calls it at least
+            once a second. `device` and `seed` of this run.
+
+        Raises
+        ------
+        PluginError
+            If the values do not go together; one sentence for the user.
+        """
+        ...
+
+
+@runtime_checkable
 class NetworkLoader(Protocol):
     """A plugin whose weights are no safetensors state, TorchScript or ONNX for instance; stands for `build_network`."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from medviewer.app.commands import heatmaps, results
 from medviewer.app.commands.arriving import check_complete
 from medviewer.app.commands.predict import active_weights
 from medviewer.app.mask_store import of_phase
+from medviewer.app.run_choice import RunChoice
 from medviewer.app.services import Services
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image
@@ -27,6 +30,7 @@ def submit(
     label: int | None = None,
     device: str = "auto",
     version: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> Job[Heatmap]:
     """Explain a plugin's answer for an image in its child process; nothing of the session is touched.
 
@@ -36,11 +40,22 @@ def submit(
         Index of the explained label in the manifest; None explains the answer that the model gives.
     version
         The model version that is explained, by default the active one.
+    parameters
+        Values of the manifest's parameters that are not the defaults.
     """
     plugin = services.plugin(plugin_id)
     chosen, weights = active_weights(services, plugin, version)
     return submit_explanation(
-        services.runner, image, series, plugin, weights, chosen, method=method, label=label, device=device
+        services.runner,
+        image,
+        series,
+        plugin,
+        weights,
+        chosen,
+        method=method,
+        label=label,
+        device=device,
+        parameters=parameters,
     )
 
 
@@ -51,7 +66,8 @@ def run(services: Services, plugin_id: str, *, method: str = "gradcam", label: i
     if image is None or series is None:
         raise InputError("There is no open image to explain; open a study first.")
     check_complete(session)
-    job = submit(services, image, series, plugin_id, method=method, label=label)
+    choice = services.choices.get(plugin_id, RunChoice())
+    job = submit(services, image, series, plugin_id, method=method, label=label, parameters=choice.parameters)
     session.busy_plugins = session.busy_plugins | {plugin_id}
 
     phase = image.phase if image.dynamic is not None else None

@@ -9,6 +9,7 @@ from medviewer.app.commands import masks
 from medviewer.app.commands.arriving import check_complete
 from medviewer.app.commands.predict import active_weights
 from medviewer.app.mask_store import MaskStore
+from medviewer.app.run_choice import RunChoice
 from medviewer.app.services import Services
 from medviewer.domain.image import Image
 from medviewer.errors import InputError, MedviewerError
@@ -164,7 +165,10 @@ def _ask(services: Services, plugin: DiscoverResult, prompts: tuple[Prompt, ...]
     if image is None or series is None:
         return None
     version, weights = active_weights(services, plugin)
-    return submit_prompts(services.runner, image, series, plugin, weights, version, Prompts(prompts), previous)
+    chosen = services.choices.get(plugin.id, RunChoice()).parameters
+    return submit_prompts(
+        services.runner, image, series, plugin, weights, version, Prompts(prompts), previous, parameters=chosen
+    )
 
 
 def _answered(services: Services, clicks: Clicks, answer: Answer) -> None:

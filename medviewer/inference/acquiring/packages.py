@@ -19,7 +19,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from medviewer.errors import ManifestError, PluginError
 from medviewer.inference.doubting.reference import build, reference_path, write
-from medviewer.inference.loader import load_code, plugin_step, read_state
+from medviewer.inference.loader import begin_run, load_code, plugin_step, read_state
 from medviewer.inference.request import PluginRun
 from medviewer.jobs import WorkerReply, WorkerRequest
 from medviewer.plugin_api import Manifest, NetworkLoader, PackageReader, Plugin, RunContext, WeightsConverter
@@ -188,6 +188,7 @@ def _measure(
     if not isinstance(plugin, PackageReader):
         return
     context.progress(0.9, "Looking at the images of the package")
+    context = begin_run(manifest, plugin, {}, context)
     with plugin_step(manifest.name, "looking at the images of its package"):
         features = plugin.package_features(network, package, context)
     write(reference_path(partial), build(features, source=f"images of {manifest.weights.package}"))

@@ -19,7 +19,7 @@ from medviewer.domain.geometry import Shape
 from medviewer.errors import ContractError
 from medviewer.inference.answering.activation import activated
 from medviewer.inference.hashing import InputHash
-from medviewer.inference.loader import device_of, load_plugin, plugin_step
+from medviewer.inference.loader import begin_run, device_of, load_plugin, plugin_step
 from medviewer.inference.pipeline import NetworkInput, OpenedRun, called, layers_checked, network_batch, prepared
 from medviewer.inference.preparing.frame import window_size
 from medviewer.inference.preparing.pieces import Floats, Piece, mask_to_frame, to_source
@@ -110,14 +110,14 @@ def _open(request: WorkerRequest, context: RunContext) -> OpenedRun:
     # a user points where the user likes: nothing is cut away
     whole = manifest.model_copy(update={"inputs": manifest.inputs.model_copy(update={"foreground": None})})
     image = image_from_json(request.payload["image"], request.arrays["voxels"])
-    context = replace(context, device=device, parameters=run.parameters)
+    context = begin_run(manifest, loaded.plugin, run.parameters, replace(context, device=device))
     return OpenedRun(run, replace(loaded, manifest=whole), image, context)
 
 
 def _prepare(request: WorkerRequest, opened: OpenedRun) -> tuple[_Ready, InputHash | None]:
     """The prepared image, and the work on its hash where nobody has waited for that yet."""
     run = opened.run
-    key = (request.payload["key"], str(run.folder), str(run.weights), repr(sorted(run.parameters.items())))
+    key = (request.payload["key"], str(run.folder), str(run.weights), repr(sorted(opened.context.parameters.items())))
     ready = next((one for one in _ready if one.key == key), None)
     hashing = None if ready and ready.hash else InputHash((opened.image,), opened.context).start()
     if ready is None:

@@ -15,6 +15,7 @@ from medviewer.plugin_api.testing.answers import Answer, answer_kind
 from medviewer.plugin_api.testing.network import Powers
 from medviewer.plugin_api.testing.rows import CheckRow, row_of
 from medviewer.plugin_api.testing.runs import Predict, Runs
+from medviewer.plugin_api.testing.settings import Settings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,7 +45,8 @@ def check_plugin(
         If the user cancelled.
     """
     runs = Runs(manifest, network, predict, context)
-    checks = [*runs.checks(), *Powers(manifest, plugin, network, context).checks()]
+    settings = Settings(manifest, plugin, runs)
+    checks = [*runs.checks(), *settings.checks(), *Powers(manifest, plugin, network, context).checks()]
     rows = []
     for done, (name, check) in enumerate(checks):
         context.progress(done / len(checks), f"Checking: {name}")

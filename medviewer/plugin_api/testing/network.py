@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import numpy as np
 from medviewer.errors import ContractError
 from medviewer.plugin_api.context import RunContext
 from medviewer.plugin_api.manifest import Manifest
-from medviewer.plugin_api.protocols import Embedder, Explainable, Normaliser, Plugin, Trainable, Uncertain
+from medviewer.plugin_api.protocols import Configurable, Embedder, Explainable, Normaliser, Plugin, Trainable, Uncertain
 from medviewer.plugin_api.testing.rows import Check
 
 if TYPE_CHECKING:
@@ -33,13 +33,19 @@ class Powers:
     def checks(self) -> Iterator[Check]:
         """The checks that its declared kinds and its methods call for."""
         if "explain" in self.manifest.kinds and isinstance(self.plugin, Explainable):
-            yield "explain", partial(self.explains, self.plugin)
+            yield "explain", partial(self._told, partial(self.explains, self.plugin))
         if "train" in self.manifest.kinds and isinstance(self.plugin, Trainable):
-            yield "train", partial(self.learns, self.plugin)
+            yield "train", partial(self._told, partial(self.learns, self.plugin))
         if isinstance(self.plugin, Embedder):
-            yield "embed", partial(self.embeds, self.plugin)
+            yield "embed", partial(self._told, partial(self.embeds, self.plugin))
         if isinstance(self.plugin, Uncertain):
-            yield "uncertain", partial(self.doubts, self.plugin)
+            yield "uncertain", partial(self._told, partial(self.doubts, self.plugin))
+
+    def _told(self, check: Callable[[], str]) -> str:
+        """A check of a plugin that knows this run: what it was told last may be a run that was cancelled."""
+        if isinstance(self.plugin, Configurable):
+            self.plugin.configure(self.context)
+        return check()
 
     @property
     def size(self) -> tuple[int, ...]:

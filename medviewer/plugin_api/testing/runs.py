@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -81,9 +81,12 @@ class Runs:
         yield "memory", self.bounded
         yield "cancel", self.cancel
 
-    def answer(self, image: Image, cancelled: threading.Event | None = None) -> Answer:
-        """The checked answer to one image."""
+    def answer(
+        self, image: Image, cancelled: threading.Event | None = None, parameters: Mapping[str, Any] | None = None
+    ) -> Answer:
+        """The checked answer to one image; of a run with other `parameters` than the defaults."""
         context = self.context if cancelled is None else replace(self.context, cancelled=cancelled)
+        context = replace(context, parameters={**context.parameters, **(parameters or {})})
         with self.memory.watched():
             answer = self.predict(image, context)
         check_answer(self.manifest, image, answer)

@@ -69,6 +69,7 @@ class Services:
         """What was pointed at for the structure that is being segmented by clicks."""
         self.trust = TrustLedger.open(self.archive.home)
         """Whose code the user lets run."""
+        self._name_plugins()
         self.session.own_windows = settings.load(self.archive.home).windows
 
     @classmethod
@@ -130,7 +131,11 @@ class Services:
     def refresh(self) -> None:
         """Look for plugins anew, after one was installed, removed, trusted, enabled or disabled."""
         self.plugins[:] = _rows(self.archive.home, self.folders, self.trust)
+        self._name_plugins()
         self.session.plugins_revision += 1
+
+    def _name_plugins(self) -> None:
+        self.session.plugin_names = {row.id: row.manifest.name for row in self.plugins if row.manifest is not None}
 
     def adapters(self) -> list[AdapterResult]:
         """Every adapter that was found, good or bad."""

@@ -22,6 +22,7 @@ from medviewer.domain.image import Image, Window
 from medviewer.domain.measure.key_image import KeyImage
 from medviewer.domain.measure.measurement import KINDS, Measurement
 from medviewer.domain.measure.values import Value
+from medviewer.domain.provenance import Provenance
 from medviewer.domain.slab import Mode
 from medviewer.domain.study import Series, Study
 from medviewer.plugin_api import Prompt
@@ -291,6 +292,8 @@ class Session:
     """Grows when a model version is added, promoted or rolled back."""
     plugins_revision: int = 0
     """Grows when a plugin is installed, removed, trusted, enabled or disabled."""
+    plugin_names: Mapping[str, str] = field(default_factory=dict)
+    """What the plugins that were found are called, by their id."""
     catalog_revision: int = 0
     """Grows when the catalogue of studies changes."""
     chosen_study: str = ""
@@ -319,6 +322,11 @@ class Session:
         if shown is None or shown.dynamic is None or phase is None or not 0 <= phase < len(shown.dynamic.axis):
             return False
         return phase != shown.phase
+
+    def maker(self, made: Provenance) -> str:
+        """Who made a result, in few words: the plugin's name, or its id where it is gone, and the model's version."""
+        name = self.plugin_names.get(made.plugin_id, made.plugin_id)
+        return f"{name} {made.model_version}".strip() if name else f"by {made.author or 'hand'}"
 
     def say(self, text: str, level: str = "info", details: str = "", series_uid: str = "") -> None:
         """Tell the user something, in one sentence."""

@@ -59,11 +59,11 @@ def test_boxes_lie_on_the_slices_that_they_touch() -> None:
     assert [len(drawn_boxes(session, coronal, k)) for k in (5, 6, 9, 10, 20)] == [0, 1, 1, 0, 1]
     session.chosen_detection = 0
     mass, nodule = drawn_boxes(session, axial, 7)
-    assert (nodule.text, nodule.chosen, mass.chosen) == ("Nodule 0.90", True, False)
+    assert (nodule.text, mass.text, nodule.chosen, mass.chosen) == ("1  Nodule 0.90", "2", True, False)
     assert nodule.colour != mass.colour
     assert nodule.corners == (axial.to_screen((3.5, 5.5, 7.5)), axial.to_screen((7.5, 9.5, 11.5)))
     (side,) = drawn_boxes(session, sagittal, 8)
-    assert side.text == "Nodule 0.90"
+    assert side.text == "1  Nodule 0.90"
     session.view.mask_visible = False
     assert drawn_boxes(session, axial, 7) == ()
 

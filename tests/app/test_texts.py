@@ -73,8 +73,7 @@ def test_patient_window_and_results_stand_in_the_first_viewport_only(session: Se
     assert texts[0].top_left.startswith("Muster, Eva")
     assert texts[0].top_right == "Axial  3 / 4\n3.00 mm\nHead"
     assert texts[0].bottom_left == (
-        "NORMAL 0.25  PNEUMONIA 0.75\ntiny, model 1.2.0\nGrad-CAM of Brain, tiny, model 1.2.0\n"
-        "W 400  L 40 HU  Soft tissue"
+        "NORMAL 0.25  PNEUMONIA 0.75\ntiny 1.2.0\nGrad-CAM of Brain, tiny 1.2.0\nW 400  L 40 HU  Soft tissue"
     )
     assert [text.top_right for text in texts[1:]] == ["Sagittal  5 / 8\n1.00 mm", "Coronal  4 / 6\n2.00 mm"]
     for text in texts[1:]:
@@ -138,6 +137,20 @@ def test_the_large_viewport_carries_the_patient(session: Session) -> None:
 
 def test_what_has_to_be_read_beside_a_result_stands_beside_it(session: Session) -> None:
     made = Provenance("chest-xray", "1.0.0", "1.0.0", notes=("Demonstration, not a validated model.",))
+    session.plugin_names = {"chest-xray": "Chest X-ray"}
     session.classification = Classification({"NORMAL": 0.9, "PNEUMONIA": 0.1}, made, notes=made.notes)
     text = corners(session, session.image, session.series, planes_of(session.image.grid)[0], 0).bottom_left
-    assert "NORMAL 0.90  PNEUMONIA 0.10\nchest-xray, model 1.0.0\nDemonstration, not a validated model." in text
+    assert "NORMAL 0.90  PNEUMONIA 0.10\nChest X-ray 1.0.0\nDemonstration, not a validated model." in text
+
+
+def test_a_mask_and_the_map_that_explains_it_take_a_short_line_each(session: Session) -> None:
+    grid = session.image.grid
+    made = Provenance("lesion-finder", "1.0.0", "1.0.0", notes=("Only the window of 32 voxels is explained.",))
+    session.plugin_names = {"lesion-finder": "Lesion finder"}
+    session.mask = MaskStore(replace(empty(grid, (Segment(1, "Bright lesion"),)), provenance=made))
+    session.heatmap = Heatmap(np.zeros(grid.shape, np.float32), grid, "Grad-CAM", "Bright lesion", made)
+    text = corners(session, session.image, session.series, planes_of(grid)[0], 0).bottom_left
+    assert text.splitlines()[:-1] == ["Mask: Lesion finder 1.0.0, corrected", "Grad-CAM of Bright lesion"]
+    session.heatmap = replace(session.heatmap, provenance=replace(made, model_version="1.1.0"))
+    text = corners(session, session.image, session.series, planes_of(grid)[0], 0).bottom_left
+    assert "Grad-CAM of Bright lesion, Lesion finder 1.1.0" in text

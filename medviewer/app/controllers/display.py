@@ -85,8 +85,10 @@ def drawn_boxes(session: Session, plane: Plane, k: int) -> tuple[DrawnBox, ...]:
             low, high = (tuple(edge - 0.5 for edge in corner) for corner in (one.low, one.high))
             corners = plane.to_screen((low[0], low[1], low[2])), plane.to_screen((high[0], high[1], high[2]))
             colour = PALETTE[names.index(one.label) % len(PALETTE)]
-            text = f"{one.label} {one.score:.2f}"
-            shown.append(DrawnBox(corners, colour, text, number == session.chosen_detection))
+            chosen = number == session.chosen_detection
+            # The number of its row; words at every box would cover their neighbours.
+            text = f"{number + 1}  {one.label} {one.score:.2f}" if chosen else f"{number + 1}"
+            shown.append(DrawnBox(corners, colour, text, chosen))
     return tuple(sorted(shown, key=lambda box: box.chosen))
 
 

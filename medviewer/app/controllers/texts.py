@@ -83,21 +83,27 @@ def phase_text(axis: PhaseAxis, phase: int) -> str:
 
 
 def _results(session: Session) -> list[str]:
-    """What models said of the image, each with its version and what has to be read beside it."""
+    """What models said of the image, in one short line each, and by which version of which; the panels tell the rest.
+
+    Notes stand here only beside probabilities, which are read off the image itself.
+    """
     lines = []
+    told = ""  # who made what the line before is about
     said = session.classification
     if said is not None:
-        lines += ["  ".join(f"{name} {p:.2f}" for name, p in said.probabilities.items()), said.provenance.label]
-        lines += said.notes
+        lines.append("  ".join(f"{name} {p:.2f}" for name, p in said.probabilities.items()))
+        lines += [session.maker(said.provenance), *said.notes]
     mask = session.mask
     if mask is not None and session.view.mask_visible and mask.base.provenance.plugin_id:
         made = mask.base.provenance
         corrected = mask.can_undo or made.author != "algorithm"
-        lines.append(f"Mask by {made.label}{', corrected' if corrected else ''}")
+        told = session.maker(made)
+        lines.append(f"Mask: {told}{', corrected' if corrected else ''}")
     heat = session.heatmap
     if heat is not None and session.view.heat_visible:
         away = _away(session, "Heat map", phase_of(heat))
-        lines += away or [heat.label, *heat.provenance.notes]
+        maker = session.maker(heat.provenance)
+        lines += away or [f"{heat.method} of {heat.target}{f', {maker}' if maker != told else ''}"]
     if session.detections is not None and session.view.mask_visible:
         lines += _away(session, "Finds", phase_of(session.detections))
     return list(dict.fromkeys(lines))

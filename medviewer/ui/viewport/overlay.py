@@ -18,6 +18,8 @@ MARGIN = 8
 _LETTER_ROOM = 30
 _MARK_RADIUS = 6.0
 _FEW_BOXES = 8
+_TEXT_PART = 0.7
+"""Of the width, for what models said: no letter or text stands beside it."""
 _STEPS_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -168,7 +170,7 @@ class Overlay(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def _draw_boxes(self, painter: QPainter) -> None:
-        """Frames, thin so that they hide nothing; words stand at all of a few, and at the one that is looked at."""
+        """Frames, thin so that they hide nothing; numbers stand at all of a few, words at the one that is looked at."""
         font = QFont(self.font())
         font.setPixelSize(11)
         painter.setFont(font)
@@ -242,10 +244,19 @@ class Overlay(QWidget):
         for box, text, place in (
             (left, corners.top_left, flags.AlignLeft | flags.AlignTop),
             (right, corners.top_right, flags.AlignRight | flags.AlignTop),
-            (left, corners.bottom_left, flags.AlignLeft | flags.AlignBottom),
             (above_bar, corners.bottom_right, flags.AlignRight | flags.AlignBottom),
         ):
             self._write(painter, box, place, text, self._text, wrap=True)
+        self._draw_bottom_left(painter, left)
+
+    def _draw_bottom_left(self, painter: QPainter, room: QRectF) -> None:
+        """The last line stands beside the letter at the lower edge; those above it have more of the width."""
+        flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom
+        above, _, last = self.state.corners.bottom_left.rpartition("\n")
+        self._write(painter, room, flags, last, self._text, wrap=True)
+        wrapped = QFontMetricsF(painter.font()).boundingRect(room, int(flags) | int(Qt.TextFlag.TextWordWrap), last)
+        wide = QRectF(room.left(), room.top(), self.width() * _TEXT_PART, room.height() - wrapped.height())
+        self._write(painter, wide, flags, above, self._text, wrap=True)
 
     def _draw_scale_bar(self, painter: QPainter) -> None:
         bar = scale_bar(self.state.pixels_per_mm, self.width())

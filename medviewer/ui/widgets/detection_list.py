@@ -70,9 +70,9 @@ class DetectionList(QWidget):
 
 
 def row_of(number: int, one: Detection, grid: Grid) -> Row:
-    """One find as a row: slices are counted from 1, as in the viewports' corners."""
+    """One find as a row, with the number of its box: slices are counted from 1, as in the viewports' corners."""
     z, y, x = one.size_mm(grid)
     longest = max(y, x) if grid.shape[0] == 1 else max(z, y, x)
     slice_text = f"{round(one.centre[0]) + 1}"
     tip = f"{one.label}, score {one.score:.3f}, {z:.0f} x {y:.0f} x {x:.0f} mm along z, y, x"
-    return Row(str(number), (one.label, slice_text, f"{longest:.0f}", f"{one.score:.2f}"), tip)
+    return Row(str(number), (f"{number + 1}  {one.label}", slice_text, f"{longest:.0f}", f"{one.score:.2f}"), tip)

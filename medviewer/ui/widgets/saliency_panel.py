@@ -9,7 +9,9 @@ from PySide6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QProgressBar,
 
 from medviewer.app.commands import doubtful, heatmaps, predict
 from medviewer.app.commands import explain as commands
+from medviewer.app.mask_store import MaskStore
 from medviewer.app.services import Services
+from medviewer.domain.finding import Classification, Detections
 from medviewer.domain.heatmap import Heatmap
 from medviewer.explain.methods import METHODS
 from medviewer.jobs import Job
@@ -42,8 +44,15 @@ class SaliencyPanel(QWidget):
             self._links.add(signal, self._show_heatmap)
         for signal in (look.heat_opacity, look.heat_colormap, look.doubt_colormap, look.heat_visible):
             self._links.add(signal, self._show_look)
+        self._busy: frozenset[str] = services.session.busy_plugins
+        self._links.add(session.busy_plugins, self._follow_busy)
+        self._links.add(session.mask, self._follow_mask)
+        for result in (session.heatmap, session.classification, session.detections):
+            self._links.add(result, self._follow_result)
         self.refresh()
         self._show_heatmap()
+        self._follow_mask(services.session.mask)
+        self._follow_result(services.session.heatmap)
 
     # -- parts
 
@@ -177,6 +186,27 @@ class SaliencyPanel(QWidget):
         self.run_button.setVisible(bool(fitting))
         set_text(self.reason, self._reason(fitting, ready))
         self._show_progress()
+
+    def _follow_busy(self, busy: frozenset[str]) -> None:
+        """A plugin was asked to run or to explain, here or elsewhere: it is the one that is meant."""
+        begun, self._busy = busy - self._busy, busy
+        for plugin_id in begun:
+            self._mean(plugin_id)
+
+    def _follow_mask(self, store: MaskStore | None) -> None:
+        if store is not None:
+            self._mean(store.base.provenance.plugin_id)
+
+    def _follow_result(self, result: Heatmap | Classification | Detections | None) -> None:
+        if result is not None:
+            self._mean(result.provenance.plugin_id)
+
+    def _mean(self, plugin_id: str) -> None:
+        """Choose the plugin that the user is looking at, where it can explain; until then the user's choice holds."""
+        at = self.plugins.findData(plugin_id)
+        if at >= 0 and at != self.plugins.currentIndex():
+            self.plugins.setCurrentIndex(at)
+            self.refresh()
 
     def _fitting(self) -> list[DiscoverResult]:
         return [

@@ -1,6 +1,7 @@
 """The panel that asks why."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import explain as commands
 from medviewer.app.commands import plugins
+from medviewer.app.mask_store import MaskStore
 from medviewer.app.services import Services
 from medviewer.domain.heatmap import Heatmap
+from medviewer.domain.mask import empty
 from medviewer.domain.provenance import Provenance
 from medviewer.explain.methods import METHODS
 from medviewer.ui.widgets.saliency_panel import SaliencyPanel
@@ -100,3 +103,32 @@ def test_cancel_stops_the_explanation(panel: SaliencyPanel, services: Services, 
     wait(lambda: panel.bar.isHidden())
     assert services.session.heatmap is None
     assert panel.run_button.isEnabled()
+
+
+def test_the_plugin_is_the_one_that_is_looked_at_until_another_is_chosen(
+    panel: SaliencyPanel, services: Services
+) -> None:
+    row = services.plugin("brain-extraction")
+    assert row.manifest is not None
+    services.plugins.append(
+        replace(row, id="other", manifest=row.manifest.model_copy(update={"id": "other", "name": "Other"}))
+    )
+    image, session = open_head(services), services.session
+    values = np.zeros(image.grid.shape, np.float32)
+
+    def map_of(plugin_id: str) -> Heatmap:
+        return Heatmap(values, image.grid, "Saliency", "Brain", Provenance(plugin_id, "1.0.0", "1.0.0"))
+
+    assert panel.plugins.currentData() == "brain-extraction"
+    session.busy_plugins = frozenset({"other"})
+    assert panel.plugins.currentData() == "other", "it runs, or explains"
+    panel.plugins.setCurrentIndex(panel.plugins.findData("brain-extraction"))
+    session.busy_plugins = frozenset()
+    assert panel.plugins.currentData() == "brain-extraction", "the user's choice holds"
+    session.heatmap = map_of("other")
+    assert panel.plugins.currentData() == "other"
+    made = Provenance("brain-extraction", "1.0.0", "1.0.0")
+    session.mask = MaskStore(replace(empty(image.grid), provenance=made))
+    assert panel.plugins.currentData() == "brain-extraction"
+    session.heatmap = map_of("a plugin that is gone")
+    assert panel.plugins.currentData() == "brain-extraction"

@@ -110,9 +110,8 @@ def test_the_plugin_is_the_one_that_is_looked_at_until_another_is_chosen(
 ) -> None:
     row = services.plugin("brain-extraction")
     assert row.manifest is not None
-    services.plugins.append(
-        replace(row, id="other", manifest=row.manifest.model_copy(update={"id": "other", "name": "Other"}))
-    )
+    other = row.manifest.model_copy(update={"id": "other", "name": "Other"})
+    services.plugins.append(replace(row, manifest=other))
     image, session = open_head(services), services.session
     values = np.zeros(image.grid.shape, np.float32)
 

@@ -190,6 +190,28 @@ class Runner:
         self.started.emit(job)
         return job
 
+    def follow(self, title: str, stop: Callable[[], None]) -> Job[None]:
+        """A job that stands for work that several others do, so that it is seen and stopped as one; it runs at once.
+
+        Whoever makes it tells of it with `job_progress` and `job_ended`.
+
+        Parameters
+        ----------
+        title
+            What the user reads.
+        stop
+            Called on the home thread when it is cancelled; the work's end has to be told all the same.
+
+        Raises
+        ------
+        JobError
+            If the runner was shut down.
+        """
+        job: Job[None] = self._admit(title, stop)
+        job._begin()
+        self.started.emit(job)
+        return job
+
     def stage(self, array: NDArray[Any]) -> Job[None] | None:
         """Write an array that never changes to where workers map it, beside the home thread, before a job asks for it.
 

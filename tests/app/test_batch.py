@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from medviewer.app.case_table import CaseTable
-from medviewer.app.commands import batch, predict
+from medviewer.app.commands import batch, batch_job, predict
 from medviewer.app.commands.batch import Batch, Place
 from medviewer.app.services import Services
 from medviewer.domain.finding import Classification
@@ -19,7 +19,7 @@ from medviewer.domain.image import Image
 from medviewer.domain.provenance import Provenance
 from medviewer.domain.study import ScanResult
 from medviewer.errors import JobError, StoreError
-from medviewer.jobs import Job
+from medviewer.jobs import FinishReason, Job
 from tests.app.conftest import SERIES, STUDY
 from tests.inference.tiny_plugins import write_plugin
 
@@ -132,3 +132,18 @@ def test_a_place_that_failed_leaves_the_table_when_it_is_there_again(
     assert again() == [("Path 1 of 1", "failed")]
     found = ScanResult((replace(STUDY, series=THREE[:1]),))
     assert again() == [(THREE[0].uid, "done")]
+
+
+def test_it_is_one_job_that_can_be_cancelled_like_any_other(services: Services, runs: list[Job[Any]]) -> None:
+    running = batch_of(services)
+    job = batch_job.start(services, running, 1)
+    assert job in services.runner.jobs
+    while not runs:
+        services.runner.pump()
+    job.cancel()
+    finish(services, running)
+    services.runner.wait(job)
+    assert running.cancelled
+    assert job.reason is FinishReason.CANCELLED
+    assert services.session.message is not None
+    assert services.session.message.text.endswith("on 1 study: Stopped. 0 done, 0 refused, 0 failed.")

@@ -110,7 +110,7 @@ class Batch:
         self.message = ""
         self._services, self._keep, self._table = services, keep, table
         self._choice, self._again, self._people = choice or RunChoice(), again, people
-        self._places, self._at = tuple(places), 0
+        self.places, self._at = tuple(places), 0
         self._cases: list[tuple[Study, Series]] = []
         self._here = 0
         self._began = time.monotonic()
@@ -123,7 +123,7 @@ class Batch:
         if self.done:
             return 1.0
         inside = 0.0 if not self._here else 1 - len(self._cases) / self._here
-        return min(1.0, (max(0, self._at - 1) + inside) / max(1, len(self._places)))
+        return min(1.0, (max(0, self._at - 1) + inside) / max(1, len(self.places)))
 
     @property
     def left_s(self) -> float | None:
@@ -158,8 +158,8 @@ class Batch:
             elif self._cases:
                 study, series = self._cases.pop(0)
                 self._guard(partial(self._begin, study, series), partial(self._missed, study, series))
-            elif self._at < len(self._places):
-                place = self._places[self._at]
+            elif self._at < len(self.places):
+                place = self.places[self._at]
                 self._guard(partial(self._open, place), partial(self._unread, place))
             else:
                 self._end()

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QLineEdit,
     QProgressBar,
@@ -19,31 +17,34 @@ from PySide6.QtWidgets import (
 )
 
 from medviewer.app.case_table import CaseRow, CaseTable
-from medviewer.app.commands import batch, predict
+from medviewer.app.commands import batch, batch_job, predict
 from medviewer.app.doubt_text import doubt_text
 from medviewer.app.durations import left_text
 from medviewer.app.services import Services
+from medviewer.app.volumes import millilitres
 from medviewer.archive.catalog import Query
 from medviewer.domain.doubt import Doubt
 from medviewer.jobs import Job
 from medviewer.ui.widgets.links import Links
-from medviewer.ui.widgets.parts import GAP, combo, explain, label, push, refill, set_role
+from medviewer.ui.widgets.parts import combo, explain, label, push, refill, set_role
 from medviewer.ui.widgets.plain_table import PlainTable, Row
 from medviewer.ui.widgets.study_filter import StudyFilterPanel
 
-_COLOURS = {"done": "text", "refused": "quiet", "failed": "error"}
-_MOST_TEXT = 30
+_COLOURS = {"refused": "quiet", "failed": "error"}
+_MOST_TEXT = 40
 """Letters of a reason in the table; the tool tip has all of it."""
 _NOTE = "Results are kept with their series: they are there when it is opened. You can go on reading meanwhile."
 
 
 class BatchDialog(QDialog):
-    """Which plugin, which studies, a row a case, and how long it will take. It never blocks the window behind it."""
+    """Which plugin, which studies, a row a case, and how long it will take. It never blocks the window behind it.
+
+    Closed, it is only hidden: what runs goes on in the job bar, and its table is there when the dialog is opened again.
+    """
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Run on all in worklist")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._services = services
         self._links = Links(self)
         self._running: batch.Batch | None = None
@@ -54,7 +55,7 @@ class BatchDialog(QDialog):
         self._lay_out()
         self.filter.changed.connect(self._count)
         self.search.textChanged.connect(self._count)
-        self.resize(1000, 620)
+        self.resize(1120, 620)
         self._offer()
         self._count()
 
@@ -67,7 +68,7 @@ class BatchDialog(QDialog):
         explain(self.search, "Only studies in which every word begins one of theirs", "Search")
         self.filter = StudyFilterPanel(self._services)
         self.count = label(role="quiet")
-        columns = ("Series", "State", "Answer", "Doubt", "Time")
+        columns = ("Series", "State", "Answer", "Doubt", "Time", "Notes")
         self.table = PlainTable(columns, "A row a case", "Cases", numbers=("Time",), most_rows=12)
         self.table.horizontalHeader().setMinimumSectionSize(56)
         self.bar = QProgressBar(textVisible=False)
@@ -78,17 +79,13 @@ class BatchDialog(QDialog):
         )
         self.stop_button = push("Stop", "Stop; what is done stays", self.stop, "cancel")
         self.save_button = push("Save table…", "Write the rows to a file (.csv or .json)", self.save, "save")
-        self.close_button = push("Close", "Close this window; a run that goes on is stopped", self.close)
+        self.close_button = push("Close", "Close this window; what runs goes on, and is in the job bar", self.close)
         for button in (self.run_button, self.stop_button, self.save_button, self.close_button):
             button.setAutoDefault(False)
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
-        form.setSpacing(GAP)
-        form.addRow("Plugin", self.plugin)
-        form.addRow("Search", self.search)
+        self.filter.lead({"Plugin": self.plugin, "Search": self.search})
         left = QVBoxLayout()
-        left.addLayout(form)
         left.addWidget(self.filter)
         left.addWidget(self.count)
         left.addWidget(self.run_button)
@@ -168,10 +165,10 @@ class BatchDialog(QDialog):
         self._links.add(made.finished, self._over)
         self.table.fill(())
         self.bar.show()
-        made.start()
+        batch_job.start(self._services, made, len(made.places))
 
     def _let_choose(self, may: bool) -> None:
-        for part in (self.run_button, self.plugin, self.search, self.filter):
+        for part in (self.run_button, self.filter):
             part.setEnabled(may)
         self.stop_button.setEnabled(not may)
 
@@ -199,21 +196,20 @@ class BatchDialog(QDialog):
         CaseTable(path, batch.columns_of(running.manifest), anew=True).fill(running.rows)
         self._say(f"Saved {len(running.rows)} rows to {path.name}.", "ok")
 
-    def closeEvent(self, event: QCloseEvent) -> None:
-        """Stop what goes on."""
-        self.stop()
-        self._links.cut()
-        super().closeEvent(event)
+    def showEvent(self, event: QShowEvent) -> None:
+        """Offer the plugins and count the studies that there are now."""
+        self._offer()
+        self._count()
+        super().showEvent(event)
 
     # -- what is shown
 
     def _count(self, *_: object) -> None:
         found = self._services.attempt(lambda: self._services.archive.catalog.page(self.query, 1))
         count = found[1] if found is not None else 0
-        self.count.setText(f"{count} {'study' if count == 1 else 'studies'} on the list are like that.")
-        self.run_button.setEnabled(
-            bool(count) and self.plugin.count() > 0 and (self._running is None or self._running.done)
-        )
+        self.count.setText(f"{count} {'study matches' if count == 1 else 'studies match'}.")
+        idle = self._listing is None and (self._running is None or self._running.done)
+        self.run_button.setEnabled(bool(count) and self.plugin.count() > 0 and idle)
 
     def _show(self, *_: object) -> None:
         running = self._running
@@ -235,9 +231,8 @@ class BatchDialog(QDialog):
         if running is None:
             return
         self._show()
-        counts = [sum(row.status == status for row in running.rows) for status in ("done", "refused", "failed")]
-        text = f"{counts[0]} done, {counts[1]} refused, {counts[2]} failed."
-        self._say(f"Stopped. {text}" if running.cancelled else text, "warning" if counts[2] else "ok")
+        failed = any(row.status == "failed" for row in running.rows)
+        self._say(batch_job.counts_text(running), "warning" if failed else "ok")
         self._let_choose(True)
 
     def _say(self, text: str, role: str) -> None:
@@ -248,6 +243,7 @@ class BatchDialog(QDialog):
 def show_batch(services: Services, parent: QWidget | None = None) -> BatchDialog:
     """Open the dialog, or bring the one that is open to the front."""
     for known in parent.findChildren(BatchDialog) if parent is not None else ():
+        known.show()
         known.raise_()
         known.activateWindow()
         return known
@@ -263,16 +259,21 @@ def _row(number: int, row: CaseRow) -> Row:
     else:
         answer = ", ".join(_answer(name, value) for name, value in list(row.values.items())[:2])
     doubt = _figures(row) if done else ""
-    colour = "warning" if done and row.flags else _COLOURS[row.status]
+    notes = row.flags if done else (row.reason,)
+    more = f" (+{len(notes) - 1})" if len(notes) > 1 else ""
+    told = f"{_short(notes[0])}{more}" if notes and notes[0] else ""
     said = doubt_text(Doubt(row.uncertainty, row.distance)) if done else ""
     tip = row.reason or "\n".join((*row.flags, f"{said[0].upper()}{said[1:]}." if said else ""))
-    cells = (row.description or row.series_uid, row.status, answer or _short(row.reason), doubt, f"{row.seconds:.1f} s")
-    return Row(str(number), cells, tip, colour)
+    cells = (row.description or row.series_uid, row.status, answer, doubt, f"{row.seconds:.1f} s", told)
+    # Of a case that is done only the notes ask for attention.
+    only: tuple[int, ...]
+    colour, only = ("warning", (len(cells) - 1,)) if done else (_COLOURS[row.status], ())
+    return Row(str(number), cells, tip, colour, coloured=only)
 
 
 def _answer(name: str, value: float) -> str:
     if name.endswith("_ml"):
-        return f"{name.removesuffix('_ml')} {value:.0f} ml"
+        return f"{name.removesuffix('_ml')} {millilitres(value)}"
     return f"{name.removesuffix('_count')} {value:.0f}" if name.endswith("_count") else f"{name} {value:.2f}"
 
 

@@ -32,6 +32,8 @@ class Row:
         A name in `theme.COLOURS`.
     icon
         A name in `icons.NAMES`, drawn before the first cell; empty for none.
+    coloured
+        Columns whose text has the colour; none named: all of them.
     """
 
     key: str
@@ -39,6 +41,7 @@ class Row:
     tip: str = ""
     colour: str = "text"
     icon: str = ""
+    coloured: tuple[int, ...] = ()
 
 
 class PlainTable(QTableWidget):
@@ -130,7 +133,7 @@ class PlainTable(QTableWidget):
         made.setToolTip(row.tip)
         if row.icon and column == 0:
             made.setIcon(icon(row.icon, row.colour))
-        made.setForeground(colour(row.colour))
+        made.setForeground(colour(row.colour if not row.coloured or column in row.coloured else "text"))
         if column in self._numbers:
             made.setTextAlignment(_RIGHT)
         return made

@@ -39,7 +39,7 @@ class StudyFilterPanel(QWidget):
         self.last = self._date("Last day, month or year: 2020, 2020-03 or 2020-03-14", "Until")
         self.clear_button = push("Show all studies", "Take every filter away", self.clear)
         refill(self.state, [("Any", ""), *((state.label.capitalize(), state.value) for state in State)])
-        form = QFormLayout(self)
+        self._form = form = QFormLayout(self)
         form.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         form.setSpacing(GAP)
         rows = {"Modality": self.modality, "State": self.state, "Tag": self.tag, "From": self.first, "Until": self.last}
@@ -49,6 +49,12 @@ class StudyFilterPanel(QWidget):
         self.refresh()
         for box in (self.modality, self.state, self.tag):
             box.currentIndexChanged.connect(self.changed)
+
+    def lead(self, rows: dict[str, QWidget]) -> None:
+        """Put more fields above, in line with these, where the form is part of a window and needs no margin."""
+        self._form.setContentsMargins(0, 0, 0, 0)
+        for k, (name, field) in enumerate(rows.items()):
+            self._form.insertRow(k, name, field)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Offer the modalities and tags that there are now."""

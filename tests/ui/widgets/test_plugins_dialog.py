@@ -325,13 +325,20 @@ def test_all_in_the_worklist_a_row_a_case(
     monkeypatch.setattr(PlainTable, "fill", lambda table, rows: (filled.append(len(rows)), fill(table, rows)))
     dialog.run()
     assert not dialog.run_button.isEnabled()
+    dialog.close()  # the run goes on, and so does the table
     wait(lambda: dialog._running is not None)
     running = dialog._running
     assert running is not None
-    wait(lambda: running.done)
+    assert [job.title for job in services.runner.jobs if "studies" in job.title] == ["Brain extraction on 2 studies"]
+    wait(lambda: running.done and not services.runner.jobs)
+    assert services.session.message is not None
+    assert services.session.message.text == "Brain extraction on 2 studies: 1 done, 1 refused, 0 failed."
     assert [row.cells[1] for row in dialog.table.rows] == [row.status for row in running.rows]
     assert not any(filled), "a row is added, and the others are left as they are"
     assert sorted(one.status for one in running.rows) == ["done", "refused"]
+    (refused,) = (row for row in dialog.table.rows if row.cells[1] == "refused")
+    assert refused.cells[2] == ""
+    assert refused.cells[5], "the reason stands among the notes"
     assert dialog.status.text() == "1 done, 1 refused, 0 failed."
     (done,) = (one for one in running.rows if one.status == "done")
     wait(lambda: bool(services.archive.masks.masks_for(done.series_uid)))

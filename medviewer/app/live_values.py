@@ -58,6 +58,10 @@ class LiveValues:
         self._next()
         return None
 
+    def known(self, m: Measurement, image: Image) -> Values | None:
+        """What a measurement comes to, if that has been worked out."""
+        return self._known.get(bare(m)) if image is self._image else None
+
     def _keep(self, key: Measurement, values: Values) -> Values:
         self._known[key] = values
         while len(self._known) > _KEPT:

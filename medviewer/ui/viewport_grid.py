@@ -10,7 +10,7 @@ from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QGridLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
-from medviewer.app.commands import beside, companion_looks, interactive, listed, panes, view
+from medviewer.app.commands import beside, companion_looks, interactive, listed, measuring, panes, view
 from medviewer.app.controllers.display import DisplayController, visible_panes
 from medviewer.app.controllers.placing import Ask, MeasureTool
 from medviewer.app.controllers.texts import read_out
@@ -172,6 +172,7 @@ class ViewportGrid(ViewportPane):
         for number, slice_view in enumerate(self.slices[:_AT_FIRST]):
             self.added(number, slice_view)
         services.session.view.events.tool.connect(self._set_tool)
+        services.session.live_values.changed.connect(self._note_values)
 
     def step(self, slices: int) -> None:
         """Scroll the active viewport."""
@@ -242,6 +243,9 @@ class ViewportGrid(ViewportPane):
             if slice_view.rect().contains(slice_view.mapFrom(self, position.toPoint())):
                 return number
         return None
+
+    def _note_values(self) -> None:
+        self.services.attempt(lambda: measuring.note_values(self.services))
 
     def _set_tool(self, tool: str) -> None:
         for slice_view in self.slices:

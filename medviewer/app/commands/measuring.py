@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from medviewer.app.commands.catalog import HURRY_S
 from medviewer.app.state import MeasureStep
 from medviewer.domain.measure.measurement import Measurement, new_uid
-from medviewer.domain.measure.values import Value, values_of
+from medviewer.domain.measure.values import Value
 from medviewer.domain.provenance import utc_now
 from medviewer.errors import InputError, NotFoundError, StoreError
 
@@ -195,9 +195,24 @@ def _keep(services: Services, step: MeasureStep) -> None:
 
 def _values(session: Session, m: Measurement) -> tuple[Value, ...]:
     """What it comes to; of a series that is not open, what it came to before, which a label does not change."""
-    if session.image is not None and session.series is not None and session.series.uid == m.series_uid:
-        return values_of(m, session.image)
-    return session.measured.get(m.uid, ())
+    if session.image is None or session.series is None or session.series.uid != m.series_uid:
+        return session.measured.get(m.uid, ())
+    known = session.live_values.values(m, session.image)  # None for a large region, which is counted in a thread
+    return known if known is not None else ()
+
+
+def note_values(services: Services) -> None:
+    """Keep the values that came after their measurement was kept: those of large regions. Raises StoreError."""
+    session, store = services.session, services.archive.measurements
+    image, series = session.image, session.series
+    if image is None or series is None:
+        return
+    study_uid = session.study.uid if session.study is not None else ""
+    for m in session.measurements:
+        values = session.live_values.known(m, image) if m.series_uid == series.uid else None
+        if values is not None and values != session.measured.get(m.uid):
+            store.save(m, values, study_uid, HURRY_S)
+            session.measured = {**session.measured, m.uid: values}
 
 
 def _look(session: Session, m: Measurement) -> None:

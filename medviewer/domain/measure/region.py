@@ -159,10 +159,21 @@ def _in_sphere(m: Measurement, grid: Grid) -> NDArray[np.intp]:
     reach = 1.01 * radius / np.array(grid.spacing) + 1
     low = np.maximum(np.floor(index - reach), 0).astype(int)
     high = np.minimum(np.ceil(index + reach), np.array(grid.shape) - 1).astype(int)
-    places = _box(low, high)
-    away = np.linalg.norm(grid.index_to_world(places) - middle, axis=1)
-    found: NDArray[np.intp] = places[away <= radius * (1 + _EDGE)].astype(np.intp)
-    return found
+    if (low > high).any():
+        return np.empty((0, 3), np.intp)
+    # Slice by slice, by squares of distances: all voxels of the box at once would take gigabytes.
+    steps = grid.axes * np.array(grid.spacing)
+    square = steps.T @ steps
+    rows, columns = (np.arange(low[k], high[k] + 1) for k in (1, 2))
+    y, x = (rows - index[1])[:, None], (columns - index[2])[None, :]
+    flat = square[1, 1] * y**2 + square[2, 2] * x**2 + 2 * square[1, 2] * y * x
+    found = []
+    for z in range(int(low[0]), int(high[0]) + 1):
+        up = z - index[0]
+        away = flat + up * (square[0, 0] * up + 2 * (square[0, 1] * y + square[0, 2] * x))
+        row, column = np.nonzero(away <= (radius * (1 + _EDGE)) ** 2)
+        found.append(np.stack([np.full(len(row), z), row + low[1], column + low[2]], axis=1))
+    return np.asarray(np.concatenate(found), np.intp)
 
 
 def _box(low: NDArray[np.intp], high: NDArray[np.intp]) -> NDArray[np.float64]:

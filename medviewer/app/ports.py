@@ -31,6 +31,8 @@ class Corners:
     top_right: str = ""
     bottom_left: str = ""
     bottom_right: str = ""
+    shown: bool = False
+    """Whether there is to be text at all: the scale bar goes with it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -379,6 +381,10 @@ class Shell(Protocol):
 
     def show_panel(self, name: str) -> None:
         """Open one of the panels: ``ai``, ``segments``, ``measure``, ``saliency`` or ``learning``."""
+        ...
+
+    def show_corners(self) -> None:
+        """Choose which line stands in which corner."""
         ...
 
     def show_window_dialog(self) -> None:

@@ -70,7 +70,8 @@ class Services:
         self.trust = TrustLedger.open(self.archive.home)
         """Whose code the user lets run."""
         self._name_plugins()
-        self.session.own_windows = settings.load(self.archive.home).windows
+        kept = settings.load(self.archive.home)
+        self.session.own_windows, self.session.line_places = kept.windows, kept.lines
 
     @classmethod
     def open(cls, home: Path | None = None, folders: Iterable[Path] = ()) -> Services:

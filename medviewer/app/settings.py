@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -18,6 +18,21 @@ RECENT = 10
 """Paths that are remembered."""
 
 log = logging.getLogger(__name__)
+
+
+Place = Literal["top_left", "top_right", "bottom_left", "bottom_right", "hidden"]
+PLACES = ("top_left", "top_right", "bottom_left", "bottom_right")
+"""The corners of a viewport."""
+
+LINE_PLACES: dict[str, Place] = {
+    "name": "top_left",
+    "person": "top_left",
+    "study": "top_left",
+    "slice": "top_right",
+    "series": "top_right",
+    "window": "bottom_left",
+}
+"""Where each line of text stands at first."""
 
 
 class OwnWindow(BaseModel, frozen=True):
@@ -63,6 +78,8 @@ class Settings(BaseModel):
         Ids of the plugins that the user switched off.
     windows
         Windows that the user kept, in the order in which they are listed.
+    lines
+        Where the user wants lines of text over the image, by their names in `LINE_PLACES`.
     keys
         Keys that the user gave to actions, by the action's id; empty where it is to have none.
     palette
@@ -72,6 +89,7 @@ class Settings(BaseModel):
     recent: tuple[Path, ...] = ()
     disabled: tuple[str, ...] = ()
     windows: tuple[OwnWindow, ...] = ()
+    lines: dict[str, Place] = {}
     keys: dict[str, str] = {}
     palette: tuple[str, ...] = ()
 

@@ -13,7 +13,7 @@ from medviewer.app.drafts import Draft
 from medviewer.app.hanging.layouts import LAYOUTS, SINGLE, Layout, Pane, layout_of
 from medviewer.app.live_values import LiveValues
 from medviewer.app.mask_store import MaskStore
-from medviewer.app.settings import OwnWindow
+from medviewer.app.settings import OwnWindow, Place
 from medviewer.domain.document import Document
 from medviewer.domain.finding import Classification, Detections
 from medviewer.domain.geometry import Vector
@@ -306,6 +306,8 @@ class Session:
     """Where the study that is meant stands on the worklist; empty where the catalogue does not have it."""
     own_windows: tuple[OwnWindow, ...] = ()
     """Windows that the user kept, of every modality."""
+    line_places: Mapping[str, Place] = field(default_factory=dict)
+    """Where the user wants lines of text over the image, where it is not as at first."""
     view: View = field(default_factory=View)
 
     @property

@@ -20,12 +20,15 @@ class Patient:
         ISO date or empty.
     sex
         ``M``, ``F``, ``O`` or empty.
+    age
+        At the study, as the file says it (Patient's Age, ``045Y``), or empty.
     """
 
     id: str = ""
     name: str = ""
     birth_date: str = ""
     sex: str = ""
+    age: str = ""
 
 
 @dataclass(frozen=True)

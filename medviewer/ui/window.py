@@ -47,6 +47,7 @@ from medviewer.ui.viewport import SliceView
 from medviewer.ui.viewport_grid import RESEARCH_USE, EmptyState, ViewportGrid
 from medviewer.ui.widgets.ai_panel import AiPanel
 from medviewer.ui.widgets.batch_dialog import show_batch
+from medviewer.ui.widgets.corners_dialog import CornersDialog
 from medviewer.ui.widgets.deidentify_dialog import DeidentifyDialog
 from medviewer.ui.widgets.document_view import show_document
 from medviewer.ui.widgets.drops import OpensDrops
@@ -406,6 +407,13 @@ class MainWindow(OpensDrops, QMainWindow):
         section = self.panels[name]
         section.expanded = True
         QTimer.singleShot(0, self, lambda: self.panel_area.ensureWidgetVisible(section))
+
+    def show_corners(self) -> None:
+        """Choose which line of text stands in which corner."""
+        dialog = self.findChild(CornersDialog) or CornersDialog(self.services, self)
+        dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
 
     def show_window_dialog(self) -> None:
         """Let a window be typed in and kept."""

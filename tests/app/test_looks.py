@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 
 from medviewer.app.colours import COLOUR_MAPS, colour_map, palette
-from medviewer.app.commands import looks, study, view
+from medviewer.app.commands import looks, panes, study, view
 from medviewer.app.controllers.display import resolve
-from medviewer.app.controllers.texts import window_text
+from medviewer.app.controllers.texts import age_of, read_out, window_text
 from medviewer.app.services import Services
+from medviewer.app.settings import LINE_PLACES
+from medviewer.app.state import Session
 from medviewer.domain.image import Image, Rescale, Window
-from medviewer.domain.plane import planes_of
+from medviewer.domain.plane import Plane, planes_of
 from medviewer.errors import InputError
 
-from .conftest import SERIES
+from .conftest import SERIES, STUDY
 
 
 def test_a_typed_window_is_exact(services: Services) -> None:
@@ -135,3 +137,66 @@ def test_palettes_are_those_of_dicom() -> None:
     assert tables["pet"][128] == pytest.approx((128, 0, 255))
     assert tables["hot-metal-blue"][64] == pytest.approx((0, 0, 125))
     assert len(np.unique(tables["pet-20-step"], axis=0)) == 20
+
+
+def test_lines_stand_where_the_user_wants_them_and_stay_there(launch: Callable[..., Services], image: Image) -> None:
+    services = launch(opened=image)
+    plane = planes_of(image.grid)[0]
+    before = resolve(services.session, plane, 0).corners
+    assert before.top_left.splitlines()[0] == "Muster, Eva"
+    assert before.bottom_left == "W 400  L 40 HU  Soft tissue"
+    looks.place_lines(services, {"name": "hidden", "person": "bottom_right", "window": "top_left"})
+    shown = resolve(services.session, plane, 0).corners
+    assert shown.top_left == "2020-03-01  Trauma\nW 400  L 40 HU  Soft tissue"
+    assert (shown.bottom_left, shown.bottom_right) == ("", "59 y  F  ID-17")
+    assert shown.top_right == before.top_right
+    services.close()
+
+    again = launch(opened=image)
+    assert resolve(again.session, plane, 0).corners == shown
+    looks.place_lines(again, {})
+    assert resolve(again.session, plane, 0).corners == before
+    with pytest.raises(InputError, match="Lines are called"):
+        looks.place_lines(again, {"pulse": "hidden"})
+
+
+def test_what_must_be_read_with_a_picture_shows_with_every_line_hidden(radiograph: Session) -> None:
+    radiograph.line_places = dict.fromkeys(LINE_PLACES, "hidden")
+    panes.turn(radiograph, "flip")
+    shown = resolve(radiograph, Plane.picture(radiograph.image.grid), 0).corners
+    assert (shown.top_left, shown.top_right) == ("", "flipped left to right")
+    assert shown.bottom_left == "uncalibrated: no lengths in mm"
+    assert shown.shown
+
+
+@pytest.mark.parametrize(
+    ("born", "said", "age"),
+    [
+        ("1960-03-02", "", "59 y"),
+        ("1960-03-02", "061Y", "59 y"),
+        ("", "045Y", "45 y"),
+        ("", "018M", "18 mo"),
+        ("", "003W", "3 wk"),
+        ("", "010D", "10 d"),
+        ("", "old", ""),
+        ("", "", ""),
+    ],
+)
+def test_the_age_is_that_at_the_study(born: str, said: str, age: str) -> None:
+    patient = replace(STUDY.patient, birth_date=born, age=said)
+    assert age_of(replace(STUDY, patient=patient)) == age
+
+
+@pytest.mark.parametrize(
+    ("rescale", "value"),
+    [
+        (Rescale(2.0, -100.0, "HU"), "HU 56"),  # 1 * 48 + 3 * 8 + 6 = 78; 2 * 78 - 100 = 56
+        (Rescale(0.25, 0.0, "SUV"), "SUV 19.5"),
+        (Rescale(), "value 78"),
+        (Rescale((1.0, 0.5, 1.0, 1.0), 1.0, "BQML"), "BQML 40"),
+    ],
+)
+def test_the_value_under_the_pointer_has_its_unit_and_its_place(session: Session, rescale: Rescale, value: str) -> None:
+    session.image = replace(session.image, rescale=rescale)
+    # x = 10 + 6 * 1, y = -20 + 3 * 2, z = 30 + 1 * 3
+    assert read_out(session, (1, 3, 6)) == f"16.0, -14.0, 33.0 mm   {value}"

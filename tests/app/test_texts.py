@@ -57,11 +57,10 @@ def test_window_text(window: Window, inverted: bool, unit: str, text: str) -> No
 
 
 def test_patient_lines_leave_out_what_is_not_known() -> None:
-    assert patient_lines(None) == ""
-    assert patient_lines(Study("1")) == ""
+    assert patient_lines(None) == patient_lines(Study("1")) == ("", "", "")
     whole = Study("1", "2020-03-01", "Trauma", Patient("ID-17", "Muster^Eva", "1960-03-02", "F"))
-    assert patient_lines(whole) == "Muster, Eva\n59 y  F  ID-17\n2020-03-01  Trauma"
-    assert patient_lines(replace(whole, patient=Patient(sex="M"))) == "M\n2020-03-01  Trauma"
+    assert patient_lines(whole) == ("Muster, Eva", "59 y  F  ID-17", "2020-03-01  Trauma")
+    assert patient_lines(replace(whole, patient=Patient(sex="M"))) == ("", "M", "2020-03-01  Trauma")
 
 
 def test_patient_window_and_results_stand_in_the_first_viewport_only(session: Session) -> None:

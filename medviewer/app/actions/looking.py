@@ -232,6 +232,15 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             "text_shown",
         ),
         Spec(
+            "view.corners",
+            "Text in the corners…",
+            "view",
+            shell.show_corners,
+            "Choose which line of text stands in which corner, or hide it",
+            ("Ctrl+Shift+T",),
+            "4",
+        ),
+        Spec(
             "view.crosshair",
             "C&rosshair lines",
             "view",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from pydantic import ValidationError
 
@@ -12,7 +13,7 @@ from medviewer.app.commands.companion_looks import give_window, shown_window
 from medviewer.app.hanging.companions import looked_at
 from medviewer.app.presets import file_windows, same_grey
 from medviewer.app.services import Services
-from medviewer.app.settings import OwnWindow, Settings
+from medviewer.app.settings import LINE_PLACES, OwnWindow, Place, Settings
 from medviewer.domain.image import Image, Window
 from medviewer.errors import InputError
 
@@ -140,3 +141,20 @@ def next_colours(services: Services) -> None:
 def grey(services: Services) -> None:
     """Show grey values as grey again."""
     services.session.view.colours = GREY
+
+
+def place_lines(services: Services, places: Mapping[str, Place]) -> None:
+    """Put lines of text into other corners, or hide them, and remember it; an empty mapping puts all as at first.
+
+    Raises
+    ------
+    InputError
+        If there is no line of that name.
+    StoreError
+        If it could not be kept.
+    """
+    if not set(places) <= set(LINE_PLACES):
+        raise InputError(f"Lines are called {', '.join(LINE_PLACES)}, not {', '.join(sorted(set(places)))}.")
+    home = services.archive.home
+    settings.save(home, settings.load(home).model_copy(update={"lines": dict(places)}))
+    services.session.line_places = dict(places)

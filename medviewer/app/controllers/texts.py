@@ -8,6 +8,7 @@ from medviewer.app.colours import GREY, colour_map
 from medviewer.app.controllers.slabs import slab_text, slab_value
 from medviewer.app.mask_store import phase_of
 from medviewer.app.ports import Corners
+from medviewer.app.settings import LINE_PLACES, PLACES, Place
 from medviewer.app.state import Session, View
 from medviewer.domain.image import Image
 from medviewer.domain.plane import Plane
@@ -35,14 +36,25 @@ def person(name: str) -> str:
     return ", ".join(part for part in (family, rest) if part)
 
 
-def patient_lines(study: Study | None) -> str:
+_AGES = {"Y": "y", "M": "mo", "W": "wk", "D": "d"}
+"""Units of DICOM's Age String (PS3.5 6.2), and how they are written here."""
+
+
+def age_of(study: Study) -> str:
+    """The patient's age at the study: by the dates, else as the file says it (``045Y``); empty where neither does."""
+    patient = study.patient
+    said = patient.age.strip().upper()
+    told = f"{int(said[:-1])} {_AGES[said[-1]]}" if said[:-1].isdecimal() and said[-1] in _AGES else ""
+    return age_at(patient.birth_date, study.date) or told
+
+
+def patient_lines(study: Study | None) -> tuple[str, str, str]:
     """Name; age, sex and ID; the study's date and description: three lines, so that they stay off the anatomy."""
     if study is None:
-        return ""
+        return "", "", ""
     patient = study.patient
-    who = "  ".join(part for part in (age_at(patient.birth_date, study.date), patient.sex, patient.id) if part)
-    lines = (person(patient.name), who, "  ".join(part for part in (study.date, study.description) if part))
-    return "\n".join(line for line in lines if line)
+    who = "  ".join(part for part in (age_of(study), patient.sex, patient.id) if part)
+    return person(patient.name), who, "  ".join(part for part in (study.date, study.description) if part)
 
 
 def window_text(view: View, unit: str) -> str:
@@ -128,27 +140,38 @@ def _leading(session: Session) -> int:
 
 
 def corners(session: Session, image: Image, series: Series, plane: Plane, number: int) -> Corners:
-    """The four corners of a viewport; patient, study and results stand in the first one that is seen."""
+    """The four corners of a viewport; patient, study and results stand in the first one that is seen.
+
+    Where each line stands is the user's choice; what a picture must not be read without stands always.
+    """
     view = session.view
     first = number == _leading(session)
-    k = session.view.cursor[plane.axis]
-    if plane.name:
-        step = image.grid.spacing[plane.axis]
-        lines = (f"{plane.name}  {k + 1} / {plane.count}", f"{step:.2f} mm", slab_text(session, image, plane))
-        where = "\n".join(line for line in lines if line)
-    else:
-        where = "  ".join(part for part in (series.body_part, series.view, series.laterality) if part)
+    places = {**LINE_PLACES, **session.line_places}
+    texts: dict[str, list[str]] = {}
+
+    def put(place: Place, *lines: str) -> None:
+        texts.setdefault(place, []).extend(line for line in lines if line)
+
+    if first:
+        for name, line in zip(("name", "person", "study"), patient_lines(session.study), strict=True):
+            put(places[name], line)
+    put(places["slice"], *_where(session, image, series, plane))
+    put("top_right", slab_text(session, image, plane) if plane.name else "")
     if first and image.dynamic is not None:
-        where = f"{where}\n{phase_text(image.dynamic.axis, image.phase)}".lstrip("\n")
-    uncalibrated = "" if image.calibrated else "uncalibrated: no lengths in mm"
-    bottom = [*_results(session), uncalibrated, *_window(view, image)] if first else []
-    turned = session.view.hung[number].turn.text if number < len(session.view.hung) else ""
-    where = "\n".join(line for line in (where, turned) if line)
-    return Corners(
-        top_left=patient_lines(session.study) if first else "",
-        top_right=f"{where}\n{series.description or series.modality}" if first else where,
-        bottom_left="\n".join(line for line in bottom if line),
-    )
+        put("top_right", phase_text(image.dynamic.axis, image.phase))
+    put("top_right", view.hung[number].turn.text if number < len(view.hung) else "")
+    if first:
+        put(places["series"], series.description or series.modality)
+        put("bottom_left", *_results(session), "" if image.calibrated else "uncalibrated: no lengths in mm")
+        put(places["window"], *_window(view, image))
+    return Corners(**{place: "\n".join(texts.get(place, ())) for place in PLACES}, shown=True)
+
+
+def _where(session: Session, image: Image, series: Series, plane: Plane) -> tuple[str, ...]:
+    if not plane.name:
+        return ("  ".join(part for part in (series.body_part, series.view, series.laterality) if part),)
+    k, step = session.view.cursor[plane.axis], image.grid.spacing[plane.axis]
+    return f"{plane.name}  {k + 1} / {plane.count}", f"{step:.2f} mm"
 
 
 def read_out(session: Session, index: tuple[float, float, float], plane: Plane | None = None) -> str:

@@ -122,6 +122,7 @@ def _study(uid: str, found: _Found) -> Study:
         name=header.person(t.PATIENT_NAME),
         birth_date=header.date(t.PATIENT_BIRTH_DATE),
         sex=header.plain(t.PATIENT_SEX).upper(),
+        age=header.plain(t.PATIENT_AGE),
     )
     return Study(
         uid=uid,

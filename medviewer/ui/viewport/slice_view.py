@@ -374,7 +374,7 @@ class SliceView(QFrame):
                 crosshair=(cross.x(), cross.y()) if cross else None,
                 letters=display.letters,
                 corners=display.corners,
-                pixels_per_mm=zoom if display.calibrated and display.corners.top_right else 0.0,
+                pixels_per_mm=zoom if display.calibrated and display.corners.shown else 0.0,
                 brush=brush,
                 lens=self._lens(display),
                 marks=self._marks(display),

@@ -12,6 +12,7 @@ from medviewer.app.commands import looks
 from medviewer.domain.image import Window
 from medviewer.ui.main import Program
 from medviewer.ui.viewport.looks import colour_table, image_colours
+from medviewer.ui.widgets.corners_dialog import CornersDialog
 from medviewer.ui.widgets.window_dialog import WindowDialog
 
 
@@ -140,3 +141,21 @@ def test_a_curve_bends_the_colours_too() -> None:
     made = image_colours("hot-iron", curve, inverted=True)
     iron = palette(COLOUR_MAPS[1].palette)
     np.testing.assert_allclose(made.colors[100, :3], iron[round(float(1 - curve[100]) * 255)], atol=1e-6)
+
+
+def test_a_line_goes_where_it_is_put_and_back(opened: Program) -> None:
+    opened.window.commands["view.corners"].trigger()
+    shown = opened.window.findChild(CornersDialog)
+    assert shown is not None
+    box = shown.boxes["name"]
+    assert box.currentText() == "top left"
+    box.setCurrentIndex(box.findData("hidden"))
+    opened.app.processEvents()
+    view = opened.window.grid.slices[0]
+    assert opened.services.session.line_places == {"name": "hidden"}
+    assert "DOE" not in view.overlay.state.corners.top_left
+    assert view.overlay.state.pixels_per_mm > 0
+    shown._reset()
+    opened.app.processEvents()
+    assert "DOE" in view.overlay.state.corners.top_left
+    assert box.currentText() == "top left"

@@ -182,7 +182,8 @@ class Overlay(QWidget):
                 painter.setPen(pen)
                 painter.drawRect(frame)
             if box.chosen or len(self.state.boxes) <= _FEW_BOXES:
-                room = QRectF(left, top - 17, self.width(), 15)
+                # words stand below, numbers above: those of a close neighbour stay readable
+                room = QRectF(left, bottom + 2 if box.chosen else top - 17, self.width(), 15)
                 self._write(painter, room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, box.text, colour)
 
     def _draw_marks(self, painter: QPainter) -> None:

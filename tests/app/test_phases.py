@@ -201,7 +201,7 @@ def test_the_phase_of_a_mask_outlives_saving_and_a_crash(
     again = launch()
     study._present(again, SERIES, film())
     assert (judged(again), again.session.mask.can_undo) == (3, True)
-    assert again.session.message.text.startswith("1 strokes")
+    assert again.session.message.text.startswith("1 stroke that was not saved")
     masks.keep(again)
     study.close(again)
     study._present(again, SERIES, film())

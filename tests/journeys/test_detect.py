@@ -50,7 +50,7 @@ def test_finds_are_drawn_listed_jumped_to_and_kept(
     assert isinstance(found, Detections)
     assert [tuple(round(edge) for edge in one.low) for one in found.found] == list(PLACES)
     assert reader.session.message is not None
-    assert "3 Blob found" in reader.session.message.text
+    assert "Found 3 × Blob" in reader.session.message.text
     assert "found 3 times, where 0 to 2 should be" in reader.session.message.text
     assert [row.cells[0] for row in card.finds.table.rows] == ["1  Blob", "2  Blob", "3  Blob"]
     assert card.finds.table.rows[0].cells[3] == "1.00"

@@ -62,7 +62,7 @@ def test_finds_are_drawn_listed_jumped_to_and_kept(
     axial = program.window.grid.slices[0]
     assert axial.shown is not None
     (box,) = axial.overlay.state.boxes
-    assert (box.text, box.chosen) == ("Blob 1.00", True)
+    assert (box.text, box.chosen) == ("2  Blob 1.00", True)
     middle, (left, top, right, bottom) = axial.to_pixel(*axial.shown.plane.to_screen(found.found[1].centre)), box.edges
     assert ((left + right) / 2, (top + bottom) / 2) == pytest.approx((middle.x(), middle.y()), abs=0.1)
 

@@ -141,7 +141,9 @@ def _explain(reader: Reader) -> None:
     assert image is not None
     assert heat.grid.matches(image.grid)
     assert heat.values.max() == pytest.approx(1.0)
-    assert "Grad-CAM of Brain, brain-extraction, model 1.0.0" in _text(reader, AXIAL)
+    text = _text(reader, AXIAL)
+    assert "Mask: Brain extraction 1.0.0" in text
+    assert "Grad-CAM of Brain" in text
     reader.choose("view.heat")
     assert not reader.session.view.heat_visible
 

@@ -52,6 +52,7 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "zoom_together": lambda s: s.view.sync_zoom,
     "window_together": lambda s: s.view.sync_window,
     "layout": lambda s: s.view.layout,
+    "mode": lambda s: s.mode,
 }
 
 REASONS: dict[str, str] = {

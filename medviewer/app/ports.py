@@ -419,6 +419,14 @@ class Shell(Protocol):
         """Open the sheet of keys."""
         ...
 
+    def open_napari(self) -> None:
+        """Open the image and its mask as layers in a full napari window."""
+        ...
+
+    def bring_back(self) -> None:
+        """Make the Labels layer of the napari window the mask."""
+        ...
+
     def show_palette(self) -> None:
         """Find a command by its name, and do it."""
         ...

@@ -84,6 +84,8 @@ class Settings(BaseModel):
         Keys that the user gave to actions, by the action's id; empty where it is to have none.
     palette
         Ids of the actions that were chosen in the command palette, newest first.
+    mode
+        The mode that the window was in; empty for the first one.
     """
 
     recent: tuple[Path, ...] = ()
@@ -92,6 +94,7 @@ class Settings(BaseModel):
     lines: dict[str, Place] = {}
     keys: dict[str, str] = {}
     palette: tuple[str, ...] = ()
+    mode: str = ""
 
     def opened(self, paths: Sequence[Path]) -> Settings:
         """The settings after paths were opened: each of them comes first, once.

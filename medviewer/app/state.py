@@ -308,6 +308,8 @@ class Session:
     """Windows that the user kept, of every modality."""
     line_places: Mapping[str, Place] = field(default_factory=dict)
     """Where the user wants lines of text over the image, where it is not as at first."""
+    mode: str = "read"
+    """Which of `modes.MODES` the window is in."""
     view: View = field(default_factory=View)
 
     @property

@@ -29,7 +29,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from medviewer.app import actions, context, settings
+from medviewer.app import actions, context, modes, settings
 from medviewer.app.commands import masks
 from medviewer.app.hanging.companions import looked_at
 from medviewer.app.ports import DeidentifyChoice
@@ -43,6 +43,7 @@ from medviewer.errors import MedviewerError, StoreError
 from medviewer.ui import dialogs, pacs
 from medviewer.ui.icons import icon
 from medviewer.ui.keyboard import Keyboard
+from medviewer.ui.research import Research, ResearchPanel
 from medviewer.ui.viewport import SliceView
 from medviewer.ui.viewport_grid import RESEARCH_USE, EmptyState, ViewportGrid
 from medviewer.ui.widgets.ai_panel import AiPanel
@@ -55,6 +56,7 @@ from medviewer.ui.widgets.job_bar import JobBar
 from medviewer.ui.widgets.learning_panel import LearningPanel
 from medviewer.ui.widgets.measure_panel import MeasurePanel
 from medviewer.ui.widgets.message_strip import MessageStrip
+from medviewer.ui.widgets.mode_tabs import ModeTabs
 from medviewer.ui.widgets.palette import Palette, entries_of
 from medviewer.ui.widgets.phase_bar import PhaseBar
 from medviewer.ui.widgets.plugins_dialog import show_plugins
@@ -159,6 +161,9 @@ class MainWindow(OpensDrops, QMainWindow):
         self.palette_box.chosen.connect(self._note_chosen)
         self.keyboard.shortcuts.changed.connect(self._apply_keys)
         self.keyboard.offer(self.commands)
+        self._restore()
+        services.session.events.mode.connect(self._show_mode)
+        self._show_mode()
         self.update_context()
 
     # -- parts ----------------------------------------------------------------------------------------------------
@@ -183,7 +188,13 @@ class MainWindow(OpensDrops, QMainWindow):
                 menu.insertMenu(before, self.windows)
 
     def _make_tool_bar(self) -> None:
-        bar = QToolBar("Tools", self)
+        tabs = QToolBar("Modes", self)
+        tabs.setObjectName("modeBar")
+        tabs.setMovable(False)
+        self.modes = ModeTabs(self.services.session)
+        tabs.addWidget(self.modes)
+        self.addToolBar(tabs)
+        self.tools = bar = QToolBar("Tools", self)
         bar.setObjectName("toolBar")
         bar.setMovable(False)
         exclusive = QActionGroup(self)
@@ -191,16 +202,32 @@ class MainWindow(OpensDrops, QMainWindow):
             for command, picture in group:
                 action = self.commands[command]
                 action.setIcon(icon(picture))
-                bar.addAction(action)
                 if command.startswith("tool."):
                     exclusive.addAction(action)
-            bar.addSeparator()
-        bar.addWidget(SlabBox(self.services))
+        self._slab_box = bar.addWidget(SlabBox(self.services))
         for command, picture in _MENU_ICONS.items():
             self.commands[command].setIcon(icon(picture))
             if command.startswith("tool."):
                 exclusive.addAction(self.commands[command])
         self.addToolBar(bar)
+
+    def _show_mode(self, *_: object) -> None:
+        """Have at hand what the mode needs; the rest stays in the menus."""
+        mode = self.services.session.mode
+        for action in self.tools.actions():
+            self.tools.removeAction(action)
+        for group in _TOOLBAR:
+            for command, _picture in (entry for entry in group if modes.offers(mode, entry[0])):
+                self.tools.addAction(self.commands[command])
+            if any(modes.offers(mode, command) for command, _picture in group):
+                self.tools.addSeparator()
+        self.tools.addAction(self._slab_box)
+        for name, section in self.panels.items():
+            section.setVisible(name in modes.MODES[mode].panels)
+        if mode == "review":
+            self.panels["learning"].expanded = True
+        self._context = None
+        self._request_context()
 
     def _make_centre(self) -> None:
         self.empty = EmptyState()
@@ -221,6 +248,7 @@ class MainWindow(OpensDrops, QMainWindow):
         self.grid.installEventFilter(self)
 
     def _make_docks(self) -> None:
+        self.research = Research(self.services)
         self.browser = StudyBrowser(self.services)
         self.browser.commands = self.commands
         self.browser_dock = self._dock("Studies", self.browser, Qt.DockWidgetArea.LeftDockWidgetArea, BROWSER_WIDTH)
@@ -236,6 +264,7 @@ class MainWindow(OpensDrops, QMainWindow):
             "measure": ("Measurements", measures, True),
             "saliency": ("Saliency", SaliencyPanel(self.services), True),
             "learning": ("Queue and model versions", LearningPanel(self.services), False),
+            "research": ("napari", ResearchPanel(self.commands), True),
         }
         column = QWidget()
         layout = QVBoxLayout(column)
@@ -293,7 +322,20 @@ class MainWindow(OpensDrops, QMainWindow):
 
     def _apply_keys(self) -> None:
         self.keyboard.apply(self.commands)
-        self.empty.name_keys(self.keyboard.shortcuts.key_of)
+        key_of = self.keyboard.shortcuts.key_of
+        self.empty.name_keys(key_of)
+        self.modes.name_keys({name: key_of(f"mode.{name}") for name in modes.MODES})
+
+    def _restore(self) -> None:
+        """Be as the window was when it was closed."""
+        kept = settings.load(self.services.archive.home)
+        if kept.mode in modes.MODES:
+            self.services.session.mode = kept.mode
+
+    def _remember(self) -> None:
+        """Keep how the window is; that it cannot be kept is not worth a question."""
+        home = self.services.archive.home
+        self.services.attempt(lambda: settings.change(home, mode=self.services.session.mode))
 
     def _focus_viewports(self, image: object) -> None:
         if image is not None:
@@ -405,6 +447,7 @@ class MainWindow(OpensDrops, QMainWindow):
         """Open one of the panels and bring it into view."""
         self.panel_dock.show()
         section = self.panels[name]
+        section.show()  # also where the mode has it not
         section.expanded = True
         QTimer.singleShot(0, self, lambda: self.panel_area.ensureWidgetVisible(section))
 
@@ -462,6 +505,14 @@ class MainWindow(OpensDrops, QMainWindow):
     def show_keys(self) -> None:
         """Open the sheet of keys."""
         dialogs.show_keys(self.model, self, self.keyboard.shortcuts)
+
+    def open_napari(self) -> None:
+        """Open the image and its mask as layers in a full napari window."""
+        self.research.open()
+
+    def bring_back(self) -> None:
+        """Make the Labels layer of the napari window the mask."""
+        self.research.bring_back()
 
     def show_palette(self) -> None:
         """Find a command by its name, and do it."""
@@ -549,9 +600,11 @@ class MainWindow(OpensDrops, QMainWindow):
             if not self.dialogs.confirm("The mask could not be kept", text, "Close all the same"):
                 event.ignore()
                 return
+        self._remember()
         self.phases.stop()
         for dialog in self.findChildren(QDialog):
             dialog.close()  # while there still is a runner: what they prepared and nobody agreed to is removed
+        self.research.close()
         self.services.runner.shutdown()
         self.grid.close_canvases()
         Application.destroy(self.model.name)

@@ -15,6 +15,7 @@ from app_model.types import Action
 from medviewer.app import context
 from medviewer.app.actions import MENUS, build
 from medviewer.app.commands import masks
+from medviewer.app.modes import MODES
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 from medviewer.app.state import TOOLS
@@ -183,6 +184,12 @@ def test_layouts(bench: Bench) -> None:
         assert not bench.checked(f"view.{other}")
 
 
+def test_modes(bench: Bench) -> None:
+    for name in MODES:
+        bench.run(f"mode.{name}")
+        assert [other for other in MODES if bench.checked(f"mode.{other}")] == [name]
+
+
 def test_the_windows_own_actions_reach_the_window(bench: Bench) -> None:
     for action_id, call in [
         ("view.next", "next_viewport"),
@@ -195,6 +202,8 @@ def test_the_windows_own_actions_reach_the_window(bench: Bench) -> None:
         ("image.window_type", "show_window_dialog"),
         ("image.window_list", "show_window_menu"),
         ("edit.palette", "show_palette"),
+        ("research.open", "open_napari"),
+        ("research.bring_back", "bring_back"),
         ("edit.shortcuts", "show_shortcuts"),
         ("file.quit", "quit"),
     ]:

@@ -1,15 +1,35 @@
-"""Actions about how the program is worked with: commands by name, and keys."""
+"""Actions about how the program is worked with: modes, commands by name, and keys."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from medviewer.app.actions.spec import Spec
+from medviewer.app.modes import MODES
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
 
 def habit_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
-    """The command palette, and the keys."""
+    """The modes, the command palette, and the keys."""
+
+    def enter(mode: str) -> Callable[[], None]:
+        return lambda: setattr(services.session, "mode", mode)
+
     return [
+        *(
+            Spec(
+                f"mode.{name}",
+                f"Mode: {mode.title}",
+                "view",
+                enter(name),
+                mode.tip,
+                (f"Ctrl+Alt+{number}",),
+                "0",
+                checked=f"mode == '{name}'",
+            )
+            for number, (name, mode) in enumerate(MODES.items(), 1)
+        ),
         Spec(
             "edit.palette",
             "&Command palette…",
@@ -27,5 +47,25 @@ def habit_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
             "Show and change the key of every command",
             ("Ctrl+,",),
             "2",
+        ),
+        Spec(
+            "research.open",
+            "Open in &napari",
+            "view",
+            shell.open_napari,
+            "Open the image and its mask as layers in a full napari window, with its console and plugins",
+            ("Ctrl+Alt+N",),
+            "6",
+            "image_complete",
+        ),
+        Spec(
+            "research.bring_back",
+            "&Bring back the Labels layer",
+            "view",
+            shell.bring_back,
+            "Make the Labels layer that is chosen in the napari window the mask; undo takes it back",
+            ("Ctrl+Alt+B",),
+            "6",
+            "image_complete",
         ),
     ]

@@ -1,0 +1,163 @@
+"""The open image and its mask in a full napari window, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from medviewer.app.commands import research
+from medviewer.app.services import Services
+from medviewer.domain.image import Image
+from medviewer.errors import InputError
+from medviewer.ui.widgets.parts import GAP, MARGIN, label, push
+
+if TYPE_CHECKING:
+    import napari
+
+_SERIES = "medviewer_series"
+"""The key in a layer's metadata that names the series which it was made on."""
+
+
+class Research:
+    """One napari window at most, filled anew each time it is asked for.
+
+    napari's window, its console and its plugins are imported only then.
+
+    Parameters
+    ----------
+    services
+        What is open, and what takes a mask.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.viewer: napari.Viewer | None = None
+
+    def open(self) -> None:
+        """Put the open image and its mask into a napari window as layers; one that is open gets them beside its own.
+
+        Raises
+        ------
+        InputError
+            If no image is open.
+        """
+        session = self._services.session
+        image = session.shown
+        if image is None or session.series is None:
+            raise InputError("napari shows the open series; open a study first.")
+        viewer = self._window()
+        about = {"scale": image.grid.spacing, "metadata": {_SERIES: session.series.uid}}
+        _add_image(viewer, image, session.series.description or session.series.modality, about)
+        if session.mask is not None:
+            # A copy: what is done in napari changes the mask when it is brought back, not before.
+            layer = viewer.add_labels(session.mask.labels.copy(), name="Mask", opacity=0.5, **about)
+            viewer.layers.selection = {layer}
+
+    def bring_back(self) -> None:
+        """Make the chosen Labels layer of the napari window the mask, or the newest one where none is chosen.
+
+        Raises
+        ------
+        InputError, GridMismatchError
+            If there is none, or it does not fit the open series.
+        """
+        layer = self._labels()
+        if layer is None:
+            raise InputError("A Labels layer of the napari window becomes the mask; open napari, and make one there.")
+        uid = layer.metadata.get(_SERIES, "") or self._only_series()
+        research.bring_back(self._services, np.asarray(layer.data), layer.name, uid)
+
+    def close(self) -> None:
+        """Close the napari window, if it is open."""
+        viewer, self.viewer = self.viewer, None
+        if viewer is not None and _is_open(viewer):
+            viewer.close()
+
+    def _window(self) -> napari.Viewer:
+        if self.viewer is not None and _is_open(self.viewer):
+            self.viewer.window.activate()
+            return self.viewer
+        import napari
+
+        self.viewer = napari.Viewer(title="medviewer - napari, research use only", ndisplay=2)
+        return self.viewer
+
+    def _labels(self) -> Any:
+        """The chosen Labels layer, else the newest."""
+        from napari.layers import Labels
+
+        layers = list(self.viewer.layers) if self.viewer is not None else []
+        found = [layer for layer in layers if isinstance(layer, Labels)]
+        chosen = self.viewer.layers.selection.active if self.viewer is not None else None
+        return chosen if isinstance(chosen, Labels) else found[-1] if found else None
+
+    def _only_series(self) -> str:
+        """The series of the images there, if they are of one: a Labels layer made in napari lies on them."""
+        layers = self.viewer.layers if self.viewer is not None else []
+        uids = {layer.metadata[_SERIES] for layer in layers if _SERIES in layer.metadata}
+        return uids.pop() if len(uids) == 1 else ""
+
+
+def _is_open(viewer: napari.Viewer) -> bool:
+    from napari.viewer import Viewer
+
+    return viewer in Viewer._instances  # napari has no public question for it
+
+
+def _add_image(viewer: napari.Viewer, image: Image, name: str, about: dict[str, Any]) -> None:
+    """Add stored voxels, which are shared and not copied; the metadata tell how they become real values."""
+    slope, intercept = image.rescale.at(0)
+    voxels = image.voxels.view()
+    voxels.flags.writeable = False  # what is tried in napari's console does not change the image here
+    metadata = {**about["metadata"], "slope": slope, "intercept": intercept, "unit": image.rescale.unit}
+    if image.is_colour:
+        viewer.add_image(voxels, name=name, rgb=True, scale=about["scale"], metadata=metadata)
+        return
+    window = image.auto_window()
+    low, high = sorted(image.rescale.invert(window.center + side * window.width / 2) for side in (-1, 1))
+    viewer.add_image(
+        voxels, name=name, contrast_limits=(low, high), scale=about["scale"], metadata=metadata, colormap="gray"
+    )
+
+
+class ResearchPanel(QWidget):
+    """What the Research mode has on the right.
+
+    Parameters
+    ----------
+    commands
+        The window's actions by their id.
+    """
+
+    def __init__(self, commands: Mapping[str, QAction], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(MARGIN, 4, MARGIN, MARGIN)
+        box.setSpacing(GAP)
+        box.addWidget(
+            label(
+                "The open image and its mask as layers in a full napari window, with its console and plugins.",
+                wrap=True,
+            )
+        )
+        for name, text, primary in (
+            ("research.open", "Open in napari", True),
+            ("research.bring_back", "Bring back the Labels layer", False),
+        ):
+            action = commands[name]
+            button = push(text, action.statusTip(), action.trigger, primary=primary)
+            button.setEnabled(action.isEnabled())
+            action.enabledChanged.connect(button.setEnabled)
+            box.addWidget(button)
+        box.addWidget(
+            label(
+                "Image values there are the stored ones; the layer's metadata has slope and intercept. A mask brought "
+                "back is one step that undo takes back.",
+                "quiet",
+                wrap=True,
+            )
+        )

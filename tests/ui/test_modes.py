@@ -1,0 +1,82 @@
+"""The tabs above the viewports, through the real window; and napari, with the way back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from pytestqt.qtbot import QtBot
+
+from medviewer.app.commands import masks
+from medviewer.app.modes import MODES
+from medviewer.ui.main import Program
+from medviewer.ui.window import MainWindow
+
+
+def at_hand(window: MainWindow) -> tuple[list[str], list[str]]:
+    """The tools of the bar, and the panels that are shown."""
+    tools = [action.objectName() for action in window.tools.actions() if action.objectName().startswith("tool.")]
+    return tools, [name for name, section in window.panels.items() if not section.isHidden()]
+
+
+def test_each_mode_has_its_tools_and_panels(opened: Program, qtbot: QtBot) -> None:
+    window, session = opened.window, opened.services.session
+    for number, name in enumerate(MODES):
+        window.modes.setCurrentIndex(number)
+        assert session.mode == name
+        tools, panels = at_hand(window)
+        assert set(panels) == set(MODES[name].panels) & set(window.panels)
+        assert ("tool.brush" in tools) == (name == "correct")
+        assert "tool.window" in tools
+        qtbot.waitUntil(window.commands[f"mode.{name}"].isChecked)
+
+
+def test_what_a_mode_hides_is_reached_by_menu_and_key(opened: Program) -> None:
+    window, session = opened.window, opened.services.session
+    window.commands["mode.review"].trigger()
+    assert window.modes.currentIndex() == list(MODES).index("review")
+    window.commands["tool.brush"].trigger()
+    assert session.view.tool == "brush"
+    window.commands["mode.read"].trigger()
+    assert window.panels["learning"].isHidden()
+    window.commands["queue.show"].trigger()
+    assert not window.panels["learning"].isHidden()
+
+
+def test_the_mode_comes_back_at_the_next_start(program: Program, qtbot: QtBot, tmp_path: Path) -> None:
+    program.window.commands["mode.correct"].trigger()
+    program.close()
+    again = Program(home=tmp_path / "home")
+    qtbot.waitExposed(again.window)
+    assert again.services.session.mode == "correct"
+    assert "tool.brush" in at_hand(again.window)[0]
+    again.close()
+
+
+def test_the_image_goes_to_napari_and_a_labels_layer_comes_back(opened: Program) -> None:
+    window, session = opened.window, opened.services.session
+    window.commands["research.bring_back"].trigger()
+    assert session.message is not None
+    assert "open napari" in session.message.text
+    store = masks.new(opened.services)
+    store.paint(np.array([5]), 1)
+    window.update_context()
+    window.commands["research.open"].trigger()
+    viewer = window.research.viewer
+    assert viewer is not None
+    assert session.image is not None
+    image, mask = viewer.layers
+    assert np.shares_memory(image.data, session.image.voxels)
+    assert not image.data.flags.writeable
+    assert tuple(image.scale) == session.image.grid.spacing
+    assert image.metadata["intercept"] == -1000
+    mask.data[3, 4, 5:9] = 1
+    assert not store.labels[3, 4, 5:9].any(), "napari works on a copy"
+    window.commands["research.bring_back"].trigger()
+    assert store.labels[3, 4, 5:9].all()
+    assert store.labels.reshape(-1)[5] == 1
+    window.update_context()
+    window.commands["edit.undo"].trigger()
+    assert np.flatnonzero(store.labels).tolist() == [5]
+    window.research.close()
+    assert window.research.viewer is None

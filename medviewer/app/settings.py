@@ -86,6 +86,11 @@ class Settings(BaseModel):
         Ids of the actions that were chosen in the command palette, newest first.
     mode
         The mode that the window was in; empty for the first one.
+    layout
+        The layout of the viewports; empty for the first one.
+    geometry, panels
+        The window's place and size, and the width of its panels and whether they are shown, as Qt writes them, in
+        base 64; empty for the usual ones.
     """
 
     recent: tuple[Path, ...] = ()
@@ -95,6 +100,9 @@ class Settings(BaseModel):
     keys: dict[str, str] = {}
     palette: tuple[str, ...] = ()
     mode: str = ""
+    layout: str = ""
+    geometry: str = ""
+    panels: str = ""
 
     def opened(self, paths: Sequence[Path]) -> Settings:
         """The settings after paths were opened: each of them comes first, once.

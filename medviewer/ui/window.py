@@ -8,7 +8,7 @@ from typing import Any
 
 from app_model import Application
 from app_model.backends.qt import QModelMenu, QModelMenuBar
-from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer, QUrl
+from PySide6.QtCore import QByteArray, QEvent, QObject, QRect, Qt, QTimer, QUrl
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
@@ -30,8 +30,9 @@ from PySide6.QtWidgets import (
 )
 
 from medviewer.app import actions, context, modes, settings
-from medviewer.app.commands import masks
+from medviewer.app.commands import masks, panes
 from medviewer.app.hanging.companions import looked_at
+from medviewer.app.hanging.layouts import LAYOUTS
 from medviewer.app.ports import DeidentifyChoice
 from medviewer.app.presets import by_key
 from medviewer.app.services import Services
@@ -331,11 +332,23 @@ class MainWindow(OpensDrops, QMainWindow):
         kept = settings.load(self.services.archive.home)
         if kept.mode in modes.MODES:
             self.services.session.mode = kept.mode
+        if kept.layout in LAYOUTS:
+            panes.arrange(self.services.session, kept.layout)
+        # Qt itself refuses what it did not write, and leaves the window as it is.
+        self.restoreGeometry(QByteArray.fromBase64(kept.geometry.encode()))
+        self.restoreState(QByteArray.fromBase64(kept.panels.encode()))
 
     def _remember(self) -> None:
         """Keep how the window is; that it cannot be kept is not worth a question."""
         home = self.services.archive.home
-        self.services.attempt(lambda: settings.change(home, mode=self.services.session.mode))
+        session = self.services.session
+        kept = {
+            "mode": session.mode,
+            "layout": session.view.base,
+            "geometry": _text(self.saveGeometry()),
+            "panels": _text(self.saveState()),
+        }
+        self.services.attempt(lambda: settings.change(home, **kept))
 
     def _focus_viewports(self, image: object) -> None:
         if image is not None:
@@ -609,6 +622,10 @@ class MainWindow(OpensDrops, QMainWindow):
         self.grid.close_canvases()
         Application.destroy(self.model.name)
         super().closeEvent(event)
+
+
+def _text(state: QByteArray) -> str:
+    return bytes(state.toBase64().data()).decode("ascii")
 
 
 def _by_id(menus: QModelMenuBar) -> dict[str, QAction]:

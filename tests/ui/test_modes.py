@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from medviewer.app.commands import masks
+from medviewer.app import settings
+from medviewer.app.commands import masks, panes
 from medviewer.app.modes import MODES
 from medviewer.ui.main import Program
 from medviewer.ui.window import MainWindow
@@ -80,3 +83,34 @@ def test_the_image_goes_to_napari_and_a_labels_layer_comes_back(opened: Program)
     assert np.flatnonzero(store.labels).tolist() == [5]
     window.research.close()
     assert window.research.viewer is None
+
+
+def test_the_window_comes_back_as_it_was(program: Program, qtbot: QtBot, tmp_path: Path) -> None:
+    window = program.window
+    window.resize(1100, 700)
+    window.resizeDocks([window.panel_dock], [390], Qt.Orientation.Horizontal)
+    window.commands["view.browser"].trigger()
+    panes.arrange(program.services.session, "1x2")
+    size, width = window.size(), window.panel_dock.width()
+    program.close()
+    again = Program(home=tmp_path / "home")
+    qtbot.waitExposed(again.window)
+    assert again.window.size() == size
+    assert again.window.panel_dock.width() == width
+    assert again.window.browser_dock.isHidden()
+    assert again.services.session.view.layout == "1x2"
+    again.close()
+
+
+@pytest.mark.parametrize("text", ["{", '{"mode": "x", "layout": "x", "geometry": "Ö", "panels": "AAAA"}'])
+def test_broken_settings_mean_the_usual_window(qtbot: QtBot, tmp_path: Path, text: str) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / settings.FILE).write_text(text, encoding="utf-8")
+    program = Program(home=home)
+    qtbot.waitExposed(program.window)
+    session = program.services.session
+    assert (session.mode, session.view.layout) == ("read", "mpr")
+    assert program.window.panel_dock.isVisible()
+    assert program.window.browser_dock.isVisible()
+    program.close()

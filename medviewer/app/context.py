@@ -63,7 +63,6 @@ REASONS: dict[str, str] = {
     "grey_open": "open a series of grey values first",
     "file_windows": "the file names no window",
     "coloured": "it is shown in grey",
-    "turned": "it is shown as it was acquired",
     "volume_open": "open a volume first",
     "grey_volume_open": "open a volume of grey values first",
     "phases_open": "the open series has one phase",

@@ -91,12 +91,13 @@ def test_the_window_comes_back_as_it_was(program: Program, qtbot: QtBot, tmp_pat
     window.resizeDocks([window.panel_dock], [390], Qt.Orientation.Horizontal)
     window.commands["view.browser"].trigger()
     panes.arrange(program.services.session, "1x2")
-    size, width = window.size(), window.panel_dock.width()
+    qtbot.waitUntil(lambda: window.panel_dock.width() == 390)  # once it is laid out
+    size = window.size()
     program.close()
     again = Program(home=tmp_path / "home")
     qtbot.waitExposed(again.window)
     assert again.window.size() == size
-    assert again.window.panel_dock.width() == width
+    assert again.window.panel_dock.width() == 390
     assert again.window.browser_dock.isHidden()
     assert again.services.session.view.layout == "1x2"
     again.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-_START, _NEXT, _WITHIN = 8, 5, 2
+_START, _NEXT, _WITHIN = 8, 9, 2
 """Worth of a letter that begins a word, of one that follows the one before it, and of one in the middle of a word."""
 
 

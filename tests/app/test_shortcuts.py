@@ -81,6 +81,7 @@ def test_only_actions_of_the_menus_get_keys(tmp_path: Path) -> None:
         ("brain", "Run Brain extraction", "Run on abrain"),
         ("rbe", "Run Brain extraction", "Verbena"),
         ("un st", "Undo stroke", "Run studies"),
+        ("zoom", "Zoom", "Zero or one of many"),
         ("WL", "Window/level", "Crawl"),
     ],
 )

@@ -33,6 +33,7 @@ def confirmed(question: str) -> bool:
     try:
         return typer.confirm(question, err=True)
     except typer.Abort:
+        say("")  # the question has no line break, and no answer gave one
         return False
 
 

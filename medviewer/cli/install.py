@@ -44,6 +44,12 @@ def install(
         proposal = plugins.propose(services, result_of(services, plugins.prepare(services, path, plugin_id)))
         try:
             _show(plugins.rows_to_show(proposal))
+            if plugins.has_other_files(proposal):
+                manifest = proposal.candidate.manifest
+                say(
+                    f"{manifest.name} {manifest.version} is installed with other files; raise version in plugin.yaml, "
+                    "or results of the two cannot be told apart."
+                )
             if not yes and not confirmed(proposal.question or "Install it?"):
                 raise InputError("Nothing was installed: that needs your word, at the question or with --yes.")
             agreed = trusted or _trust_agreed(proposal, ask=not yes)

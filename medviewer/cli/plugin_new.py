@@ -39,8 +39,9 @@ def new(
     """
     from medviewer.app.commands.scaffold import new_plugin
 
-    say("Training the first weights on made-up images…")
-    made = new_plugin(name, [str(one) for one in kind], output)
+    made = new_plugin(
+        name, [str(one) for one in kind], output, training=lambda: say("Training the first weights on made-up images…")
+    )
     report(f"Wrote {made.folder}: {len(made.files)} files; README.md says what each is for")
     report(made.made)
     report("Next:")

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from medviewer.errors import ManifestError
 from medviewer.plugin_api.context import RunContext
-from medviewer.plugin_api.manifest import API_VERSION, Manifest
+from medviewer.plugin_api.manifest import API_VERSION, Manifest, fault_in
 from medviewer.plugin_api.protocols import Plugin
 from medviewer.plugin_api.spec import Strict
 
@@ -95,8 +95,6 @@ def read_adapter(folder: Path) -> AdapterManifest:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ManifestError(f"{ADAPTER_FILE} of {folder.name} is not valid YAML; mend the file.", str(error)) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise ManifestError(
-            f"{ADAPTER_FILE} of {folder.name}: {where} is wrong ({first['msg']}); mend the file.", str(error)
+            f"{ADAPTER_FILE} of {folder.name}: {fault_in(AdapterManifest, error)}; mend the file.", str(error)
         ) from error

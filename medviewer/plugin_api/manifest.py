@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from medviewer.domain.mask import PALETTE, TISSUE, Code, Segment
 from medviewer.errors import ManifestError
@@ -114,31 +116,65 @@ class Manifest(Strict):
         return {name: spec["default"] for name, spec in self.params.items() if "default" in spec}
 
 
-def read_manifest(folder: Path) -> Manifest:
+def fault_in(model: type[BaseModel], error: ValidationError) -> str:
+    """The first fault of a file of fields, in words that its author knows; of an unknown field, what may be meant."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(model, first["loc"][:-1])
+        close = get_close_matches(str(first["loc"][-1]), known, n=1)
+        return f"there is no field {where}" + (f"; did you mean {close[0]}?" if close else "")
+    if first["type"] == "missing":
+        return f"the field {where} is missing"
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return f"{where} is wrong ({message})" if where else message
+
+
+def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Names of the fields that may stand at a place of the file."""
+    if not path:
+        return [field.alias or name for name, field in model.model_fields.items()]
+    field = model.model_fields.get(str(path[0]))
+    rest = path[1:]
+    while rest and isinstance(rest[0], int):  # the place in a list
+        rest = rest[1:]
+    inner = list(_models_in(field.annotation)) if field is not None else []
+    return [name for one in inner for name in _fields_at(one, rest)]
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
+
+
+def read_manifest(folder: Path, called: str = "") -> Manifest:
     """Read ``plugin.yaml`` of a plugin's folder.
+
+    Parameters
+    ----------
+    called
+        What errors call the folder, where it is a copy; by default its own name.
 
     Raises
     ------
     ManifestError
         If it is missing, is not YAML, or does not fit the schema; the text names the first field that is wrong.
     """
-    path = folder / FILE_NAME
+    path, called = folder / FILE_NAME, called or folder.name
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
         if not isinstance(data, dict):
-            raise ManifestError(
-                f"{path.name} of {folder.name} should hold a mapping of fields; it holds something else."
-            )
+            raise ManifestError(f"{path.name} of {called} should hold a mapping of fields; it holds something else.")
         return Manifest.model_validate(data)
     except OSError as error:
-        raise ManifestError(f"A plugin folder needs a {FILE_NAME}; {folder.name} has none that can be read.") from error
+        raise ManifestError(f"A plugin folder needs a {FILE_NAME}; {called} has none that can be read.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ManifestError(f"{FILE_NAME} of {folder.name} is not valid YAML; mend the file.", str(error)) from error
+        raise ManifestError(f"{FILE_NAME} of {called} is not valid YAML; mend the file.", str(error)) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise ManifestError(
-            f"{FILE_NAME} of {folder.name}: {where} is wrong ({first['msg']}); mend the file.", str(error)
+            f"{FILE_NAME} of {called}: {fault_in(Manifest, error)}; mend the file.", str(error)
         ) from error
 
 

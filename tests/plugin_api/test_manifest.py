@@ -84,7 +84,7 @@ def test_first_party_manifests_are_valid_and_name_what_they_stand_on() -> None:
             {"weights": {"file": "../w", "sha256": "0" * 64, "source": "", "licence": ""}},
             "has to lie inside the plugin's folder",
         ),
-        ({"colour": "red"}, "colour is wrong"),
+        ({"colour": "red"}, "there is no field colour"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, change: dict[str, Any], words: str) -> None:

@@ -66,6 +66,14 @@ class Proposal:
         return f"{made.name} is installed already ({old}). Replace it by {'this copy' if same else made.version}?"
 
 
+def has_other_files(proposal: Proposal) -> bool:
+    """Whether the same version is installed already, with other files; reads all of them."""
+    former, made = proposal.replaces, proposal.candidate
+    if former is None or former.manifest is None or former.manifest.version != made.manifest.version:
+        return False
+    return fingerprint(former.folder) != made.fingerprint
+
+
 def rows_to_show(proposal: Proposal) -> list[tuple[str, str]]:
     """What the user reads before a plugin is installed: name and value."""
     candidate = proposal.candidate

@@ -8,7 +8,7 @@ import runpy
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -53,7 +53,7 @@ class NewPlugin:
     made: str
 
 
-def new_plugin(name: str, kinds: Sequence[str], parent: Path) -> NewPlugin:
+def new_plugin(name: str, kinds: Sequence[str], parent: Path, training: Callable[[], None] = lambda: None) -> NewPlugin:
     """Write a plugin package that works at once into `parent` / `name`, with weights trained on made-up images.
 
     Parameters
@@ -62,6 +62,8 @@ def new_plugin(name: str, kinds: Sequence[str], parent: Path) -> NewPlugin:
         Name of the package and of its folder; the id is the same with hyphens.
     kinds
         One of `MAIN_KINDS`, and any of `POWERS`; a power alone is taken as that of a segmenter.
+    training
+        Called before the weights are trained, once nothing speaks against name, kinds and folder any more.
 
     Raises
     ------
@@ -84,6 +86,7 @@ def new_plugin(name: str, kinds: Sequence[str], parent: Path) -> NewPlugin:
         raise _unwritten(folder, error) from error
     try:
         _write(partial, _files(name, main, powers))
+        training()
         made = str(runpy.run_path(str(partial / "make_weights.py"))["main"]([]))
         files = tuple(sorted(path.relative_to(partial).as_posix() for path in partial.rglob("*") if path.is_file()))
         partial.chmod(0o755)  # a temporary folder is for its owner only

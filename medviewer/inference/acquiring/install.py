@@ -284,7 +284,7 @@ def _copied(source: Path, staging: Path, context: RunContext) -> Candidate:
     pyproject = staged / "pyproject.toml"
     if needs is None:
         needs = from_pyproject(pyproject) if pyproject.is_file() else ([], "")
-    candidate = _ready(staging, staged)
+    candidate = _ready(staging, staged, called=Path(prefixes[0]).name or source.name)
     check_requirements(candidate.manifest.name, *needs)
     return candidate
 
@@ -306,12 +306,12 @@ def _looked_at(source: Path) -> tuple[list[Member], list[str], tuple[list[str], 
 # -- what is ready
 
 
-def _ready(staging: Path, staged: Path, adapter: str = "", plugin_id: str = "") -> Candidate:
-    """Check a folder that was made ready, and give it the name that it will have."""
+def _ready(staging: Path, staged: Path, adapter: str = "", plugin_id: str = "", called: str = "") -> Candidate:
+    """Check a folder that was made ready, and give it the name that it will have; `called` is what errors name it."""
     _refuse_bomb(staged / FILE_NAME)
     if plugin_id:
         _rename_plugin(staged, plugin_id)
-    manifest = read_manifest(staged)
+    manifest = read_manifest(staged, called)
     if any(staged.rglob(ADAPTER_FILE)):
         raise PluginError(
             f"{manifest.name} holds an adapter, which would run without being trusted; install it as a Python "

@@ -122,7 +122,7 @@ def _unpickled(path: Path) -> Any:
 def _not_numbers(path: Path, error: BaseException) -> PluginError:
     return PluginError(
         f"{path.name} should hold a plain state dict (numbers only), but it holds objects or is broken; nothing of it "
-        "was run; save it again with torch.save(network.state_dict(), ...) or as safetensors.",
+        "was run; save network.state_dict() with torch.save, or as safetensors.",
         str(error),
     )
 

@@ -1,4 +1,4 @@
-"""What a plugin's own `make_weights.py` may use: a training's checkpoint, read as numbers, under its network's names."""
+"""For a plugin's own `make_weights.py`: a checkpoint, read as numbers, under the names that its network has."""
 
 from __future__ import annotations
 

@@ -43,6 +43,7 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "mask_shown": lambda s: s.view.mask_visible,
     "heat_shown": lambda s: s.view.heat_visible,
     "tool": lambda s: s.view.tool,
+    "planes_turned": lambda s: s.view.turned is not None,
     "slab_mode": lambda s: s.view.slab_mode,
     "beside_open": lambda s: bool(s.companions),
     "linked": lambda s: (
@@ -65,6 +66,7 @@ REASONS: dict[str, str] = {
     "coloured": "it is shown in grey",
     "volume_open": "open a volume first",
     "grey_volume_open": "open a volume of grey values first",
+    "planes_turned": "the planes are straight",
     "phases_open": "the open series has one phase",
     "mask_open": "there is no mask",
     "can_undo": "nothing to take back",

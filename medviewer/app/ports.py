@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from medviewer.app.state import Session
 from medviewer.domain.document import Document
+from medviewer.domain.geometry import Grid
 from medviewer.domain.image import GraphicOverlay
 from medviewer.domain.linking import Segment
 from medviewer.domain.mask import Colour
@@ -161,6 +162,25 @@ class Slab:
     padding: tuple[float, float] | None = None
 
 
+@dataclass(frozen=True)
+class TurnedSlice:
+    """A slice that is sampled between voxels.
+
+    Parameters
+    ----------
+    grid
+        Where the voxels lie; `Display.plane` has a lattice of its own.
+    outside
+        The real value that is drawn where there are none.
+    bounds
+        First and last row and column that the volume can reach: what a fit shows.
+    """
+
+    grid: Grid
+    outside: float
+    bounds: tuple[float, float, float, float]
+
+
 @dataclass(frozen=True, eq=False)
 class Display:
     """Everything that one viewport shows: computed from the session, compared with the last one, applied.
@@ -217,6 +237,10 @@ class Display:
     identity
         What stays the same from phase to phase of one image: zoom and pan are kept while it does. None where `voxels`
         stand for it.
+    turned
+        Where the volume lies under a plane that was turned away from its axes, or None for a slice of voxels.
+    line_angle
+        How far the crosshair's lines are turned, radians, clockwise.
     arrived
         Changes when more of this slice has come while the image is still read; -1 once all of it is there.
     """
@@ -248,14 +272,25 @@ class Display:
     revision: int = 0
     identity: object = None
     arrived: int = -1
+    turned: TurnedSlice | None = None
+    line_angle: float = 0.0
 
     def same_picture(self, other: Display) -> bool:
         """Whether the other shows the same image in the same plane, at whatever slice and phase."""
-        if self.plane != other.plane or self.voxels.ndim != other.voxels.ndim:
+        if self._frame != other._frame or self.voxels.ndim != other.voxels.ndim:
             return False
         if self.identity is None or other.identity is None:
             return self.voxels is other.voxels
         return self.identity is other.identity
+
+    @property
+    def _frame(self) -> object:
+        """What the pixels of every slice are: a turned plane's lattice moves with the crosshair, but keeps its size."""
+        if self.turned is None:
+            return self.plane
+        plane = self.plane
+        flips = plane.row_axis, plane.flip_rows, plane.flip_columns
+        return plane.name, plane.shape, plane.spacing, flips
 
 
 class ViewPort(Protocol):
@@ -361,6 +396,10 @@ class Shell(Protocol):
 
     def step(self, slices: int) -> None:
         """Scroll the active viewport."""
+        ...
+
+    def turn(self, angle: float) -> None:
+        """Turn the crosshair's lines in the active viewport, in radians, clockwise."""
         ...
 
     def next_viewport(self) -> None:

@@ -25,11 +25,12 @@ from medviewer.domain.measure.values import Value
 from medviewer.domain.provenance import Provenance
 from medviewer.domain.slab import Mode
 from medviewer.domain.study import Series, Study
+from medviewer.domain.turned import Turned
 from medviewer.plugin_api import Prompt
 
 MEASURE_TOOLS = KINDS
 """Those that measure: one for each kind of measurement."""
-TOOLS = ("window", "pan", "zoom", "scroll", "crosshair", "brush", "eraser", "fill", "click", *MEASURE_TOOLS)
+TOOLS = ("window", "pan", "zoom", "scroll", "crosshair", "brush", "eraser", "fill", "click", "turn", *MEASURE_TOOLS)
 EDIT_TOOLS = ("brush", "eraser", "fill")
 """Those that paint strokes themselves."""
 
@@ -99,6 +100,8 @@ class View:
     slab_mode: Mode = "none"
     """What the planes show of the slices within a thickness: their highest, lowest or mean value, or no slab."""
     slab_mm: float = 10.0
+    turned: Turned | None = None
+    """How the planes were turned away from the acquisition's axes; None while they lie along them."""
     layout: str = "mpr"
     """One of the layouts of `hanging.layouts`, or ``single``: the active pane of `base`, large."""
     base: str = "mpr"

@@ -216,6 +216,12 @@ class Image:
         """
         return self._backgrounds[inverted]
 
+    def darkest(self, inverted: bool) -> float:
+        """A real value that is drawn as dark as any other of the image: its lowest, or highest where that is dark."""
+        if self._spread is None:
+            return 0.0
+        return self._spread[3] if inverted else self._spread[0]
+
     @cached_property
     def _backgrounds(self) -> tuple[float | None, float | None]:
         return self._background(False), self._background(True)

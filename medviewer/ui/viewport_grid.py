@@ -10,12 +10,14 @@ from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QGridLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
-from medviewer.app.commands import beside, companion_looks, interactive, listed, measuring, panes, view
+from medviewer.app.commands import beside, companion_looks, interactive, listed, measuring, panes, planes, view
 from medviewer.app.controllers.display import DisplayController, visible_panes
 from medviewer.app.controllers.placing import Ask, MeasureTool
 from medviewer.app.controllers.texts import read_out
+from medviewer.app.controllers.turning import turned_read_out
 from medviewer.app.hanging.companions import aside, companion_of, looked_at
 from medviewer.app.hanging.layouts import Cell, Layout
+from medviewer.app.ports import Display
 from medviewer.app.services import Services
 from medviewer.app.state import EDIT_TOOLS, Session
 from medviewer.domain.measure.values import Value
@@ -162,6 +164,7 @@ class ViewportGrid(ViewportPane):
 
         self.services = services  # before the viewports are: those that the layout adds are listened to at once
         self._before_click = services.session.view.cursor, services.session.view.focus
+        self._before_turned = services.session.view.turned
         self.ask_text: Ask = lambda *_: None
         """Asks for what an arrow or a text says; the window sets it."""
         self.measuring = MeasureTool(services, lambda *words: self.ask_text(*words))
@@ -176,7 +179,25 @@ class ViewportGrid(ViewportPane):
 
     def step(self, slices: int) -> None:
         """Scroll the active viewport."""
-        beside.scroll(self.services, self.session.view.active, slices)
+        self._scroll(self.session.view.active, slices)
+
+    def _scroll(self, number: int, steps: int) -> None:
+        turned = self._turned(number)
+        if turned is None or not planes.scroll_turned(self.services, turned.plane.name, steps):
+            beside.scroll(self.services, number, steps)
+
+    def turn(self, number: int, angle: float) -> None:
+        """Turn the crosshair's lines in a viewport, in radians, clockwise."""
+        plane, hung = self.plane(number), self.session.view.hung
+        if plane is not None:
+            # in a picture that is mirrored, the hand goes the other way round
+            seen = -angle if number < len(hung) and hung[number].turn.mirrored else angle
+            self.services.attempt(lambda: planes.turn(self.services, plane.name, seen))
+
+    def _turned(self, number: int) -> Display | None:
+        """What a viewport shows where its plane is turned; None where it is straight."""
+        shown = self.slices[number].shown if number < len(self.slices) else None
+        return shown if shown is not None and shown.turned is not None else None
 
     def next_viewport(self) -> None:
         """Make the next viewport the active one."""
@@ -258,6 +279,10 @@ class ViewportGrid(ViewportPane):
         state = services.session.view
 
         def pointed(row: float, column: float) -> None:
+            turned = self._turned(number)
+            if turned is not None:
+                planes.point_turned(services, turned.plane, row, column, turned.k)
+                return
             shown, index = looked_at(services.session, number), beside.index_at(services.session, number, row, column)
             if index is not None and shown is not None and shown.is_volume:
                 beside.move(services, number, index)
@@ -270,12 +295,14 @@ class ViewportGrid(ViewportPane):
                 companion_looks.drag_window(services.session, companion, right, down)
 
         def began(row: float, column: float) -> None:
+            if self._turned(number) and planes.refuse_on_turned(services):
+                return
             view.begin_stroke(services)
             painted(row, column, row, column)
 
         def painted(row: float, column: float, to_row: float, to_column: float) -> None:
             plane = self.plane(number)
-            if plane is not None and state.tool in EDIT_TOOLS:
+            if plane is not None and state.tool in EDIT_TOOLS and self._turned(number) is None:
                 start, end = (row, column), (to_row, to_column)
                 services.attempt(lambda: view.stroke(services, plane, state.cursor[plane.axis], start, end))
 
@@ -294,7 +321,7 @@ class ViewportGrid(ViewportPane):
 
         def ask(kind: PromptKind, places: tuple[tuple[float, float], ...], wanted: bool) -> None:
             plane, image = self.plane(number), services.session.image
-            if plane is None or image is None:
+            if plane is None or image is None or (self._turned(number) and planes.refuse_on_turned(services)):
                 return
             low, high = (-0.5, -0.5), tuple(size - 0.51 for size in plane.shape)
             inside = [tuple(float(np.clip(v, a, b)) for v, a, b in zip(p, low, high, strict=True)) for p in places]
@@ -304,6 +331,10 @@ class ViewportGrid(ViewportPane):
             services.attempt(lambda: interactive.point_at(services, Prompt(kind, at, wanted)))
 
         def hovered(row: float, column: float) -> None:
+            turned = self._turned(number)
+            if turned is not None:
+                self.read_out.emit(turned_read_out(services.session, turned.plane, row, column, turned.k))
+                return
             companion, plane = companion_of(services.session, number), self.controller.planes[number]
             index = beside.index_at(services.session, number, row, column)
             if index is not None:
@@ -312,20 +343,23 @@ class ViewportGrid(ViewportPane):
 
         def activated() -> None:
             self._before_click = state.cursor, state.focus
+            self._before_turned = state.turned
             self.setFocus(Qt.FocusReason.MouseFocusReason)
             state.active = number
 
         def enlarged() -> None:
             state.active = number
+            state.turned = self._before_turned
             state.cursor, state.focus = self._before_click  # the first click of the two moved the crosshair
             image = services.session.image
             if image is not None and (image.is_volume or state.arranged.volume is None):
                 panes.enlarge(services.session)
 
         slice_view.pointed.connect(pointed)
-        slice_view.scrolled.connect(lambda steps: beside.scroll(services, number, steps))
+        slice_view.scrolled.connect(lambda steps: self._scroll(number, steps))
         slice_view.windowed.connect(windowed)
         slice_view.moved.connect(lambda: self._move_others(number))
+        slice_view.turned.connect(lambda angle: self.turn(number, angle))
         slice_view.stroke_began.connect(began)
         slice_view.stroke_moved.connect(moved)
         slice_view.stroke_ended.connect(lambda: view.end_stroke(services))
@@ -335,8 +369,10 @@ class ViewportGrid(ViewportPane):
         def measured(act: Callable[..., None]) -> Callable[..., None]:
             def on_slice(row: float, column: float, *what: Any) -> None:
                 plane = self.plane(number)
-                if plane is not None:
+                if plane is not None and self._turned(number) is None:
                     act(plane, state.cursor[plane.axis], (row, column), *what)
+                elif plane is not None and act == self.measuring.press:
+                    planes.refuse_on_turned(services)
 
             return on_slice
 

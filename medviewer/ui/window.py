@@ -439,6 +439,10 @@ class MainWindow(OpensDrops, QMainWindow):
         """Scroll the active viewport."""
         self.grid.step(slices)
 
+    def turn(self, angle: float) -> None:
+        """Turn the crosshair's lines in the active viewport, in radians, clockwise."""
+        self.grid.turn(self.services.session.view.active, angle)
+
     def next_viewport(self) -> None:
         """Make the next viewport the active one."""
         self.grid.next_viewport()

@@ -20,6 +20,11 @@ _TOOL_HELP = {
     "brush": ("Brush", "B", "Paint the active segment"),
     "eraser": ("Eraser", "E", "Erase labels"),
     "fill": ("Fill", "F", "Fill the connected region of this slice with the active segment"),
+    "turn": (
+        "Turn planes",
+        "Q",
+        "Drag round the crosshair to turn its lines: the two other planes become oblique; Alt and drag always does",
+    ),
     "click": (
         "Click segment",
         "T",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import radians
 
 from medviewer.app.actions.spec import Spec
 from medviewer.app.commands import planes
@@ -17,10 +18,11 @@ _SLABS: tuple[tuple[Mode, str, str], ...] = (
     ("mean", "Slab: m&ean", "Show the mean value within the thickness of the slab"),
 )
 _STEP = 1.25
+_TURN = radians(5)
 
 
 def planes_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
-    """Slabs."""
+    """Slabs, and planes that are turned."""
 
     def choose(mode: Mode) -> Callable[[], None]:
         return lambda: planes.set_slab(services, mode)
@@ -85,5 +87,41 @@ def planes_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
             ("Ctrl+[",),
             "36",
             "grey_volume_open",
+        ),
+        *_turns(services, shell),
+    ]
+
+
+def _turns(services: Services, shell: Shell) -> list[Spec]:
+    return [
+        Spec(
+            "view.turn_back",
+            "Turn planes anticloc&kwise",
+            "view",
+            lambda: shell.turn(-_TURN),
+            "Turn the crosshair's lines in the active viewport by 5 degrees; the two other planes become oblique",
+            ("Ctrl+Left",),
+            "37",
+            "grey_volume_open",
+        ),
+        Spec(
+            "view.turn_on",
+            "Turn planes cl&ockwise",
+            "view",
+            lambda: shell.turn(_TURN),
+            "Turn the crosshair's lines in the active viewport by 5 degrees; the two other planes become oblique",
+            ("Ctrl+Right",),
+            "37",
+            "grey_volume_open",
+        ),
+        Spec(
+            "view.straight",
+            "Strai&ght planes",
+            "view",
+            lambda: planes.straighten(services),
+            "Let turned planes lie along the acquisition's axes again",
+            ("Shift+Q",),
+            "37",
+            "planes_turned",
         ),
     ]

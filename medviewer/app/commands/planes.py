@@ -1,9 +1,13 @@
-"""How the planes cut the volume: slabs of several slices."""
+"""How the planes cut the volume: slabs of several slices, and planes that are turned."""
 
 from __future__ import annotations
 
+from medviewer.app.controllers.turning import turned_of
 from medviewer.app.services import Services
+from medviewer.app.state import Focus, Session
+from medviewer.domain.plane import Plane
 from medviewer.domain.slab import MODES, Mode
+from medviewer.domain.turned import Turned
 from medviewer.errors import InputError
 
 SLAB_RANGE = (0.5, 200.0)
@@ -68,3 +72,71 @@ def type_slab_mm(services: Services, text: str) -> None:
     set_slab_mm(services, number)
     if services.session.view.slab_mode == "none":
         set_slab(services, "mip")
+
+
+def turn(services: Services, name: str, angle: float) -> None:
+    """Turn the crosshair's lines in plane `name` (``Axial``, ...): the two other planes become oblique.
+
+    Parameters
+    ----------
+    name
+        The plane that is turned in; its own picture stays as it is.
+    angle
+        Radians, clockwise.
+
+    Raises
+    ------
+    InputError
+        If what is open has no planes to turn.
+    """
+    session = services.session
+    image = session.image
+    if image is None or not image.is_volume or image.is_colour:
+        raise InputError("Turning needs a volume of grey values, and none is open; open one without colours.")
+    if session.arrival is not None:
+        session.say("Planes can be turned once all of the series is read; wait for the end of the loading.")
+        return
+    turned = turned_of(session)
+    if turned is None:
+        x, y, z = (float(v) for v in image.grid.index_to_world(session.view.cursor))
+        turned = Turned.straight(image.grid, (x, y, z))
+    _show(session, turned.turned(name, angle))
+
+
+def straighten(services: Services) -> None:
+    """Let the planes lie along the acquisition's axes again."""
+    services.session.view.turned = None
+
+
+def point_turned(services: Services, plane: Plane, row: float, column: float, k: int) -> None:
+    """Bring the turned planes to a place of one of them; outside the volume, to the nearest place in it."""
+    turned = turned_of(services.session)
+    if turned is not None:
+        x, y, z = (float(v) for v in plane.grid.index_to_world(plane.to_index(row, column, k)))
+        _show(services.session, turned.moved((x, y, z)))
+
+
+def scroll_turned(services: Services, name: str, steps: int) -> bool:
+    """Go along the normal of a turned plane; whether it is one."""
+    turned = turned_of(services.session)
+    if turned is None:
+        return False
+    _show(services.session, turned.stepped(name, steps))
+    return True
+
+
+def refuse_on_turned(services: Services) -> bool:
+    """Say that nothing is painted on turned planes, where they are; whether they are."""
+    if turned_of(services.session) is None:
+        return False
+    services.session.say(
+        "Painting, measuring and clicks work on straight planes only; choose View, Straight planes (Shift+Q)."
+    )
+    return True
+
+
+def _show(session: Session, turned: Turned) -> None:
+    cursor = turned.grid.clamp(turned.grid.world_to_index(turned.point))
+    session.view.turned = turned
+    session.view.focus = Focus(turned.point, cursor)
+    session.view.cursor = cursor

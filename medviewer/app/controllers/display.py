@@ -9,6 +9,7 @@ from medviewer.app.controllers.measures import drawn_measures
 from medviewer.app.controllers.reference_lines import reference_lines
 from medviewer.app.controllers.slabs import slab_of
 from medviewer.app.controllers.texts import corners
+from medviewer.app.controllers.turning import turned_display, turned_of
 from medviewer.app.hanging.companions import aside, companion_of, index_of, plane_of
 from medviewer.app.hanging.layouts import SINGLE
 from medviewer.app.mask_store import MaskStore, phase_of
@@ -115,7 +116,7 @@ def resolve(session: Session, plane: Plane, number: int) -> Display | None:
     low, high = view.window.limits
     inverted = view.inverted != image.inverted
     several = image.is_volume
-    return Display(
+    made = Display(
         plane=plane,
         k=k,
         voxels=voxels,
@@ -143,6 +144,7 @@ def resolve(session: Session, plane: Plane, number: int) -> Display | None:
         identity=session.image,
         arrived=-1 if session.arrival is None else session.arrival.seen(plane.axis, k, view.phase),
     )
+    return turned_display(session, image, made, number)
 
 
 def resolve_pane(session: Session, planes: Sequence[Plane], number: int) -> Display | None:
@@ -161,7 +163,8 @@ def resolve_pane(session: Session, planes: Sequence[Plane], number: int) -> Disp
     display = resolve(session, plane, number) if companion is None else resolve(aside(session, companion), plane, 0)
     if display is None or not session.companions:
         return display
-    lines = reference_lines(session, planes, number)
+    # of turned planes there are no slices that others could show as a line
+    lines = () if turned_of(session) is not None else reference_lines(session, planes, number)
     if companion is None:
         return replace(display, lines=lines) if lines else display
     at = index_of(session, companion)

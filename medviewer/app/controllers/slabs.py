@@ -25,12 +25,12 @@ def slab_of(session: Session, image: Image, plane: Plane) -> Slab | None:
 
 
 def slab_text(session: Session, image: Image, plane: Plane) -> str:
-    """What the corner says of a slab, for example ``MIP 10.0 mm  20 slices``; empty where there is none."""
+    """What the corner says of a slab, for example ``MIP 10.0 mm``, as thick as its slices are; empty without one."""
     slab, view = slab_of(session, image, plane), session.view
     if slab is None:
         return ""
     count = slab.slices.stop - slab.slices.start
-    return f"{NAMES[view.slab_mode]} {view.slab_mm:.1f} mm  {count} slice{'s' if count > 1 else ''}"
+    return f"{NAMES[view.slab_mode]} {count * plane.grid.spacing[plane.axis]:.1f} mm"
 
 
 def slab_value(session: Session, image: Image, plane: Plane, index: tuple[int, int, int]) -> float | None:

@@ -116,6 +116,7 @@ def aside(session: Session, companion: Companion) -> Session:
         panes=LAYOUTS["mpr"].panes,
         active=0,
         focus=None,
+        turned=None,
     )
     if view.sync_window and session.image is not None and session.image.modality == companion.image.modality:
         made.window, made.inverted = view.window, view.inverted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import cos, pi, sin
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
@@ -68,6 +69,8 @@ class OverlayState:
         What was measured.
     lines
         Reference lines: x and y of both ends.
+    line_angle
+        How far the crosshair's lines are turned, radians, clockwise.
     """
 
     crosshair: tuple[float, float] | None = None
@@ -80,6 +83,7 @@ class OverlayState:
     boxes: tuple[PixelBox, ...] = ()
     measures: tuple[PixelMeasure, ...] = ()
     lines: tuple[tuple[float, float, float, float], ...] = ()
+    line_angle: float = 0.0
 
 
 def scale_bar(pixels_per_mm: float, width: float) -> tuple[float, str] | None:
@@ -141,6 +145,9 @@ class Overlay(QWidget):
         line = QColor(self._accent)
         line.setAlpha(150)
         painter.setPen(QPen(line, 1))
+        if self.state.line_angle:
+            self._draw_turned_lines(painter, QPointF(*self.state.crosshair))
+            return
         # the lines leave room for the voxel that they point at, and for the letters at the edges
         gap, edge = 10, _LETTER_ROOM if any(self.state.letters) else 0
         for low, high in ((edge, x - gap), (x + gap, self.width() - edge)):
@@ -158,6 +165,16 @@ class Overlay(QWidget):
                 pen.setStyle(Qt.PenStyle.DashLine)
                 painter.setPen(pen)
                 painter.drawLine(QPointF(x0, y0), QPointF(x1, y1))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _draw_turned_lines(self, painter: QPainter, at: QPointF) -> None:
+        """Four arms as long as the viewport, which ends them."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        far = float(self.width() + self.height())
+        for quarter in range(4):
+            angle = self.state.line_angle + quarter * pi / 2
+            along = QPointF(cos(angle), sin(angle))
+            painter.drawLine(at + along * 10, at + along * far)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def _draw_brush(self, painter: QPainter) -> None:

@@ -31,6 +31,8 @@ class Pointer(QObject):
     scrolled = Signal(int)
     windowed = Signal(float, float)
     """Window/level drag: part of the widget's width to the right, of its height down."""
+    turned = Signal(QPointF, QPointF)
+    """The crosshair's lines should turn as the hand goes from one place to the other."""
     panned = Signal(QPointF)
     zoomed = Signal(float, QPointF)
     """Factor, and the point that stays where it is."""
@@ -107,7 +109,8 @@ class Pointer(QObject):
         elif button == Qt.MouseButton.MiddleButton:
             self._action = "pan"
         elif button == Qt.MouseButton.LeftButton:
-            self._action = "measure" if self._measures(event) else self.tool
+            turning = event.modifiers() & Qt.KeyboardModifier.AltModifier
+            self._action = "turn" if turning else "measure" if self._measures(event) else self.tool
             self._wanted = not event.modifiers() & Qt.KeyboardModifier.ControlModifier
         if self._action == "crosshair":
             self.pointed.emit(self._last)
@@ -155,6 +158,8 @@ class Pointer(QObject):
                 self.scrolled.emit(steps)
         elif self._action == "crosshair":
             self.pointed.emit(position)
+        elif self._action == "turn":
+            self.turned.emit(self._last, position)
         elif self._action in EDIT_TOOLS:
             self.stroke_moved.emit(self._last, position)
         elif self._action == "click":

@@ -6,6 +6,7 @@ volume itself is never copied, and napari's slicing of n dimensions, which takes
 
 from __future__ import annotations
 
+from math import atan2, pi
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QFrame, QWidget
 
-from medviewer.app.ports import Display, HeatLook, MaskLook, Padding
+from medviewer.app.ports import Display, HeatLook, MaskLook, Padding, TurnedSlice
 from medviewer.app.state import MEASURE_TOOLS
+from medviewer.domain.reslice import reslice, reslice_labels
 from medviewer.errors import InputError
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport.canvas import NapariCanvas
@@ -38,6 +40,8 @@ from medviewer.ui.viewport.slabs import SlabFeed
 
 _FIT = 0.96
 """Part of the viewport that a fitted slice takes."""
+_NEAR_CENTRE = 8.0
+"""Pixels from the crosshair within which a hand that trembles would turn it by far."""
 
 
 class SliceView(QFrame):
@@ -46,6 +50,8 @@ class SliceView(QFrame):
     pointed = Signal(float, float)
     """Row and column where the crosshair should go."""
     scrolled = Signal(int)
+    turned = Signal(float)
+    """Radians, clockwise, by which the crosshair's lines should turn."""
     windowed = Signal(float, float)
     stroke_began = Signal(float, float)
     stroke_moved = Signal(float, float, float, float)
@@ -105,6 +111,7 @@ class SliceView(QFrame):
                 self._clear()
             return
         fresh = old is None or not old.same_picture(display)
+        place = self._place_between(old, display) if fresh else None
         if fresh:
             self._make_image(display)
         if fresh or old is None or _source(old) != _source(display):
@@ -115,7 +122,9 @@ class SliceView(QFrame):
         self._apply_mask(display, None if fresh else old)
         self._apply_heat(display, None if fresh else old)
         self._mark_active(display.active)
-        if fresh:
+        if place is not None:
+            self._look(place, self.canvas.camera.zoom)
+        elif fresh:
             self.fit()
         self._draw_overlay()
 
@@ -124,10 +133,13 @@ class SliceView(QFrame):
         if self.shown is None:
             return
         rows, columns = self.shown.plane.shape
+        top, left, bottom, right = (-0.5, -0.5, rows - 0.5, columns - 0.5)
+        if self.shown.turned is not None:
+            top, left, bottom, right = self.shown.turned.bounds
         row_mm, column_mm = self.shown.plane.spacing
         size = self.canvas.native.size()
-        zoom = _FIT * min(size.height() / (rows * row_mm), size.width() / (columns * column_mm))
-        self._look(((rows - 1) / 2 * row_mm, (columns - 1) / 2 * column_mm), max(zoom, 1e-3))
+        zoom = _FIT * min(size.height() / ((bottom - top) * row_mm), size.width() / ((right - left) * column_mm))
+        self._look(((top + bottom) / 2 * row_mm, (left + right) / 2 * column_mm), max(zoom, 1e-3))
         self._fitted = True
 
     def true_size(self) -> None:
@@ -152,6 +164,18 @@ class SliceView(QFrame):
     def _zoom_to(self, zoom: float) -> None:
         self._fitted = False
         self._look(tuple(self.canvas.camera.center[1:]), zoom)
+
+    def _place_between(self, old: Display | None, display: Display) -> tuple[float, float] | None:
+        """What to look at, down and right in mm, so that a plane that begins or ends to be turned stays in place."""
+        if old is None or self._fitted or (old.turned is None) == (display.turned is None):
+            return None
+        if old.identity is None or old.identity is not display.identity or old.plane.name != display.plane.name:
+            return None
+        row, column = self.to_slice(QPointF(self.canvas.native.rect().center()), old)
+        world = old.plane.grid.index_to_world(old.plane.to_index(row, column, old.k))
+        z, y, x = (float(v) for v in display.plane.grid.world_to_index(world))
+        row, column = display.plane.to_screen((z, y, x))
+        return row * display.plane.spacing[0], column * display.plane.spacing[1]
 
     # -- layers ---------------------------------------------------------------------------------------------------
 
@@ -182,6 +206,9 @@ class SliceView(QFrame):
 
     def _feed_image(self, display: Display) -> None:
         nothing = None
+        if display.turned is not None:
+            self._feed_turned(display, display.turned)
+            return
         if display.slab is not None:
             piece, nothing = self._slabs.take(display)
         else:
@@ -196,6 +223,21 @@ class SliceView(QFrame):
             if display.padding is not None:
                 padded = nothing if nothing is not None else _padded(display, display.padding)
                 buffer[padded] = display.padding.value
+        self._upload(self._image, buffer)
+
+    def _feed_turned(self, display: Display, turned: TurnedSlice) -> None:
+        lattice, buffer = display.plane.grid, self._image.data
+        values, inside = reslice(display.voxels, turned.grid, lattice, display.k)
+        np.multiply(display.plane.turn(values), np.float32(display.slope), out=buffer)
+        buffer += np.float32(display.intercept)
+        outside = ~display.plane.turn(inside)
+        buffer[outside] = turned.outside
+        if display.padding is not None:
+            stored = display.plane.turn(reslice_labels(display.padding.voxels, turned.grid, lattice, display.k))
+            padded = (
+                ~outside & np.greater_equal(stored, display.padding.low) & np.less_equal(stored, display.padding.high)
+            )
+            buffer[padded] = display.padding.value
         self._upload(self._image, buffer)
 
     def _set_limits(self, display: Display) -> None:
@@ -252,8 +294,10 @@ class SliceView(QFrame):
         if self._mask.opacity != look.opacity:
             self._mask.opacity = look.opacity
         same = before is not None and before.labels is look.labels
-        if not (same and old is not None and (old.k, old.revision) == (display.k, display.revision)):
-            np.copyto(self._mask.data, display.plane.take(look.labels, display.k))
+        if not (
+            same and old is not None and (old.k, old.revision) == (display.k, display.revision) and _stays(old, display)
+        ):
+            np.copyto(self._mask.data, _labels(display, look.labels))
             self._upload(self._mask, self._mask.data)
 
     def _make_mask(self, display: Display, look: MaskLook) -> None:
@@ -277,8 +321,8 @@ class SliceView(QFrame):
         if before is None or before.colormap != look.colormap:
             self._heat.colormap = heat_colours(look.colormap)
         same = before is not None and before.values is look.values
-        if not (same and old is not None and old.k == display.k):
-            np.copyto(self._heat.data, display.plane.take(look.values, display.k), casting="unsafe")
+        if not (same and old is not None and old.k == display.k and _stays(old, display)):
+            np.copyto(self._heat.data, _labels(display, look.values), casting="unsafe")
             self._upload(self._heat, self._heat.data)
 
     def _make_heat(self, display: Display, look: HeatLook) -> None:
@@ -310,10 +354,11 @@ class SliceView(QFrame):
         y = (row * row_mm - camera.center[1]) * camera.zoom + size.height() / 2
         return QPointF(x, y)
 
-    def to_slice(self, point: QPointF) -> tuple[float, float]:
-        """Row and column, not rounded, under a pixel of the GL widget."""
+    def to_slice(self, point: QPointF, display: Display | None = None) -> tuple[float, float]:
+        """Row and column, not rounded, under a pixel of the GL widget, of what is shown or of a display before it."""
         camera, size = self.canvas.camera, self.canvas.native.size()
-        row_mm, column_mm = self.shown.plane.spacing if self.shown else (1.0, 1.0)
+        shown = display or self.shown
+        row_mm, column_mm = shown.plane.spacing if shown else (1.0, 1.0)
         column = ((point.x() - size.width() / 2) / camera.zoom + camera.center[2]) / column_mm
         row = ((point.y() - size.height() / 2) / camera.zoom + camera.center[1]) / row_mm
         return row, column
@@ -381,6 +426,7 @@ class SliceView(QFrame):
                 boxes=self._boxes(display),
                 measures=self._measures(display),
                 lines=self._lines(display),
+                line_angle=display.line_angle,
             )
         )
 
@@ -457,7 +503,7 @@ class SliceView(QFrame):
             self.canvas.native.setCursor(QCursor(Qt.CursorShape.SizeAllCursor))
             return
         shapes = {"pan": Qt.CursorShape.OpenHandCursor, "scroll": Qt.CursorShape.SizeVerCursor}
-        painting = tool in ("brush", "eraser", "fill", "crosshair", "click", *MEASURE_TOOLS)
+        painting = tool in ("brush", "eraser", "fill", "crosshair", "click", "turn", *MEASURE_TOOLS)
         default = Qt.CursorShape.CrossCursor if painting else Qt.CursorShape.ArrowCursor
         self.canvas.native.setCursor(QCursor(shapes.get(tool, default)))
 
@@ -465,6 +511,7 @@ class SliceView(QFrame):
         pointer = self.pointer
         pointer.pointed.connect(self._on_pointed)
         pointer.scrolled.connect(self.scrolled)
+        pointer.turned.connect(self._on_turned)
         pointer.windowed.connect(self.windowed)
         pointer.panned.connect(self._pan)
         pointer.zoomed.connect(self._zoom)
@@ -486,6 +533,18 @@ class SliceView(QFrame):
 
     def _on_pointed(self, point: QPointF) -> None:
         self.pointed.emit(*self.to_slice(point))
+
+    def _on_turned(self, start: QPointF, end: QPointF) -> None:
+        """The hand went round the crosshair; round the middle, where the crosshair is hidden."""
+        if self.shown is None:
+            return
+        cross = self.shown.crosshair
+        center = self.to_pixel(*cross) if cross else QPointF(self.canvas.native.rect().center())
+        first, second = start - center, end - center
+        if min(first.manhattanLength(), second.manhattanLength()) < _NEAR_CENTRE:
+            return
+        angle = atan2(second.y(), second.x()) - atan2(first.y(), first.x())
+        self.turned.emit((angle + pi) % (2 * pi) - pi)
 
     def _on_stroke_began(self, point: QPointF) -> None:
         self.stroke_began.emit(*self.to_slice(point))
@@ -558,7 +617,20 @@ def _source(display: Display) -> tuple[object, ...]:
     """What a slice's real values are made of; the phases of an image differ in their voxels."""
     padding = None if display.padding is None else display.padding.value
     slab = None if display.slab is None else (display.slab.mode, display.slab.slices.start, display.slab.slices.stop)
-    return id(display.voxels), display.arrived, display.k, display.slope, display.intercept, padding, slab
+    turned = None if display.turned is None else (display.plane.grid, display.turned.outside)
+    return turned, id(display.voxels), display.arrived, display.k, display.slope, display.intercept, padding, slab
+
+
+def _stays(old: Display, display: Display) -> bool:
+    """Whether the pixels lie where they lay; of a turned plane they move with the crosshair."""
+    return old.plane == display.plane
+
+
+def _labels(display: Display, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The slice of an overlay on the volume's grid; of a turned plane, the nearest voxels."""
+    if display.turned is None:
+        return display.plane.take(values, display.k)
+    return display.plane.turn(reslice_labels(values, display.turned.grid, display.plane.grid, display.k))
 
 
 def _grey(display: Display) -> tuple[object, ...]:

@@ -230,12 +230,12 @@ class SliceView(QFrame):
         values, inside = reslice(display.voxels, turned.grid, lattice, display.k)
         np.multiply(display.plane.turn(values), np.float32(display.slope), out=buffer)
         buffer += np.float32(display.intercept)
-        outside = ~display.plane.turn(inside)
+        outside = np.logical_not(display.plane.turn(inside))
         buffer[outside] = turned.outside
         if display.padding is not None:
             stored = display.plane.turn(reslice_labels(display.padding.voxels, turned.grid, lattice, display.k))
             padded = (
-                ~outside & np.greater_equal(stored, display.padding.low) & np.less_equal(stored, display.padding.high)
+                np.logical_not(outside) & np.greater_equal(stored, display.padding.low) & np.less_equal(stored, display.padding.high)
             )
             buffer[padded] = display.padding.value
         self._upload(self._image, buffer)

@@ -235,7 +235,9 @@ class SliceView(QFrame):
         if display.padding is not None:
             stored = display.plane.turn(reslice_labels(display.padding.voxels, turned.grid, lattice, display.k))
             padded = (
-                np.logical_not(outside) & np.greater_equal(stored, display.padding.low) & np.less_equal(stored, display.padding.high)
+                np.logical_not(outside)
+                & np.greater_equal(stored, display.padding.low)
+                & np.less_equal(stored, display.padding.high)
             )
             buffer[padded] = display.padding.value
         self._upload(self._image, buffer)

@@ -234,11 +234,8 @@ class SliceView(QFrame):
         buffer[outside] = turned.outside
         if display.padding is not None:
             stored = display.plane.turn(reslice_labels(display.padding.voxels, turned.grid, lattice, display.k))
-            padded = (
-                np.logical_not(outside)
-                & np.greater_equal(stored, display.padding.low)
-                & np.less_equal(stored, display.padding.high)
-            )
+            low, high = display.padding.low, display.padding.high
+            padded = np.greater_equal(stored, low) & np.less_equal(stored, high) & np.logical_not(outside)
             buffer[padded] = display.padding.value
         self._upload(self._image, buffer)
 

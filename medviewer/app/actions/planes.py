@@ -120,7 +120,7 @@ def _turns(services: Services, shell: Shell) -> list[Spec]:
             "view",
             lambda: planes.straighten(services),
             "Let turned planes lie along the acquisition's axes again",
-            ("Shift+Q",),
+            ("Alt+Q",),
             "37",
             "planes_turned",
         ),

@@ -129,7 +129,7 @@ def refuse_on_turned(services: Services) -> bool:
     """Say that nothing is painted on turned planes, where they are; whether they are."""
     if turned_of(services.session) is None:
         return False
-    services.session.say("Painting, measuring and clicks work on straight planes only; press Shift+Q for them.")
+    services.session.say("Painting, measuring and clicks work on straight planes only; press Alt+Q for them.")
     return True
 
 

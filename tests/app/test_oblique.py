@@ -36,7 +36,7 @@ def test_turning_in_one_plane_turns_the_others(services: Services, image: Image)
     assert {len(letter) for letter in coronal.letters[:2]} == {2}
     assert coronal.turned is not None
     assert coronal.voxels is image.voxels
-    assert coronal.corners.top_right.startswith("Coronal, turned\n1.00 mm")
+    assert coronal.corners.top_right.startswith("Coronal\n1.00 mm\nturned plane")
     world = coronal.plane.grid.index_to_world((coronal.k, *coronal.crosshair))
     np.testing.assert_allclose(world, image.grid.index_to_world((2, 3, 4)), atol=1e-6)
     planes.straighten(services)

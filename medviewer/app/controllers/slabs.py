@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from medviewer.app.controllers.turning import turned_of
 from medviewer.app.ports import Slab
 from medviewer.app.state import Session
 from medviewer.domain.image import Image
@@ -15,9 +16,12 @@ def slab_of(session: Session, image: Image, plane: Plane) -> Slab | None:
     """The slab that a plane shows, or None where it shows one slice.
 
     Colours have no highest value, and half an image no slab: what is still being read is shown slice by slice.
+    Turned planes cut the slices that a slab is made of.
     """
     view = session.view
     if view.slab_mode == "none" or image.is_colour or not image.is_volume or session.arrival is not None:
+        return None
+    if turned_of(session) is not None:
         return None
     slices = slab_slices(view.cursor[plane.axis], plane.count, plane.grid.spacing[plane.axis], view.slab_mm)
     mode = stored_mode(view.slab_mode, image.uniform[1])

@@ -6,12 +6,13 @@ from datetime import date
 
 from medviewer.app.colours import GREY, colour_map
 from medviewer.app.controllers.slabs import slab_text, slab_value
+from medviewer.app.controllers.turning import turned_of
 from medviewer.app.mask_store import phase_of
 from medviewer.app.ports import Corners
 from medviewer.app.settings import LINE_PLACES, PLACES, Place
 from medviewer.app.state import Session, View
 from medviewer.domain.image import Image
-from medviewer.domain.plane import Plane
+from medviewer.domain.plane import PLANES, Plane
 from medviewer.domain.slab import NAMES
 from medviewer.domain.study import PhaseAxis, Series, Study
 
@@ -156,6 +157,7 @@ def corners(session: Session, image: Image, series: Series, plane: Plane, number
         for name, line in zip(("name", "person", "study"), patient_lines(session.study), strict=True):
             put(places[name], line)
     put(places["slice"], *_where(session, image, series, plane))
+    put("top_right", "turned plane" if turned_of(session) is not None and plane.name and not image.is_colour else "")
     put("top_right", slab_text(session, image, plane) if plane.name else "")
     if first and image.dynamic is not None:
         put("top_right", phase_text(image.dynamic.axis, image.phase))
@@ -170,6 +172,9 @@ def corners(session: Session, image: Image, series: Series, plane: Plane, number
 def _where(session: Session, image: Image, series: Series, plane: Plane) -> tuple[str, ...]:
     if not plane.name:
         return ("  ".join(part for part in (series.body_part, series.view, series.laterality) if part),)
+    turned = turned_of(session)
+    if turned is not None and plane.name in PLANES and not image.is_colour:
+        return plane.name, f"{turned.spacing:.2f} mm"  # the corner says that it is turned: which slice means nothing
     k, step = session.view.cursor[plane.axis], image.grid.spacing[plane.axis]
     return f"{plane.name}  {k + 1} / {plane.count}", f"{step:.2f} mm"
 

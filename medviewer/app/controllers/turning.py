@@ -8,8 +8,10 @@ import numpy as np
 
 from medviewer.app.ports import Display, TurnedSlice
 from medviewer.app.state import Session
+from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
 from medviewer.domain.plane import PLANES, UNTURNED, Plane
+from medviewer.domain.reslice import reslice
 from medviewer.domain.turned import Turned
 
 
@@ -57,7 +59,6 @@ def turned_display(session: Session, image: Image, display: Display, number: int
         brush_mm=None,
         crosshair=plane.to_screen((z, y, x)) if view.show_crosshair else None,
         letters=plane.letters() if any(display.letters) else display.letters,
-        corners=replace(display.corners, top_right=_named(display.corners.top_right, plane, display.plane)),
         turned=TurnedSlice(image.grid, image.darkest(inverted), (top, left, bottom, right)),
         line_angle=turned.line_angle(name) * (-1 if turn.mirrored else 1),
     )
@@ -65,9 +66,6 @@ def turned_display(session: Session, image: Image, display: Display, number: int
 
 def turned_value(session: Session, image: Image, world: tuple[float, float, float]) -> float | None:
     """The real value that a turned plane shows at a place of the world, mm; None outside the volume."""
-    from medviewer.domain.geometry import Grid
-    from medviewer.domain.reslice import reslice
-
     voxels, slope, intercept = image.uniform
     value, inside = reslice(voxels, image.grid, Grid((1, 1, 1), origin=world), 0)
     return float(value[0, 0]) * slope + intercept if inside[0, 0] else None
@@ -89,12 +87,3 @@ def turned_read_out(session: Session, plane: Plane, row: float, column: float, k
         named = next((s.name for s in mask.segments if s.label == label), "") if label else ""
     parts = (f"{x:.1f}, {y:.1f}, {z:.1f} mm", f"{image.rescale.unit or 'value'} {value:.5g}", named)
     return "   ".join(part for part in parts if part)
-
-
-def _named(text: str, plane: Plane, before: Plane) -> str:
-    """The corner's text with what a turned plane is, in place of which slice it was."""
-    if not text:
-        return text
-    lines = text.split("\n")
-    kept = [line for line in lines[1:] if not line.endswith(" mm")]
-    return "\n".join((f"{before.name}, turned", f"{plane.spacing[0]:.2f} mm", *kept))

@@ -208,7 +208,7 @@ def test_a_double_click_enlarges_and_leaves_the_crosshair(opened: Program) -> No
 def test_the_image_menu_names_the_windows(opened: Program) -> None:
     opened.window.update_context()
     texts = [opened.window.commands[f"image.window_{n}"].text() for n in (1, 2, 3)]
-    assert texts == ["Window: Wide", "Window: Auto", "Window: Soft tissue"]
+    assert texts == ["Window: Soft tissue", "Window: Brain", "Window: Subdural"], "a digit is the modality's preset"
 
 
 def test_choosing_what_is_chosen_keeps_its_mark(opened: Program, qtbot: QtBot) -> None:

@@ -46,6 +46,7 @@ _GLYPHS = {
     "magnifier": MDI7.magnify_scan,
     "length": MDI7.ruler,
     "mask": MDI7.texture_box,
+    "more": MDI7.dots_vertical,
     "mpr": MDI7.view_grid_outline,
     "ok": MDI7.check_circle_outline,
     "open": MDI7.folder_open_outline,

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
     QMainWindow,
     QScrollArea,
     QToolBar,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -205,6 +206,10 @@ class MainWindow(OpensDrops, QMainWindow):
                 action.setIcon(icon(picture))
                 if command.startswith("tool."):
                     exclusive.addAction(action)
+        more = bar.findChild(QToolButton, "qt_toolbar_ext_button")
+        if more is not None:  # what a narrow window has no room for; Qt's own picture is black
+            more.setIcon(icon("more"))
+            more.setToolTip("More tools")
         self._slab_box = bar.addWidget(SlabBox(self.services))
         for command, picture in _MENU_ICONS.items():
             self.commands[command].setIcon(icon(picture))

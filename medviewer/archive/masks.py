@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+from numpy.typing import NDArray
 from sqlalchemy import select, update
 
 from medviewer.archive.blobs import SUFFIX, read_array, write_array
@@ -15,9 +20,11 @@ from medviewer.archive.tables import MaskRow
 from medviewer.domain.geometry import Grid
 from medviewer.domain.mask import Segment, Segmentation
 from medviewer.domain.provenance import Provenance
-from medviewer.errors import NotFoundError
+from medviewer.errors import NotFoundError, StoreError
 
 _FOLDER = "masks"
+
+_log = logging.getLogger("medviewer.archive")
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,43 @@ class MaskStore:
     def __init__(self, home: Path, database: Database) -> None:
         self._home = home
         self._database = database
+        self._lock = threading.Lock()
+        self._ahead: dict[int, str] = {}
+
+    def write_ahead(self, labels: NDArray[Any]) -> None:
+        """Write the file of labels that will be saved in a moment, so that `save_mask` only has to add its row.
+
+        Any thread may call it: a large mask takes a second to pack, which the home thread must not wait for. Nobody may
+        write into the labels until they are saved. The file goes with the labels if they never are. A disk that does
+        not take it is not told here but by `save_mask`, which tries again.
+
+        Parameters
+        ----------
+        labels
+            The very array of the `Segmentation` that will be saved.
+        """
+        mask_id = uuid4().hex
+        try:
+            write_array(self._file(mask_id), labels)
+        except StoreError as error:
+            _log.info("A mask was not written ahead: %s", error)
+            return
+        with self._lock:
+            self._ahead[id(labels)] = mask_id
+        weakref.finalize(labels, self._forget, id(labels))
+
+    def _forget(self, key: int) -> None:
+        mask_id = self._claim(key)
+        if mask_id:
+            self._file(mask_id).unlink(missing_ok=True)
+
+    def _claim(self, key: int) -> str:
+        """Id of what was written ahead of an array, for the one who asks first; empty if nothing was."""
+        with self._lock:
+            return self._ahead.pop(key, "")
+
+    def _file(self, mask_id: str) -> Path:
+        return self._home / _blob(mask_id)
 
     def save_mask(self, series_uid: str, segmentation: Segmentation, *, below: str = "") -> str:
         """Keep a segmentation as the newest of a series; older ones stay.
@@ -73,13 +117,14 @@ class MaskStore:
         StoreError
             If the disk or the database does not take it; nothing is kept then.
         """
-        mask_id = uuid4().hex
-        blob = f"{_FOLDER}/{mask_id}{SUFFIX}"
-        write_array(self._home / blob, segmentation.labels)
+        mask_id = self._claim(id(segmentation.labels))
+        if not mask_id:
+            mask_id = uuid4().hex
+            write_array(self._file(mask_id), segmentation.labels)
         row = MaskRow(
             id=mask_id,
             series_uid=series_uid,
-            blob=blob,
+            blob=_blob(mask_id),
             grid=grid_to_json(segmentation.grid),
             segments=segments_to_json(segmentation.segments),
             provenance=segmentation.provenance.to_json(),
@@ -115,6 +160,10 @@ class MaskStore:
         query = select(MaskRow).where(MaskRow.series_uid.in_(series_uids)).order_by(MaskRow.number.desc())
         with self._database.read() as session:
             return [_record(row) for row in session.scalars(query)]
+
+
+def _blob(mask_id: str) -> str:
+    return f"{_FOLDER}/{mask_id}{SUFFIX}"
 
 
 def _record(row: MaskRow) -> MaskRecord:

@@ -49,6 +49,7 @@ def submit_prediction(
     parameters: Mapping[str, Any] | None = None,
     options: RunOptions | None = None,
     others: Mapping[str, Channel] | None = None,
+    arrived: Callable[[Segmentation], object] = lambda _: None,
 ) -> Job[Segmentation] | Job[Classification] | Job[Detections]:
     """Start a prediction in the plugin's child process.
 
@@ -65,6 +66,8 @@ def submit_prediction(
     others
         For a plugin that looks at several images together: image and series of each further channel, by its name in
         the manifest.
+    arrived
+        Called with a mask when it is here, off the home thread, before the job is over.
 
     Returns
     -------
@@ -110,7 +113,9 @@ def submit_prediction(
         def segmentation(reply: WorkerReply) -> Segmentation:
             made = _provenance(reply, notes)
             maps = _maps_of_doubt(reply, manifest, image.grid, made, series.uid)
-            return Segmentation(reply.arrays["labels"], image.grid, manifest.segments(), made, series.uid, maps)
+            found = Segmentation(reply.arrays["labels"], image.grid, manifest.segments(), made, series.uid, maps)
+            arrived(found)
+            return found
 
         return submit(f"{service}:segment", segmentation)
     if "classify" in manifest.kinds:

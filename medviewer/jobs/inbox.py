@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -30,6 +32,7 @@ class Inbox:
         self._filled = threading.Condition()
         self._calls: deque[Call] = deque()
         self._news: dict[str, deque[Call]] = {}
+        self._deadline = math.inf
 
     def set_wake(self, wake: Call | None) -> None:
         """Set `wake`, and call it if something waits already."""
@@ -57,16 +60,23 @@ class Inbox:
             self._news[job] = deque([call], maxlen=MAX_NEWS)
         self.post(lambda: self._deliver(job))
 
-    def pump(self) -> None:
+    def pump(self, seconds: float = math.inf) -> None:
         """Make the calls that wait now; those that they cause wait for the next time.
 
         An exception of a call is the caller's; the calls after it stay in the queue, and `wake` is called for them.
+
+        Parameters
+        ----------
+        seconds
+            After which no further call is begun: the rest stays in the queue, and `wake` is called for it.
         """
-        count = len(self._calls)
+        count, self._deadline = len(self._calls), time.monotonic() + seconds
         try:
             while count and self._calls:
                 count -= 1
                 self._calls.popleft()()
+                if time.monotonic() >= self._deadline:
+                    break
         finally:
             if self._calls:
                 self._call_wake()
@@ -85,8 +95,10 @@ class Inbox:
         try:
             while calls:
                 calls.popleft()()
+                if time.monotonic() >= self._deadline:
+                    break
         finally:
-            if calls:  # a listener raised: the rest comes next, before what was posted later
+            if calls:  # a listener raised, or time is over: the rest comes next, before what was posted later
                 self._calls.appendleft(lambda: self._make(calls))
 
     def _call_wake(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -265,8 +266,13 @@ class Runner:
     def _named(self, lane: str) -> list[Lane]:
         return [one for name, one in self._lanes.items() if name == lane or name.startswith(f"{lane}:")]
 
-    def pump(self) -> None:
+    def pump(self, seconds: float = math.inf) -> None:
         """Let the home thread see what happened since the last time.
+
+        Parameters
+        ----------
+        seconds
+            After which the rest waits for the next time, for which `wake` is called; a window draws in between.
 
         Raises
         ------
@@ -274,7 +280,7 @@ class Runner:
             If another thread calls it.
         """
         self._check_home()
-        self._inbox.pump()
+        self._inbox.pump(seconds)
 
     def wait(self, job: Job[Any], timeout: float | None = None) -> None:
         """Pump until a job is over.

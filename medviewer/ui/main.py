@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
 from medviewer.app.commands import catalog, study
@@ -23,6 +23,10 @@ from medviewer.ui import theme
 log = logging.getLogger(__name__)
 
 
+PUMP_S = 0.01
+"""What other threads have to say may take so long at once; then the window draws and hears its user."""
+
+
 class Pump(QObject):
     """Brings what other threads have to say to the Qt thread."""
 
@@ -30,7 +34,10 @@ class Pump(QObject):
 
     def __init__(self, runner: Runner) -> None:
         super().__init__()
-        self._wanted.connect(runner.pump, Qt.ConnectionType.QueuedConnection)
+        # A timer, because Qt makes all posted calls in one go, also those that they post.
+        self._timer = QTimer(self, singleShot=True, interval=0)
+        self._timer.timeout.connect(lambda: runner.pump(PUMP_S))
+        self._wanted.connect(self._timer.start, Qt.ConnectionType.QueuedConnection)
         runner.wake = self._wanted.emit
 
 

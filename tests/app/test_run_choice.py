@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from medviewer.app.commands import predict
+from medviewer.app.commands import plugins, predict
 from medviewer.app.doubt_text import doubt_text, no_answer, warnings_of
 from medviewer.app.run_choice import RunChoice
 from medviewer.app.services import Services
+from medviewer.archive.blobs import write_array
 from medviewer.domain.doubt import Doubt
 from medviewer.domain.finding import Classification
 from medviewer.domain.image import Image
@@ -49,6 +53,27 @@ def test_the_choice_of_the_session_counts_for_the_menu_too(services: Services, a
     services.runner.wait(predict.run(services, "tuned"))
     assert (asked["parameters"], asked["device"]) == ({"steps": 5}, "cpu")
     assert asked["options"] == RunOptions("full", 3, True)
+
+
+def test_a_mask_is_packed_off_the_home_thread(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plugin runs, and who packs the file is looked at: a large mask takes long."""
+    put(services)
+    folder = services.archive.home / "plugins" / "tuned"
+    services.runner.wait(plugins.trust(services, "tuned", plugins.fingerprint(folder)))
+    packed: list[int] = []
+
+    def write(path: Path, array: Any) -> None:
+        packed.append(threading.get_ident())
+        write_array(path, array)
+
+    monkeypatch.setattr("medviewer.archive.masks.write_array", write)
+    services.runner.wait(predict.run(services, "tuned", device="cpu"), 120)
+    store = services.session.mask
+    assert store is not None, services.session.message
+    assert len(packed) == 1
+    assert packed[0] != threading.get_ident()
+    (kept,) = services.archive.masks.masks_for(SERIES.uid)
+    np.testing.assert_array_equal(services.archive.masks.load_mask(kept.id).labels, store.labels)
 
 
 def test_further_versions_are_averaged_with_the_one_that_runs(services: Services, asked: dict[str, Any]) -> None:

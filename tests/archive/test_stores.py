@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,42 @@ def test_every_version_of_a_mask_is_kept_newest_first(archive: Archive) -> None:
     assert [record.id for record in archive.masks.masks_for("1.2")] == ids[::-1]
     assert archive.masks.load_mask(ids[0]).labels.max() == 1
     assert archive.masks.masks_for("9.9") == []
+
+
+def test_a_mask_that_was_written_ahead_is_not_written_again(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = mask(7)
+    archive.masks.write_ahead(saved.labels)
+    files = set((archive.home / "masks").iterdir())
+    monkeypatch.setattr("medviewer.archive.masks.write_array", None)
+    mask_id = archive.masks.save_mask("1.2", replace(saved, series_uid="1.2"))
+    assert set((archive.home / "masks").iterdir()) == files
+    np.testing.assert_array_equal(archive.masks.load_mask(mask_id).labels, saved.labels)
+
+
+def test_two_saves_of_one_array_have_a_file_each(archive: Archive) -> None:
+    saved = mask(7)
+    archive.masks.write_ahead(saved.labels)
+    first, second = archive.masks.save_mask("1.2", saved), archive.masks.save_mask("1.2", saved)
+    assert len(list((archive.home / "masks").iterdir())) == 2
+    assert archive.masks.load_mask(first).labels.max() == archive.masks.load_mask(second).labels.max() == 7
+
+
+def test_what_was_written_ahead_and_never_saved_goes_with_its_labels(archive: Archive) -> None:
+    archive.masks.write_ahead(np.ones(OBLIQUE.shape, np.uint8))
+    assert list((archive.home / "masks").iterdir()) == []
+
+
+def test_a_full_disk_is_told_when_the_mask_is_saved(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise StoreError("The disk should take the mask, but is full; make room.")
+
+    saved = mask(7)
+    with monkeypatch.context() as patched:
+        patched.setattr("medviewer.archive.masks.write_array", full)
+        archive.masks.write_ahead(saved.labels)
+        with pytest.raises(StoreError, match="is full"):
+            archive.masks.save_mask("1.2", saved)
+    assert archive.masks.load_mask(archive.masks.save_mask("1.2", saved)).labels.max() == 7
 
 
 def test_an_unknown_mask_is_told(archive: Archive) -> None:

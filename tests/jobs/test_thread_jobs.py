@@ -184,6 +184,30 @@ def test_listener_that_raises_costs_no_other_news(runner: Runner) -> None:
     assert job.reason is FinishReason.DONE
 
 
+def test_who_pumps_in_parts_gets_all_of_it_in_order(runner: Runner) -> None:
+    """A window draws between two parts; what one part leaves wakes it for the next."""
+    seen: list[float] = []
+    ended, woken = threading.Event(), threading.Event()
+
+    def work(context: RunContext) -> None:
+        for step in range(4):
+            context.progress(step / 4)
+        ended.set()
+
+    job = runner.submit(work, title="Load")
+    job.progressed.connect(lambda fraction, _: seen.append(fraction))
+    assert ended.wait(PATIENCE_S)
+    runner.wake = woken.set
+    parts = []
+    while not job.done:
+        assert woken.wait(PATIENCE_S)
+        woken.clear()
+        runner.pump(0)
+        parts.append(len(seen))
+    assert seen == [0.0, 0.25, 0.5, 0.75]
+    assert max(np.diff(parts, prepend=0)) == 1
+
+
 def test_nan_is_no_progress(runner: Runner) -> None:
     seen: list[Any] = []
     job = runner.submit(lambda context: context.report(float("nan"), "thinking"), title="Load")

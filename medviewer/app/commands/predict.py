@@ -42,6 +42,7 @@ def submit(
     version: str | None = None,
     choice: RunChoice | None = None,
     others: Mapping[str, Channel] | None = None,
+    kept: bool = False,
 ) -> Job[Prediction]:
     """Run a plugin on an image in its child process; nothing of the session is touched.
 
@@ -53,6 +54,8 @@ def submit(
         How it is to run.
     others
         Image and series of each further channel, by its name in the manifest.
+    kept
+        Whether what it finds will go to `keep`: a mask's file is then written off the home thread.
 
     Raises
     ------
@@ -76,6 +79,7 @@ def submit(
         parameters=how.parameters,
         options=RunOptions(how.tta, how.samples, how.uncertainty, further, hashes),
         others=others,
+        arrived=(lambda found: services.archive.masks.write_ahead(found.labels)) if kept else (lambda _: None),
     )
     return cast("Job[Prediction]", job)
 
@@ -137,7 +141,7 @@ def _run(
     choice: RunChoice,
     others: Mapping[str, Channel] | None,
 ) -> Job[Prediction]:
-    job = submit(services, image, series, plugin_id, device=device, choice=choice, others=others)
+    job = submit(services, image, series, plugin_id, device=device, choice=choice, others=others, kept=True)
     phase = image.phase if image.dynamic is not None else None
 
     def found(result: Prediction) -> None:

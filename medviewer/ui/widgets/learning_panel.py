@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
@@ -31,11 +32,13 @@ class LearningPanel(QWidget):
         self._links = Links(self)
         self._job_links = Links(self)
         self._job: Job[FinetuneResult] | None = None
+        self._stale = False
         self._make_parts()
         self._lay_out()
         session = services.session.events
-        for signal in (session.queue_revision, session.models_revision, session.busy_plugins):
+        for signal in (session.queue_revision, session.models_revision):
             self._links.add(signal, self.refresh)
+        self._links.add(session.busy_plugins, self._follow_runs)
         trainable = [p.manifest for p in services.plugins if p.manifest is not None and "train" in p.manifest.kinds]
         refill(self.plugins, [(manifest.name, manifest.id) for manifest in trainable])
         self.plugins.setVisible(len(trainable) > 1)
@@ -189,7 +192,21 @@ class LearningPanel(QWidget):
         """Read queue and versions anew."""
         self._services.attempt(self._refresh)
 
+    def _follow_runs(self, *_: object) -> None:
+        """The first run of a plugin makes its first version; nobody waits for that who does not see the panel."""
+        if self.isVisible():
+            self.refresh()
+        else:
+            self._stale = True
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what happened while nobody saw it."""
+        super().showEvent(event)
+        if self._stale:
+            self.refresh()
+
     def _refresh(self) -> None:
+        self._stale = False
         services, plugin_id = self._services, self.plugin_id
         if not plugin_id:
             self.counts.setText("No installed plugin can learn.")

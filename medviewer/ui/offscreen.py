@@ -36,7 +36,8 @@ class OffscreenScreen:
 
         keep_napari_apart(home())
         app = application()
-        from medviewer.ui.viewport_grid import EmptyState, ViewportPane
+        from medviewer.ui.viewport_pane import ViewportPane
+        from medviewer.ui.widgets.empty_state import EmptyState
 
         pane = ViewportPane(session, EmptyState())
         pane.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)

@@ -9,6 +9,9 @@ from PySide6.QtWidgets import QApplication
 
 from medviewer.app.resources import resource
 
+RESEARCH_USE = "Research use only, not for diagnosis"
+"""Stands in the title bar, on pictures and on documents."""
+
 COLOURS = {
     "background": "#101214",  # around images, the darkest
     "field": "#131517",  # lists and text fields, a little sunk into the panel

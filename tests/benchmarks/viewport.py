@@ -177,7 +177,8 @@ class Ours:
         from medviewer.domain.image import Image, Window
         from medviewer.domain.mask import Segment, Segmentation
         from medviewer.domain.study import Patient, Series, Study
-        from medviewer.ui.viewport_grid import EmptyState, ViewportPane
+        from medviewer.ui.viewport_pane import ViewportPane
+        from medviewer.ui.widgets.empty_state import EmptyState
 
         self.session = Session()
         self.window = ViewportPane(self.session, EmptyState())

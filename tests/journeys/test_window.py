@@ -164,7 +164,7 @@ def _correct_and_save(reader: Reader, tmp_path: Path, monkeypatch: pytest.Monkey
         plane, shown = grid.plane(number), grid.slices[number].shown
         assert plane is not None
         assert shown is not None
-        texture = grid.slices[number]._mask.data
+        texture = grid.slices[number].picture.mask.data
         np.testing.assert_array_equal(texture, plane.take(store.labels, shown.k))
     assert store.labels[tuple(changed)] == 0
     reader.choose("edit.undo")

@@ -70,7 +70,7 @@ def test_going_back_to_a_linear_window_forgets_the_curve(opened: Program) -> Non
     settle(opened)
     session.view.window = Window(15, 30)
     assert pixel(opened)(15, 5).red() == pytest.approx(127, abs=3)
-    assert opened.window.grid.slices[0]._image.colormap.name == "gray"
+    assert opened.window.grid.slices[0].picture.image.colormap.name == "gray"
 
 
 def test_padding_is_black_inverted_or_not(opened: Program) -> None:

@@ -44,19 +44,19 @@ def test_a_drag_turns_the_lines_and_the_other_planes_are_sampled(opened: Program
     for slice_view in grid.slices[:3]:
         shown = slice_view.shown
         values, inside = reslice(session.image.voxels, GRID, shown.plane.grid, shown.k)
-        np.testing.assert_allclose(slice_view._image.data[inside], values[inside] - 1000, atol=1e-3)
-        assert (slice_view._image.data[~inside] == session.image.darkest(False)).all()
+        np.testing.assert_allclose(slice_view.picture.image.data[inside], values[inside] - 1000, atol=1e-3)
+        assert (slice_view.picture.image.data[~inside] == session.image.darkest(False)).all()
         expected = reslice_labels(session.mask.labels, GRID, shown.plane.grid, shown.k)
-        np.testing.assert_array_equal(slice_view._mask.data, expected)
+        np.testing.assert_array_equal(slice_view.picture.mask.data, expected)
         assert expected.any()
     session.mask.paint(np.arange(12_000, 14_000), 0)
     settle(opened)
-    assert not grid.slices[1]._mask.data.any()
+    assert not grid.slices[1].picture.mask.data.any()
     opened.window.commands["view.straight"].trigger()
     settle(opened)
     plane = grid.plane(1)
     real = session.image.real()
-    np.testing.assert_array_equal(grid.slices[1]._image.data, plane.take(real, session.view.cursor[plane.axis]))
+    np.testing.assert_array_equal(grid.slices[1].picture.image.data, plane.take(real, session.view.cursor[plane.axis]))
     assert not opened.window.commands["view.straight"].isEnabled()
     view.choose_tool(opened.services, "turn")
     drag_round(opened, Qt.KeyboardModifier.NoModifier)
@@ -104,7 +104,7 @@ def test_turned_planes_are_flipped_and_rotated_as_the_viewport_is(opened: Progra
     session.view.cursor = (10, 15, 20)
     planes.turn(opened.services, "Axial", 0.3)
     settle(opened)
-    image = grid.slices[0]._image.data.copy()
+    image = grid.slices[0].picture.image.data.copy()
     left, right, top, bottom = grid.slices[0].shown.letters
     for command, letters, expected in (
         ("image.flip", (right, left, top, bottom), image[:, ::-1]),
@@ -115,7 +115,7 @@ def test_turned_planes_are_flipped_and_rotated_as_the_viewport_is(opened: Progra
         slice_view = grid.slices[0]
         shown = slice_view.shown
         assert shown.letters == letters
-        np.testing.assert_array_equal(slice_view._image.data, expected)
+        np.testing.assert_array_equal(slice_view.picture.image.data, expected)
         world = shown.plane.grid.index_to_world(shown.plane.to_index(*shown.crosshair, shown.k))
         np.testing.assert_allclose(world, GRID.index_to_world((10, 15, 20)), atol=1e-6)
     angle = grid.slices[0].shown.line_angle

@@ -110,7 +110,7 @@ def test_a_changed_key_holds_at_once_everywhere(opened: Program, qtbot: QtBot) -
     assert action.shortcut() == QKeySequence("Y")
     assert action.toolTip().endswith("(Y)")
     assert "Y" in [label.text() for label in sheet.findChildren(QLabel)]
-    bound = window.model.keybindings.get_keybinding("tool.zoom")
+    bound = window.menus.model.keybindings.get_keybinding("tool.zoom")
     assert bound is not None
     assert bound.keybinding == KeyBinding.from_str("Y")
     for one in (edit, sheet):

@@ -96,11 +96,11 @@ def test_a_screen_that_does_not_know_its_size_is_said(opened: Program, monkeypat
 def test_a_turned_slice_is_drawn_turned_and_fitted(opened: Program, step: str) -> None:
     session, view = opened.services.session, opened.window.grid.slices[0]
     session.view.cursor = (10, 15, 20)
-    before = np.array(view._image.data)
+    before = np.array(view.picture.image.data)
     panes.turn(session, step)
     settle(opened)
     turned = {"flip": np.fliplr, "upend": np.flipud, "rotate": lambda shown: np.rot90(shown, -1)}[step](before)
-    np.testing.assert_array_equal(view._image.data, turned)
+    np.testing.assert_array_equal(view.picture.image.data, turned)
     rows, columns = turned.shape
     first, last = view.to_pixel(0, 0), view.to_pixel(rows - 1, columns - 1)
     size = view.canvas.native.size()

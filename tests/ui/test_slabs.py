@@ -42,17 +42,17 @@ def test_every_plane_shows_its_slab_at_every_step(opened: Program, mode: str) ->
         session.view.cursor = cursor
         settle(opened)
         for number, slice_view in enumerate(grid.slices):
-            np.testing.assert_allclose(slice_view._image.data, expected(opened, number), atol=0.01)
+            np.testing.assert_allclose(slice_view.picture.image.data, expected(opened, number), atol=0.01)
     session.view.slab_mm = 4.0
     settle(opened)
     for number, slice_view in enumerate(grid.slices):
-        np.testing.assert_allclose(slice_view._image.data, expected(opened, number), atol=0.01)
+        np.testing.assert_allclose(slice_view.picture.image.data, expected(opened, number), atol=0.01)
     session.view.slab_mode = "none"
     settle(opened)
     real = session.image.real()
     for number, slice_view in enumerate(grid.slices):
         plane = grid.plane(number)
-        np.testing.assert_array_equal(slice_view._image.data, plane.take(real, session.view.cursor[plane.axis]))
+        np.testing.assert_array_equal(slice_view.picture.image.data, plane.take(real, session.view.cursor[plane.axis]))
 
 
 def test_padding_stays_background_and_the_mask_is_of_the_middle_slice(opened: Program) -> None:
@@ -66,16 +66,16 @@ def test_padding_stays_background_and_the_mask_is_of_the_middle_slice(opened: Pr
     session.view.slab_mode, session.view.slab_mm = "mip", 9.0
     session.view.cursor = (5, 15, 15)
     settle(opened)
-    drawn, plane = grid.slices[0]._image.data, grid.plane(0)
+    drawn, plane = grid.slices[0].picture.image.data, grid.plane(0)
     row, column = (int(v) for v in plane.to_screen((5, 10, 10)))
     assert drawn[row, column] == 100 * 6 + 10 - 1000, "of three slices, one is padding there"
     row, column = (int(v) for v in plane.to_screen((5, 2, 10)))
     assert drawn[row, column] == grid.slices[0].shown.padding.value
     assert drawn.max() < 29000
-    assert not grid.slices[0]._mask.data.any()
+    assert not grid.slices[0].picture.mask.data.any()
     session.view.cursor = (6, 15, 15)
     settle(opened)
-    assert grid.slices[0]._mask.data.any()
+    assert grid.slices[0].picture.mask.data.any()
 
 
 def test_the_tool_bar_has_mode_and_thickness(opened: Program) -> None:

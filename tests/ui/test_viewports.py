@@ -60,7 +60,7 @@ def test_each_plane_holds_the_slice_through_the_cursor_in_real_values(opened: Pr
     for number, slice_view in enumerate(grid.slices):
         plane = grid.plane(number)
         assert plane is not None
-        np.testing.assert_array_equal(slice_view._image.data, plane.take(real, session.view.cursor[plane.axis]))
+        np.testing.assert_array_equal(slice_view.picture.image.data, plane.take(real, session.view.cursor[plane.axis]))
     assert session.image.voxels.dtype == np.int16  # the volume itself is not converted
 
 
@@ -144,7 +144,7 @@ def test_a_stroke_shows_in_every_plane_and_the_eraser_takes_it_away(opened: Prog
         plane = grid.plane(number)
         assert plane is not None
         expected = plane.take(session.mask.labels, session.view.cursor[plane.axis])
-        np.testing.assert_array_equal(grid.slices[number]._mask.data, expected)
+        np.testing.assert_array_equal(grid.slices[number].picture.mask.data, expected)
         assert expected.any()
     view.choose_tool(opened.services, "eraser")
     drag()
@@ -154,7 +154,7 @@ def test_a_stroke_shows_in_every_plane_and_the_eraser_takes_it_away(opened: Prog
 def test_hidden_labels_are_clear(opened: Program) -> None:
     masks.new(opened.services)
     settle(opened)
-    layer = opened.window.grid.slices[0]._mask
+    layer = opened.window.grid.slices[0].picture.mask
     assert layer.colormap.color_dict[1][3] == 1
     view.toggle_label(opened.services, 1)
     settle(opened)
@@ -163,7 +163,7 @@ def test_hidden_labels_are_clear(opened: Program) -> None:
 
 def test_inverted_and_monochrome1_exchange_black_and_white(opened: Program) -> None:
     session = opened.services.session
-    layer = opened.window.grid.slices[0]._image
+    layer = opened.window.grid.slices[0].picture.image
     assert layer.colormap.name == "gray"
     view.invert(opened.services)
     settle(opened)
@@ -171,7 +171,7 @@ def test_inverted_and_monochrome1_exchange_black_and_white(opened: Program) -> N
     assert session.image is not None
     session.image = replace(session.image, inverted=True)  # twice is not at all
     settle(opened)
-    assert opened.window.grid.slices[0]._image.colormap.name == "gray"
+    assert opened.window.grid.slices[0].picture.image.colormap.name == "gray"
 
 
 def test_a_heat_map_is_clear_where_it_is_cold(opened: Program) -> None:
@@ -180,7 +180,7 @@ def test_a_heat_map_is_clear_where_it_is_cold(opened: Program) -> None:
     values[session.view.cursor[0], 5:10, 5:10] = 1
     session.heatmap = Heatmap(values, GRID, "Grad-CAM", "Head")
     settle(opened)
-    layer = opened.window.grid.slices[0]._heat
+    layer = opened.window.grid.slices[0].picture.heat
     assert layer.data.max() == 1
     assert layer.colormap.map(0.0)[..., 3] == pytest.approx(0)
     assert layer.colormap.map(1.0)[..., 3] == pytest.approx(1)
@@ -254,7 +254,7 @@ def test_layers_are_filled_anew_and_never_removed(opened: Program) -> None:
     masks.new(opened.services).paint(np.array([0]), 1)
     settle(opened)
     masks.keep(opened.services)
-    grey, mask, layers = slice_view._image, slice_view._mask, slice_view.canvas.model.layers
+    grey, mask, layers = slice_view.picture.image, slice_view.picture.mask, slice_view.canvas.model.layers
     other = Grid((1, 12, 14))
     colours = np.full((1, 12, 14, 3), (200, 100, 0), np.uint8)
     for voxels in (colours, np.full((1, 12, 14), 7, np.int16), colours):
@@ -263,7 +263,7 @@ def test_layers_are_filled_anew_and_never_removed(opened: Program) -> None:
         settle(opened)
         slice_view.canvas.native.grabFramebuffer()  # drawing over what was removed ended the program
     assert list(layers)[1:] == [grey, mask]
-    assert layers[0] is slice_view._image  # colours came later, and lie below the mask
+    assert layers[0] is slice_view.picture.image  # colours came later, and lie below the mask
     assert [layer.visible for layer in layers] == [True, False, False]
     picture = slice_view.canvas.native.grabFramebuffer()
     ratio = picture.width() / slice_view.canvas.native.width()
@@ -279,7 +279,7 @@ def test_a_smaller_picture_is_drawn_where_a_larger_one_was(opened: Program) -> N
         session, replace(SERIES, uid="1.2.826.0.1.11", grid=other), Image(voxels, other, windows=(Window(15, 30),))
     )
     settle(opened)
-    np.testing.assert_array_equal(slice_view._image.data, voxels[0])
+    np.testing.assert_array_equal(slice_view.picture.image.data, voxels[0])
     picture = slice_view.canvas.native.grabFramebuffer()
     ratio = picture.width() / slice_view.canvas.native.width()
     for row, column in ((0, 0), (4, 5), (2, 3)):

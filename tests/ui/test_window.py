@@ -17,7 +17,8 @@ from medviewer.app.commands import masks, plugins, predict, study, view
 from medviewer.errors import StoreError
 from medviewer.ui.dialogs import Sheet
 from medviewer.ui.main import Program, _teller
-from medviewer.ui.window import _TOOLBAR, RESEARCH_USE
+from medviewer.ui.theme import RESEARCH_USE
+from medviewer.ui.tool_bar import TOOLBAR
 from tests.inference.tiny_plugins import FAULTS, write_plugin
 
 from .conftest import GRID, SERIES
@@ -42,7 +43,7 @@ def test_the_title_says_what_is_open_and_research_use(program: Program) -> None:
 
 
 def test_every_tool_of_the_bar_has_an_icon_and_names_its_key(program: Program) -> None:
-    for command, _ in (entry for group in _TOOLBAR for entry in group):
+    for command, _ in (entry for group in TOOLBAR for entry in group):
         action = program.window.commands[command]
         assert not action.icon().isNull(), command
         assert action.toolTip().endswith(")"), command

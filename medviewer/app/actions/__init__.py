@@ -7,13 +7,17 @@ from typing import Any
 from app_model.types import Action, KeyBindingRule, MenuRule
 
 from medviewer.app.actions.catalog import study_specs
+from medviewer.app.actions.grey import image_specs
 from medviewer.app.actions.habit import habit_specs
-from medviewer.app.actions.looking import image_specs, tools_specs, turning_specs, view_specs
+from medviewer.app.actions.layouts import beside_specs, layout_specs
+from medviewer.app.actions.looking import view_specs
 from medviewer.app.actions.measuring import measure_specs
 from medviewer.app.actions.pacs import pacs_specs
 from medviewer.app.actions.planes import planes_specs
 from medviewer.app.actions.program import edit_specs, file_specs, help_specs, queue_specs
 from medviewer.app.actions.spec import Spec
+from medviewer.app.actions.tools import tools_specs
+from medviewer.app.actions.turning import turning_specs
 from medviewer.app.actions.working import ai_specs, segment_specs
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
@@ -38,6 +42,8 @@ _GROUPS = (
     study_specs,
     edit_specs,
     habit_specs,
+    layout_specs,
+    beside_specs,
     view_specs,
     planes_specs,
     image_specs,

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from medviewer.app.state import View
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -20,3 +22,8 @@ class Spec:
     group: str = "1"
     when: str | None = None
     checked: str | None = None
+
+
+def toggle(view: View, name: str) -> Callable[[], None]:
+    """What exchanges yes and no of one of the view's fields."""
+    return lambda: setattr(view, name, not getattr(view, name))

@@ -17,7 +17,7 @@ from medviewer.formats import pdf
 from medviewer.formats.atomic import replacing
 from medviewer.jobs import Job
 from medviewer.ui.dialogs import Sheet
-from medviewer.ui.viewport_grid import RESEARCH_USE
+from medviewer.ui.theme import RESEARCH_USE
 from medviewer.ui.widgets.parts import explain, label, push, set_role, set_text, tool
 
 _DPI = (50, 72, 96, 120, 150, 200, 300)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -25,6 +25,8 @@ from medviewer.ui.widgets.parts import explain, push, tool
 FADE_MS = 8000
 """How long a message stays that asks nothing of the user."""
 
+_WIDTH = 460
+_ABOVE_SCALE_BAR = 40
 _MOST_LINES = 8
 _LINES = 3
 """Lines of the sentence itself: it lies over an image. What does not fit is in the details."""
@@ -118,6 +120,26 @@ class MessageStrip(QWidget):
     def dismiss(self) -> None:
         """Take the message away: it is read."""
         self._session.message = None
+
+    def float_over(self, area: QWidget) -> None:
+        """Lie over the viewports: images must not move when there is something to say."""
+        self._area = area
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.installEventFilter(self)
+        area.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keep in the lower right of the viewports, over 3D, where no name and no letter is hidden."""
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Show, QEvent.Type.LayoutRequest):
+            width = min(_WIDTH, self._area.width() // 2 - 24)
+            wrapped = self.heightForWidth(width)
+            height = wrapped if wrapped > 0 else self.sizeHint().height()
+            right, bottom = self._area.width() - 12, self._area.height() - _ABOVE_SCALE_BAR
+            place = QRect(right - width, bottom - height, width, height)
+            if self.geometry() != place:
+                self.setGeometry(place)
+            self.raise_()
+        return super().eventFilter(watched, event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape dismisses."""

@@ -19,7 +19,7 @@ from medviewer.app.services import Services
 from medviewer.domain.document import Document
 from medviewer.domain.study import Attachment
 from medviewer.formats.dicom.deidentify.options import Options
-from medviewer.ui.viewport_grid import RESEARCH_USE
+from medviewer.ui.theme import RESEARCH_USE
 from medviewer.ui.widgets.deidentify_dialog import DeidentifyDialog
 from medviewer.ui.widgets.document_view import DocumentSheet, PdfView, ReportView
 from tests.formats.test_documents import content, made_pdf, report, saved

@@ -1,0 +1,75 @@
+"""The panels on the right of the window, one below the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+
+from medviewer.app import modes
+from medviewer.app.services import Services
+from medviewer.ui.research import ResearchPanel
+from medviewer.ui.widgets.ai_panel import AiPanel
+from medviewer.ui.widgets.learning_panel import LearningPanel
+from medviewer.ui.widgets.measure_panel import MeasurePanel
+from medviewer.ui.widgets.saliency_panel import SaliencyPanel
+from medviewer.ui.widgets.section import Section
+from medviewer.ui.widgets.segments_panel import SegmentsPanel
+
+
+class Panels(QScrollArea):
+    """One section for each panel; a mode shows those that it needs.
+
+    Parameters
+    ----------
+    commands
+        Actions of the window by their ids, for what the panels' buttons do.
+    """
+
+    def __init__(self, services: Services, commands: Mapping[str, QAction]) -> None:
+        super().__init__()
+        self.setObjectName("panels")
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        segments = SegmentsPanel(services)
+        segments.export_requested.connect(commands["file.save_mask"].trigger)
+        segments.approve_requested.connect(commands["segment.approve"].trigger)
+        segments.reject_requested.connect(commands["segment.reject"].trigger)
+        measures = MeasurePanel(services)
+        measures.delete_requested.connect(commands["measure.delete"].trigger)
+        panels: dict[str, tuple[str, QWidget, bool]] = {
+            "ai": ("AI", AiPanel(services), True),
+            "segments": ("Segments", segments, True),
+            "measure": ("Measurements", measures, True),
+            "saliency": ("Saliency", SaliencyPanel(services), True),
+            "learning": ("Queue and model versions", LearningPanel(services), False),
+            "research": ("napari", ResearchPanel(commands), True),
+        }
+        column = QWidget()
+        layout = QVBoxLayout(column)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        self.sections: dict[str, Section] = {}
+        for name, (title, panel, opened) in panels.items():
+            section = Section(title, panel)
+            section.expanded = opened
+            layout.addWidget(section)
+            self.sections[name] = section
+        layout.addStretch(1)
+        self.setWidget(column)
+
+    def show_mode(self, mode: str) -> None:
+        """Show the panels that a mode of `app.modes` has."""
+        for name, section in self.sections.items():
+            section.setVisible(name in modes.MODES[mode].panels)
+        if mode == "review":
+            self.sections["learning"].expanded = True
+
+    def bring(self, name: str) -> None:
+        """Open one of the panels and bring it into view, also where the mode has it not."""
+        section = self.sections[name]
+        section.show()
+        section.expanded = True
+        QTimer.singleShot(0, self, lambda: self.ensureWidgetVisible(section))

@@ -1,0 +1,219 @@
+"""What the window can be asked to do by actions that are about the window itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QDockWidget, QMainWindow
+
+from medviewer.app import actions, settings
+from medviewer.app.ports import DeidentifyChoice
+from medviewer.app.services import Services
+from medviewer.domain.document import Document
+from medviewer.errors import StoreError
+from medviewer.ui import dialogs, pacs
+from medviewer.ui.menus import Menus
+from medviewer.ui.panels import Panels
+from medviewer.ui.research import Research
+from medviewer.ui.viewport import SliceView
+from medviewer.ui.viewport_grid import ViewportGrid
+from medviewer.ui.widgets.batch_dialog import show_batch
+from medviewer.ui.widgets.corners_dialog import CornersDialog
+from medviewer.ui.widgets.deidentify_dialog import DeidentifyDialog
+from medviewer.ui.widgets.document_view import show_document
+from medviewer.ui.widgets.palette import Palette
+from medviewer.ui.widgets.plugins_dialog import show_plugins
+from medviewer.ui.widgets.shortcuts_dialog import Named, ShortcutsDialog
+from medviewer.ui.widgets.study_browser import StudyBrowser
+from medviewer.ui.widgets.window_dialog import WindowDialog
+from medviewer.ui.widgets.window_menu import WindowMenu
+
+_RECENT_COMMANDS = 12
+"""Commands of the palette that come first because they were chosen last."""
+
+
+class ShellWindow(QMainWindow):
+    """Implements `Shell` with the parts that `MainWindow` makes."""
+
+    services: Services
+    dialogs: dialogs.QtDialogs
+    menus: Menus
+    grid: ViewportGrid
+    browser: StudyBrowser
+    browser_dock: QDockWidget
+    panel_area: Panels
+    panel_dock: QDockWidget
+    palette_box: Palette
+    research: Research
+    windows: WindowMenu
+
+    def update_context(self) -> None:
+        """Enable and check every action as the session has it now."""
+        self.menus.update()
+
+    # -- viewports
+
+    def fit(self) -> None:
+        """Fit the picture of every viewport."""
+        self.grid.fit()
+
+    def true_size(self) -> None:
+        """Show the picture of the active viewport as large as it is in the patient."""
+        self._active_slices().true_size()
+
+    def pixel_size(self) -> None:
+        """Show each pixel of the active viewport's picture as one of the screen."""
+        self._active_slices().pixel_size()
+
+    def _active_slices(self) -> SliceView:
+        return self.grid.slices[self.services.session.view.active]
+
+    def step(self, slices: int) -> None:
+        """Scroll the active viewport."""
+        self.grid.step(slices)
+
+    def turn(self, angle: float) -> None:
+        """Turn the crosshair's lines in the active viewport, in radians, clockwise."""
+        self.grid.turn(self.services.session.view.active, angle)
+
+    def next_viewport(self) -> None:
+        """Make the next viewport the active one."""
+        self.grid.next_viewport()
+
+    def show_window_menu(self) -> None:
+        """List every window and colour map at the active viewport."""
+        viewport = self._active_slices()
+        self.windows.popup(viewport.mapToGlobal(viewport.rect().center()))
+
+    def screenshot(self, path: Path) -> None:
+        """Save the viewports as a PNG."""
+        if not self.grid.picture().save(str(path)):
+            raise StoreError(f"The picture should be written to {path}, but could not be; choose another folder.")
+        self.services.session.say(f"Saved the picture to {path.name}.", "ok")
+
+    # -- parts of the window
+
+    def find_study(self) -> None:
+        """Put the keyboard into the search field."""
+        self.browser_dock.show()
+        self.browser.focus_search()
+
+    def toggle_browser(self) -> None:
+        """Show or hide the list of studies."""
+        self.browser_dock.setVisible(not self.browser_dock.isVisible())
+
+    def toggle_panels(self) -> None:
+        """Show or hide the panels on the right."""
+        self.panel_dock.setVisible(not self.panel_dock.isVisible())
+
+    def show_panel(self, name: str) -> None:
+        """Open one of the panels and bring it into view."""
+        self.panel_dock.show()
+        self.panel_area.bring(name)
+
+    def quit(self) -> None:
+        """Close the window."""
+        self.close()
+
+    # -- sheets and dialogs
+
+    def show_corners(self) -> None:
+        """Choose which line of text stands in which corner."""
+        dialog = self.findChild(CornersDialog) or CornersDialog(self.services, self)
+        dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
+
+    def show_window_dialog(self) -> None:
+        """Let a window be typed in and kept."""
+        dialog = self.findChild(WindowDialog) or WindowDialog(self.services, self)
+        dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
+
+    def reveal(self, folder: Path) -> None:
+        """Show a folder in the system's file manager."""
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            raise StoreError(f"The file manager should show {folder}, but this system has none that answers; go there.")
+
+    def show_document(self, document: Document) -> None:
+        """Show a report or document of a study."""
+        show_document(self.services, self.dialogs, document, self)
+
+    def ask_deidentify(self, what: str = "") -> DeidentifyChoice | None:
+        """Ask where de-identified copies of a study go and what they keep; None when the user thought better of it."""
+        dialog = DeidentifyDialog(self, what)
+        try:
+            return dialog.choice if dialog.exec() else None
+        finally:
+            dialog.deleteLater()
+
+    def show_manual(self) -> None:
+        """Open the manual."""
+        dialogs.show_manual(self)
+
+    def show_keys(self) -> None:
+        """Open the sheet of keys."""
+        dialogs.show_keys(self.menus.model, self, self.menus.keyboard.shortcuts)
+
+    def open_napari(self) -> None:
+        """Open the image and its mask as layers in a full napari window."""
+        self.research.open()
+
+    def bring_back(self) -> None:
+        """Make the Labels layer of the napari window the mask."""
+        self.research.bring_back()
+
+    def show_palette(self) -> None:
+        """Find a command by its name, and do it."""
+        self.menus.update()
+        kept = settings.load(self.services.archive.home).palette
+        self.palette_box.open(self.menus.entries(), self.menus.commands, kept)
+
+    def _note_chosen(self, name: str) -> None:
+        home = self.services.archive.home
+        kept = (name, *(other for other in settings.load(home).palette if other != name))
+        self.services.attempt(lambda: settings.change(home, palette=kept[:_RECENT_COMMANDS]))
+
+    def show_shortcuts(self) -> None:
+        """Show and change the key of every command."""
+        named = [
+            Named(
+                name,
+                action.text().replace("&", "").rstrip("…"),
+                actions.MENUS[menu].replace("&", ""),
+                action.statusTip(),
+            )
+            for name, (menu, action) in self.menus.placed().items()
+        ]
+        ShortcutsDialog(self.services, self.menus.keyboard.shortcuts, named, self)
+
+    def show_about(self) -> None:
+        """Tell version, licence and intended use."""
+        dialogs.show_about(self)
+
+    def show_plugins(self) -> None:
+        """Install, trust, check and switch plugins."""
+        show_plugins(self.services, self)
+
+    def show_batch(self) -> None:
+        """Run a plugin on many studies of the list."""
+        show_batch(self.services, self)
+
+    def show_pacs_query(self) -> None:
+        """Search the hospital's archive."""
+        pacs.show_query(self.services, self, self._look_at_viewports)
+
+    def _look_at_viewports(self) -> None:
+        self.activateWindow()
+        self.grid.setFocus()
+
+    def show_pacs_nodes(self) -> None:
+        """Set up archives on the network."""
+        pacs.show_nodes(self.services, self)
+
+    def show_pacs_send(self) -> None:
+        """Ask what to send to which archive."""
+        pacs.show_send(self.services, self)

@@ -1,0 +1,258 @@
+"""The slice itself, in layers: grey or colour, what the file draws over it, mask and heat map.
+
+Slices of the shared volume are copied into the buffers of two-dimensional napari layers: the volume itself is never
+copied, and napari's slicing of n dimensions, which takes half of a crosshair step, is not run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medviewer.app.ports import Display, HeatLook, MaskLook, Padding, TurnedSlice
+from medviewer.domain.reslice import reslice, reslice_labels
+from medviewer.ui.theme import COLOURS
+from medviewer.ui.viewport.canvas import NapariCanvas
+from medviewer.ui.viewport.layers import SliceLayers
+from medviewer.ui.viewport.looks import (
+    PlainImage,
+    PlainLabels,
+    heat_colours,
+    image_colours,
+    label_colours,
+    line_colours,
+    ordered,
+    set_visible,
+)
+from medviewer.ui.viewport.slabs import SlabFeed
+
+
+class SlicePicture:
+    """The layers of one viewport.
+
+    Parameters
+    ----------
+    canvas
+        Where they are drawn.
+    """
+
+    def __init__(self, canvas: NapariCanvas) -> None:
+        self._canvas = canvas
+        self._layers = SliceLayers(canvas)
+        self.image: Any = None
+        self.mask: Any = None
+        self.heat: Any = None
+        self.graphics: Any = None
+        self._slabs = SlabFeed()
+        self._shade: tuple[object, ...] | None = None
+        self._curve: NDArray[np.float32] | None = None
+        """Kept while its colours are shown: it is told from others by what it is, not by its values."""
+
+    def apply(self, old: Display | None, display: Display) -> None:
+        """Show that in place of what was shown, changing only what differs."""
+        fresh = old is None or not old.same_picture(display)
+        if fresh:
+            self._make_image(display)
+        if fresh or old is None or _source(old) != _source(display):
+            self._feed_image(display)
+        if fresh or old is None or _grey(old) != _grey(display):
+            self._set_limits(display)
+        self._apply_graphics(display, None if fresh else old)
+        self._apply_mask(display, None if fresh else old)
+        self._apply_heat(display, None if fresh else old)
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._layers.hide()
+        self._slabs.forget()
+        self.image = self.mask = self.heat = self.graphics = None
+
+    def _make_image(self, display: Display) -> None:
+        self._layers.hide()
+        self.mask = self.heat = self.graphics = self._shade = None
+        colour = display.voxels.ndim == 4
+        shape = (*display.plane.shape, 3) if colour else display.plane.shape
+        extra: dict[str, Any] = {} if colour else {"contrast_limits": ordered(display.limits), "colormap": "gray"}
+        self.image = self._layers.get(
+            "colour" if colour else "grey",
+            PlainImage,
+            shape,
+            np.uint8 if colour else np.float32,
+            display.plane.spacing,
+            below=True,
+            rgb=colour,
+            interpolation2d="linear",
+            **extra,
+        )
+
+    def _feed_image(self, display: Display) -> None:
+        nothing = None
+        if display.turned is not None:
+            self._feed_turned(display, display.turned)
+            return
+        if display.slab is not None:
+            piece, nothing = self._slabs.take(display)
+        else:
+            self._slabs.forget()
+            piece = display.plane.take(display.voxels, display.k)
+        buffer = self.image.data
+        if buffer.ndim == 3:
+            np.copyto(buffer, piece, casting="unsafe")
+        else:
+            np.multiply(piece, np.float32(display.slope), out=buffer, casting="unsafe")
+            buffer += np.float32(display.intercept)
+            if display.padding is not None:
+                padded = nothing if nothing is not None else _padded(display, display.padding)
+                buffer[padded] = display.padding.value
+        self._upload(self.image, buffer)
+
+    def _feed_turned(self, display: Display, turned: TurnedSlice) -> None:
+        lattice, buffer = display.plane.grid, self.image.data
+        values, inside = reslice(display.voxels, turned.grid, lattice, display.k)
+        np.multiply(display.plane.turn(values), np.float32(display.slope), out=buffer)
+        buffer += np.float32(display.intercept)
+        outside = np.logical_not(display.plane.turn(inside))
+        buffer[outside] = turned.outside
+        if display.padding is not None:
+            stored = display.plane.turn(reslice_labels(display.padding.voxels, turned.grid, lattice, display.k))
+            low, high = display.padding.low, display.padding.high
+            padded = np.greater_equal(stored, low) & np.less_equal(stored, high) & np.logical_not(outside)
+            buffer[padded] = display.padding.value
+        self._upload(self.image, buffer)
+
+    def _set_limits(self, display: Display) -> None:
+        if display.voxels.ndim == 4:
+            return
+        low, high = ordered(display.limits)
+        node = self._canvas.node(self.image)
+        node.clim = (low, high)
+        node.update()
+        shade = _grey(display)[1:]
+        if self._shade != shade:
+            self._shade, self._curve = shade, display.curve
+            self.image.colormap = image_colours(display.colours, display.curve, display.limits[0] > display.limits[1])
+
+    def _apply_graphics(self, display: Display, old: Display | None) -> None:
+        look, before = display.graphics, old.graphics if old else None
+        planes = [] if look is None else [one.planes[look.slot] for one in look.overlays if look.slot in one.planes]
+        if look is None or not planes:
+            set_visible(self.graphics, False)
+            return
+        if self.graphics is None:
+            self._make_graphics(display)
+            before = None
+        set_visible(self.graphics, True)
+        if before is None or before.overlays is not look.overlays or before.slot != look.slot:
+            drawn = np.logical_or.reduce(planes)
+            np.copyto(self.graphics.data, display.plane.take(drawn[None], 0))
+            self._upload(self.graphics, self.graphics.data)
+
+    def _make_graphics(self, display: Display) -> None:
+        self.graphics = self._layers.get(
+            "graphics",
+            PlainImage,
+            display.plane.shape,
+            np.float32,
+            display.plane.spacing,
+            contrast_limits=(0, 1),
+            colormap=line_colours(COLOURS["graphics"]),
+            blending="translucent",
+            interpolation2d="linear",
+        )
+
+    def _apply_mask(self, display: Display, old: Display | None) -> None:
+        look, before = display.mask, old.mask if old else None
+        if look is None:
+            set_visible(self.mask, False)
+            return
+        if self.mask is None or self.mask.data.dtype != look.labels.dtype:
+            self._make_mask(display, look)
+            before = None
+        set_visible(self.mask, True)
+        if before is None or before.colours != look.colours:
+            self.mask.colormap = label_colours(look)
+        if self.mask.opacity != look.opacity:
+            self.mask.opacity = look.opacity
+        same = before is not None and before.labels is look.labels
+        if not (
+            same and old is not None and (old.k, old.revision) == (display.k, display.revision) and _stays(old, display)
+        ):
+            np.copyto(self.mask.data, _labels(display, look.labels))
+            self._upload(self.mask, self.mask.data)
+
+    def _make_mask(self, display: Display, look: MaskLook) -> None:
+        set_visible(self.mask, False)
+        # one layer for each type of label, since a texture keeps the type that it was made with
+        self.mask = self._layers.get(
+            f"mask {look.labels.dtype}", PlainLabels, display.plane.shape, look.labels.dtype, display.plane.spacing
+        )
+
+    def _apply_heat(self, display: Display, old: Display | None) -> None:
+        look, before = display.heat, old.heat if old else None
+        if look is None:
+            set_visible(self.heat, False)
+            return
+        if self.heat is None:
+            self._make_heat(display, look)
+            before = None
+        set_visible(self.heat, True)
+        if self.heat.opacity != look.opacity:
+            self.heat.opacity = look.opacity
+        if before is None or before.colormap != look.colormap:
+            self.heat.colormap = heat_colours(look.colormap)
+        same = before is not None and before.values is look.values
+        if not (same and old is not None and old.k == display.k and _stays(old, display)):
+            np.copyto(self.heat.data, _labels(display, look.values), casting="unsafe")
+            self._upload(self.heat, self.heat.data)
+
+    def _make_heat(self, display: Display, look: HeatLook) -> None:
+        self.heat = self._layers.get(
+            "heat",
+            PlainImage,
+            display.plane.shape,
+            np.float32,
+            display.plane.spacing,
+            contrast_limits=(0, 1),
+            colormap=heat_colours(look.colormap),
+            blending="translucent",
+            interpolation2d="linear",
+        )
+
+    def _upload(self, layer: Any, data: NDArray[np.generic]) -> None:
+        """Hand a layer's buffer to its texture, past napari's cascade of events for new data."""
+        node = self._canvas.node(layer)
+        node.set_data(data)
+        node.update()
+
+
+def _source(display: Display) -> tuple[object, ...]:
+    """What a slice's real values are made of; the phases of an image differ in their voxels."""
+    padding = None if display.padding is None else display.padding.value
+    slab = None if display.slab is None else (display.slab.mode, display.slab.slices.start, display.slab.slices.stop)
+    turned = None if display.turned is None else (display.plane.grid, display.turned.outside)
+    return turned, id(display.voxels), display.arrived, display.k, display.slope, display.intercept, padding, slab
+
+
+def _stays(old: Display, display: Display) -> bool:
+    """Whether the pixels lie where they lay; of a turned plane they move with the crosshair."""
+    return old.plane == display.plane
+
+
+def _labels(display: Display, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The slice of an overlay on the volume's grid; of a turned plane, the nearest voxels."""
+    if display.turned is None:
+        return display.plane.take(values, display.k)
+    return display.plane.turn(reslice_labels(values, display.turned.grid, display.plane.grid, display.k))
+
+
+def _grey(display: Display) -> tuple[object, ...]:
+    """What turns real values into colours: the limits, and what the table between them is made of."""
+    return display.limits, id(display.curve), display.colours, display.limits[0] > display.limits[1]
+
+
+def _padded(display: Display, padding: Padding) -> NDArray[np.bool_]:
+    stored = display.plane.take(padding.voxels, display.k)
+    inside: NDArray[np.bool_] = np.greater_equal(stored, padding.low) & np.less_equal(stored, padding.high)
+    return inside

@@ -1,0 +1,33 @@
+"""The centre of the window while nothing is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+
+class EmptyState(QWidget):
+    """What the centre says while nothing is open."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("emptyState")
+        layout = QVBoxLayout(self)
+        layout.addStretch(1)
+        self._text = QLabel()
+        for name, label in (("emptyTitle", QLabel("Drop a folder, files or a ZIP here")), ("emptyText", self._text)):
+            label.setObjectName(name)
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            layout.addWidget(label)
+        layout.addStretch(1)
+
+    def name_keys(self, key_of: Callable[[str], str]) -> None:
+        """Say which keys open something, as they are now."""
+        folder, demo = (key_of(name) for name in ("file.open_folder", "file.open_demo"))
+        ways = (
+            "or open a folder" + (f" with {folder}" if folder else ""),
+            "or the demo" + (f" with {demo}" if demo else ""),
+        )
+        self._text.setText(", ".join(ways))

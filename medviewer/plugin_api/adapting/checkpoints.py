@@ -21,6 +21,7 @@ _STATE_KEYS = ("state_dict", "model_state_dict", "network_weights", "model", "ne
 _PREFIXES = ("module.", "_orig_mod.", "model.", "network.", "net.", "_model.")
 """What wrappers put before every name: data parallelism, compilation, training frameworks."""
 _SLACK = 64 * 2**20
+_MEND = "build the network with the arguments that it was trained with"
 
 
 def is_torchscript(path: Path) -> bool:
@@ -73,12 +74,10 @@ def fitted(state: Mapping[str, Tensor], network: nn.Module, name: str) -> dict[s
             if not wrong:
                 return renamed
             shapes = f"{list(renamed[wrong[0]].shape)} instead of {list(wanted[wrong[0]])}"
-            raise PluginError(
-                f"{name} does not fit the network: {wrong[0]} has the shape {shapes}; mend the arguments."
-            )
+            raise PluginError(f"{name} does not fit the network: {wrong[0]} has the shape {shapes}; {_MEND}.")
     missing, extra = sorted(set(wanted) - set(state)), sorted(set(state) - set(wanted))
     said = f"{missing[0]} is missing" if missing else f"{extra[0]} is too many"
-    raise PluginError(f"{name} does not fit the network: {said}; mend its name or its arguments.")
+    raise PluginError(f"{name} does not fit the network: {said}; {_MEND}.")
 
 
 def write_state(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from medviewer.app.commands import undoing
 from medviewer.app.commands.heatmaps import doubt_map
+from medviewer.app.controllers.fusing import shows_fused
 from medviewer.app.state import Session
 
 KEYS: dict[str, Callable[[Session], object]] = {
@@ -44,6 +45,9 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "heat_shown": lambda s: s.view.heat_visible,
     "tool": lambda s: s.view.tool,
     "planes_turned": lambda s: s.view.turned is not None,
+    "fused": lambda s: s.fusion is not None,
+    "fused_shown": lambda s: s.fusion is not None and s.fusion.visible,
+    "fused_here": lambda s: s.fusion is not None and shows_fused(s, s.view.active),
     "slab_mode": lambda s: s.view.slab_mode,
     "beside_open": lambda s: bool(s.companions),
     "linked": lambda s: (
@@ -66,6 +70,7 @@ REASONS: dict[str, str] = {
     "coloured": "it is shown in grey",
     "volume_open": "open a volume first",
     "grey_volume_open": "open a volume of grey values first",
+    "fused": "nothing is laid over the series",
     "planes_turned": "the planes are straight",
     "phases_open": "the open series has one phase",
     "mask_open": "there is no mask",

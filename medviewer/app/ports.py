@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from medviewer.app.state import Session
 from medviewer.domain.document import Document
+from medviewer.domain.fusing import Thickness
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import GraphicOverlay
 from medviewer.domain.linking import Segment
@@ -52,6 +53,44 @@ class HeatLook:
     values: NDArray[np.float16] | NDArray[np.float32]
     colormap: str
     opacity: float
+
+
+@dataclass(frozen=True, eq=False)
+class FusedLook:
+    """Another series that is laid over the slices, sampled at their pixels.
+
+    Parameters
+    ----------
+    voxels, grid
+        Its stored values (z, y, x), and where they lie.
+    slope, intercept
+        From stored to real values.
+    limits
+        Real values that are clear, and shown in the last of the colours.
+    colours
+        An id of `app.colours`.
+    opacity
+        Of its highest values, 0 to 1.
+    unit
+        Of the real values, for the bar of colours.
+    thick
+        The slab that the plane shows, or None.
+    """
+
+    voxels: NDArray[np.generic]
+    grid: Grid
+    slope: float
+    intercept: float
+    limits: tuple[float, float]
+    colours: str
+    opacity: float
+    unit: str = ""
+    thick: Thickness | None = None
+
+    @property
+    def source(self) -> tuple[object, ...]:
+        """What its values on a slice are made of, apart from where the slice lies."""
+        return id(self.voxels), self.grid, self.slope, self.intercept, self.thick
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,6 +249,8 @@ class Display:
         What the file draws over this slice, or None.
     mask, heat
         Overlays on the same grid, or None.
+    fused
+        Another series that is laid over, or None.
     crosshair
         Row and column, or None where it is not drawn.
     letters
@@ -274,6 +315,7 @@ class Display:
     arrived: int = -1
     turned: TurnedSlice | None = None
     line_angle: float = 0.0
+    fused: FusedLook | None = None
 
     def same_picture(self, other: Display) -> bool:
         """Whether the other shows the same image in the same plane, at whatever slice and phase."""
@@ -432,6 +474,10 @@ class Shell(Protocol):
 
     def show_window_menu(self) -> None:
         """List every window and colour map at the active viewport."""
+        ...
+
+    def show_fuse_menu(self) -> None:
+        """List what may be laid over the open series, at the active viewport."""
         ...
 
     def screenshot(self, path: Path) -> None:

@@ -125,6 +125,25 @@ def first_window(image: Image) -> Window:
     return image.auto_window() if chosen is None else chosen.window
 
 
+def overlay_window(image: Image) -> Window:
+    """The window of an image that is laid over another: its modality's preset, else from nothing to bright.
+
+    A file's own window is for the image alone: that of a PET often spans all of its values.
+    """
+    fitting = _fitting(image.modality, image.rescale.unit)
+    chosen = next((preset for preset in fitting if preset.first), fitting[0] if fitting else None)
+    if chosen is not None:
+        return chosen.window
+    low, high = image.auto_window().limits
+    return (
+        Window.from_limits(0.0, high, "Auto") if low < 0 < high or image.modality in ACTIVITY else image.auto_window()
+    )
+
+
+ACTIVITY = ("PT", "NM")
+"""Modalities whose values count from nothing."""
+
+
 def opens_inverted(image: Image) -> bool:
     """Whether black and white are exchanged when an image is opened: PET is read black on white.
 

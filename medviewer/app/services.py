@@ -61,6 +61,8 @@ class Services:
     """How each plugin is to run, by its id; those that are not here run as they come."""
     loading: Job[Image] | None = None
     """The series that is being read to be shown."""
+    fusing: str = ""
+    """UID of the series that was asked for last to be laid over the open one."""
 
     def __post_init__(self) -> None:
         self.saves = MaskSaves(self.archive, self.runner, self.session.say, self.queue.judged)

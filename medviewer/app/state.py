@@ -78,6 +78,39 @@ class Companion:
     offset: Vector | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Fusion:
+    """A series that is laid over the main one, for example a PET over a CT.
+
+    Parameters
+    ----------
+    series, study, image
+        What it is.
+    window
+        Its values that are shown clear and in the last of the colours.
+    colours
+        An id of `app.colours`.
+    opacity
+        Of its highest values, 0 to 1.
+    visible
+        Whether it is shown.
+    phase
+        Its step of the 4th axis, where it does not go along with the main series'.
+    foreign
+        Whether its frame of reference is another, and it is laid over all the same because the user said so.
+    """
+
+    series: Series
+    study: Study | None
+    image: Image
+    window: Window
+    colours: str = "hot-iron"
+    opacity: float = 0.6
+    visible: bool = True
+    phase: int = 0
+    foreign: bool = False
+
+
 @dataclass(eq=False)
 class View:
     """How the open image is looked at."""
@@ -247,6 +280,8 @@ class Session:
     image: Image | None = None
     companions: tuple[Companion, ...] = ()
     """Series that are looked at beside it, each shown by a pane at least."""
+    fusion: Fusion | None = None
+    """The series that is laid over it."""
     arrival: Arrival | None = None
     """While slices of the open image still arrive, how many have; None once it is whole."""
     mask: MaskStore | None = None

@@ -3,15 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medviewer.domain.geometry import Grid
+from medviewer.domain.plane import Plane
 
-_POINTS = 1 << 18
-"""Points that are sampled at a time."""
+_POINTS = 1 << 15
+"""Points that are sampled at a time: what is laid aside for them stays in the processor's cache."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rays:
+    """Where the pixels of a slice lie in a volume, in voxel indices (z, y, x), not rounded.
+
+    Parameters
+    ----------
+    corner
+        Of row 0, column 0.
+    down, right
+        From a row, and from a column, to the next.
+    shape
+        Rows and columns.
+    """
+
+    corner: NDArray[np.float64]
+    down: NDArray[np.float64]
+    right: NDArray[np.float64]
+    shape: tuple[int, int]
+
+    @classmethod
+    def of_lattice(cls, grid: Grid, lattice: Grid, k: float) -> Rays:
+        """Slice k across the first axis of another grid."""
+        return cls._through(grid, lattice.index_to_world([(k, 0, 0), (k, 1, 0), (k, 0, 1)]), lattice.shape[1:])
+
+    @classmethod
+    def of_plane(cls, grid: Grid, plane: Plane, k: float) -> Rays:
+        """Slice k of a plane, rows and columns as they lie on the screen."""
+        corners = [plane.to_index(0, 0, k), plane.to_index(1, 0, k), plane.to_index(0, 1, k)]
+        return cls._through(grid, plane.grid.index_to_world(corners), plane.shape)
+
+    @classmethod
+    def _through(cls, grid: Grid, corners: NDArray[np.float64], shape: tuple[int, int]) -> Rays:
+        corner, below, beside = grid.world_to_index(corners)
+        return cls(corner, below - corner, beside - corner, shape)
 
 
 def reslice(
@@ -32,29 +70,58 @@ def reslice(
         Values (rows, columns), 0 outside, and which points lie within the volume's voxels, edges included. Between the
         middle of the outermost voxels and their edge their own value holds, as with SimpleITK.
     """
-    from scipy import ndimage  # a third of a second that the start of the window does not wait for
+    return sample(voxels, grid, Rays.of_lattice(grid, lattice, k))
 
-    rows, columns = lattice.shape[1:]
-    out = np.zeros((rows, columns), np.float32)
-    inside = np.zeros((rows, columns), np.bool_)
-    for part, index, within in _places(grid, lattice, k):
-        points = index[:, within]
-        if points.size:
-            low = np.maximum(np.floor(points.min(axis=1)).astype(int), 0)
-            high = np.floor(points.max(axis=1)).astype(int) + 2
-            box = cast("NDArray[np.float32]", voxels[tuple(slice(a, b) for a, b in zip(low, high, strict=True))])
-            found = ndimage.map_coordinates(
-                box, points - low[:, None], np.float32, order=1, mode="nearest", prefilter=False
-            )
-            out[part][within] = found
+
+def sample(voxels: NDArray[np.generic], grid: Grid, rays: Rays) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Values along rays, as `reslice` has them."""
+    out = np.zeros(rays.shape, np.float32)
+    inside = np.zeros(rays.shape, np.bool_)
+    for part, index, within in _places(grid, rays):
+        if within.any():
+            np.copyto(out[part], trilinear(voxels, index), where=within)
             inside[part] = within
     return out, inside
+
+
+def trilinear(voxels: NDArray[np.generic], index: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Values at voxel indices (3, ...), linear between the eight voxels around each; outside, the nearest one's.
+
+    Several times as quick as SciPy's `map_coordinates`, which does the same for splines of any order.
+    """
+    lows, highs, parts = [], [], []
+    for along, count in zip(index, voxels.shape, strict=True):
+        held = np.clip(along, 0, count - 1)
+        low = np.minimum(held.astype(np.intp), max(count - 2, 0))
+        lows.append(low)
+        highs.append(np.minimum(low + 1, count - 1))
+        parts.append((held - low).astype(np.float32))
+
+    def mixed(ends: tuple[NDArray[np.intp], ...], axis: int) -> NDArray[np.float32]:
+        if axis == 3:
+            return _picked(voxels, ends).astype(np.float32)
+        first = mixed((*ends, lows[axis]), axis + 1)
+        step = mixed((*ends, highs[axis]), axis + 1)
+        step -= first
+        step *= parts[axis]
+        step += first
+        return step
+
+    return mixed((), 0)
+
+
+def _picked(voxels: NDArray[np.generic], at: tuple[NDArray[np.intp], ...]) -> NDArray[np.generic]:
+    if not voxels.flags.c_contiguous:
+        return voxels[at]
+    z, y, x = at
+    picked: NDArray[np.generic] = voxels.reshape(-1).take((z * voxels.shape[1] + y) * voxels.shape[2] + x)
+    return picked
 
 
 def reslice_labels(labels: NDArray[np.generic], grid: Grid, lattice: Grid, k: int) -> NDArray[np.generic]:
     """The same for labels: those of the nearest voxel, 0 outside."""
     out = np.zeros(lattice.shape[1:], labels.dtype)
-    for part, index, within in _places(grid, lattice, k):
+    for part, index, within in _places(grid, Rays.of_lattice(grid, lattice, k)):
         nearest = np.rint(index[:, within]).astype(np.intp)
         limits = np.array(grid.shape)[:, None] - 1
         z, y, x = np.clip(nearest, 0, limits)
@@ -62,11 +129,10 @@ def reslice_labels(labels: NDArray[np.generic], grid: Grid, lattice: Grid, k: in
     return out
 
 
-def _places(grid: Grid, lattice: Grid, k: int) -> Iterator[tuple[slice, NDArray[np.float64], NDArray[np.bool_]]]:
+def _places(grid: Grid, rays: Rays) -> Iterator[tuple[slice, NDArray[np.float64], NDArray[np.bool_]]]:
     """Rows of a slice, the voxel indices (3, rows, columns) of their points, and which lie in the volume; by parts."""
-    corner, below, beside = grid.world_to_index(lattice.index_to_world([(k, 0, 0), (k, 1, 0), (k, 0, 1)]))
-    down, right = below - corner, beside - corner
-    rows, columns = lattice.shape[1:]
+    corner, down, right = rays.corner, rays.down, rays.right
+    rows, columns = rays.shape
     step = max(1, _POINTS // columns)
     limits = np.array(grid.shape).reshape(3, 1, 1) - 0.5
     for start in range(0, rows, step):

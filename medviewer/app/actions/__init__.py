@@ -7,6 +7,7 @@ from typing import Any
 from app_model.types import Action, KeyBindingRule, MenuRule
 
 from medviewer.app.actions.catalog import study_specs
+from medviewer.app.actions.fusion import fusion_specs
 from medviewer.app.actions.grey import image_specs
 from medviewer.app.actions.habit import habit_specs
 from medviewer.app.actions.layouts import beside_specs, layout_specs
@@ -28,6 +29,7 @@ MENUS = {
     "edit": "&Edit",
     "view": "&View",
     "image": "&Image",
+    "fusion": "Fusi&on",
     "measure": "&Measure",
     "segment": "&Segment",
     "ai": "&AI",
@@ -49,6 +51,7 @@ _GROUPS = (
     image_specs,
     turning_specs,
     tools_specs,
+    fusion_specs,
     measure_specs,
     segment_specs,
     ai_specs,

@@ -87,6 +87,7 @@ def take_away(session: Session) -> None:
     """Show nothing."""
     session.mask = session.heatmap = session.classification = session.detections = session.tour = None
     session.heatmaps = ()
+    session.fusion = None
     session.series = session.study = session.image = None
     session.arrival = None
 

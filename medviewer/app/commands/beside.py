@@ -14,6 +14,7 @@ from medviewer.app.commands.companion_looks import change
 from medviewer.app.controllers.reference_lines import slice_of
 from medviewer.app.hanging.companions import (
     SAME_PLACE,
+    at_hand,
     companion_of,
     cursor_of,
     looked_at,
@@ -66,6 +67,10 @@ def hang(services: Services, study: Study, series: Series, number: int | None, s
     if any(one.series.uid == series.uid for one in session.companions):
         _put(session, number, series.uid)
         return None
+    image = at_hand(session, series.uid)
+    if image is not None:  # it lies over the main series
+        accept(session, study, series, image, number)
+        return None
     return _load(services, study, series, number)
 
 
@@ -102,7 +107,8 @@ def _load(services: Services, study: Study, series: Series, number: int) -> Job[
 
     def loaded(image: Image) -> None:
         warnings = tuple(dict.fromkeys((*series.warnings, *notes)))
-        accept(session, study, replace(series, warnings=warnings), image, _room_for(session, number))
+        there = at_hand(session, series.uid) or image  # it may have been read meanwhile to be laid over
+        accept(session, study, replace(series, warnings=warnings), there, _room_for(session, number))
 
     title = f"Loading {series.description or series.modality} beside"
     return services.when_done(services.runner.submit(work, title=title), loaded, wanted=wanted)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medviewer import formats
-from medviewer.app.commands import beside, catalog, study
+from medviewer.app.commands import beside, catalog, fusion, study
 from medviewer.domain.study import Attachment, ScanResult, Series, Study, Warning
 from medviewer.errors import NotFoundError, UnreadableError
 from medviewer.jobs import Job
@@ -49,6 +49,17 @@ def open_beside(services: Services, study_uid: str, series_uid: str, number: int
     if _in_session(services, study_uid) is not None:
         return hang()
     return _rescan(services, study_uid, hang)
+
+
+def fuse(services: Services, study_uid: str, series_uid: str, confirm: fusion.Confirm) -> Job[Any] | None:
+    """Lay a series of a listed study over the open one; where it does not fit, `confirm` asks a person first."""
+
+    def lay() -> Job[Any] | None:
+        return fusion.fuse_asking(services, series_uid, confirm)
+
+    if _in_session(services, study_uid) is not None:
+        return lay()
+    return _rescan(services, study_uid, lay)
 
 
 def open_attachment(services: Services, study_uid: str, attachment: Attachment) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medviewer import formats
-from medviewer.app.commands import attachments, catalog, mask_restore, masks, measuring, panes, recent, results
+from medviewer.app.commands import attachments, catalog, fusion, mask_restore, masks, measuring, panes, recent, results
 from medviewer.app.commands.arriving import Arriving, early_window, take_away
 from medviewer.app.presets import first_window, opens_inverted
 from medviewer.app.resources import resource
@@ -199,6 +199,7 @@ def present(session: Session, series: Series, image: Image, arrival: Arrival | N
         session.message = None
     session.series, session.study = series, _study_of(session.studies, series)
     measuring.enter(session)
+    fusion.stay_or_go(session)
     view.phase, view.playing = 0, False
     view.cursor = image.grid.clamp([n // 2 for n in image.grid.shape])
     view.inverted, view.colours = opens_inverted(image), "gray"

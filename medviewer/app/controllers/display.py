@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from medviewer.app.controllers.fusing import fused_look
 from medviewer.app.controllers.measures import drawn_measures
 from medviewer.app.controllers.reference_lines import reference_lines
 from medviewer.app.controllers.slabs import slab_of
@@ -130,6 +131,7 @@ def resolve(session: Session, plane: Plane, number: int) -> Display | None:
         graphics=graphic_look(session, plane),
         mask=mask_look(session),
         heat=heat_look(session),
+        fused=fused_look(session, plane, number),
         crosshair=plane.to_screen(view.cursor) if several and view.show_crosshair else None,
         letters=plane.letters() if view.show_text and oriented(series) else ("", "", "", ""),
         corners=corners(session, image, series, plane, number) if view.show_text else Corners(),

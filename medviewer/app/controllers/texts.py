@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from medviewer.app.colours import GREY, colour_map
+from medviewer.app.controllers.fusing import fused_lines, fused_value
 from medviewer.app.controllers.slabs import slab_text, slab_value
 from medviewer.app.controllers.turning import turned_of
 from medviewer.app.mask_store import phase_of
@@ -161,6 +162,7 @@ def corners(session: Session, image: Image, series: Series, plane: Plane, number
     put("top_right", slab_text(session, image, plane) if plane.name else "")
     if first and image.dynamic is not None:
         put("top_right", phase_text(image.dynamic.axis, image.phase))
+    put("top_right", *fused_lines(session, number))
     put("top_right", view.hung[number].turn.text if number < len(view.hung) else "")
     if first:
         put(places["series"], series.description or series.modality)
@@ -179,10 +181,12 @@ def _where(session: Session, image: Image, series: Series, plane: Plane) -> tupl
     return f"{plane.name}  {k + 1} / {plane.count}", f"{step:.2f} mm"
 
 
-def read_out(session: Session, index: tuple[float, float, float], plane: Plane | None = None) -> str:
+def read_out(
+    session: Session, index: tuple[float, float, float], plane: Plane | None = None, number: int | None = None
+) -> str:
     """What the status bar says of the voxel under the pointer: position in mm and value with its unit.
 
-    Over a plane that shows a slab, the value is the slab's.
+    Over a plane that shows a slab, the value is the slab's; what is laid over pane `number` is told behind it.
     """
     image = session.shown
     if image is None or not image.grid.contains(index):
@@ -193,9 +197,12 @@ def read_out(session: Session, index: tuple[float, float, float], plane: Plane |
         value = f"RGB {red}, {green}, {blue}"
     else:
         slab = slab_value(session, image, plane, (z, y, x)) if plane is not None else None
-        number = image.value_at((z, y, x)) if slab is None else slab
+        found = image.value_at((z, y, x)) if slab is None else slab
         name = f" {NAMES[session.view.slab_mode]}" if slab is not None else ""
-        value = f"{image.rescale.unit or 'value'}{name} {number:.5g}"
+        value = f"{image.rescale.unit or 'value'}{name} {found:.5g}"
+    if plane is not None and number is not None and session.fusion is not None:
+        at = (*plane.to_screen((z, y, x)), (z, y, x)[plane.axis])
+        value = " · ".join(part for part in (value, fused_value(session, plane, at, number)) if part)
     if not image.calibrated or not image.is_volume:
         where = f"column {x}, row {y}"
     else:

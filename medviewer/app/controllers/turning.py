@@ -71,8 +71,11 @@ def turned_value(session: Session, image: Image, world: tuple[float, float, floa
     return float(value[0, 0]) * slope + intercept if inside[0, 0] else None
 
 
-def turned_read_out(session: Session, plane: Plane, row: float, column: float, k: int) -> str:
-    """What the status bar says of a pixel of a turned plane: position in mm and the value between the voxels."""
+def turned_read_out(session: Session, plane: Plane, row: float, column: float, k: int, over: str = "") -> str:
+    """What the status bar says of a pixel of a turned plane: position in mm and the value between the voxels.
+
+    `over` is what it says of the series that is laid over.
+    """
     image = session.shown
     if image is None or image.is_colour:
         return ""
@@ -85,5 +88,6 @@ def turned_read_out(session: Session, plane: Plane, row: float, column: float, k
     if mask is not None:
         label = int(mask.labels[image.grid.clamp(image.grid.world_to_index(world))])
         named = next((s.name for s in mask.segments if s.label == label), "") if label else ""
-    parts = (f"{x:.1f}, {y:.1f}, {z:.1f} mm", f"{image.rescale.unit or 'value'} {value:.5g}", named)
+    told = " · ".join(part for part in (f"{image.rescale.unit or 'value'} {value:.5g}", over) if part)
+    parts = (f"{x:.1f}, {y:.1f}, {z:.1f} mm", told, named)
     return "   ".join(part for part in parts if part)

@@ -41,6 +41,15 @@ def looked_at(session: Session, number: int | None = None) -> Image | None:
     return companion.image if dynamic is None else companion.image.at_phase(companion.phase)
 
 
+def at_hand(session: Session, uid: str) -> Image | None:
+    """The image of a series that is in memory already, all of it; None where it has to be read."""
+    if session.series is not None and session.series.uid == uid and session.arrival is None:
+        return session.image
+    if session.fusion is not None and session.fusion.series.uid == uid:
+        return session.fusion.image
+    return next((one.image for one in session.companions if one.series.uid == uid), None)
+
+
 def share_a_frame(one: Series, other: Series) -> bool:
     """Whether positions in mm mean the same in both: one Frame of Reference UID, or, where neither says, one grid."""
     if one.frame_of_reference or other.frame_of_reference:

@@ -48,11 +48,14 @@ class Pane:
         UID of the series that it shows, empty for the main one, which masks, models and heat maps are about.
     turn
         How the reader turned it.
+    fused
+        Whether it shows what is laid over the main series (`Session.fusion`); another series never does.
     """
 
     kind: SliceKind
     series: str = ""
     turn: Turn = UNTURNED
+    fused: bool = True
 
 
 @dataclass(frozen=True)

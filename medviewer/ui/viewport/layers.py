@@ -36,6 +36,7 @@ class SliceLayers:
         spacing: tuple[float, float],
         *,
         below: bool = False,
+        above: tuple[str, ...] = (),
         **options: Any,
     ) -> Any:
         """The layer of that name, shown, with a buffer of zeros of that shape and pixels of that size in mm.
@@ -46,6 +47,8 @@ class SliceLayers:
             How the layer is made, when there is none yet.
         below
             Whether a new one goes below all others.
+        above
+            The layers that a new one goes straight above, where it does not go above all others.
         """
         layer = self._layers.get(name)
         if layer is None:
@@ -53,6 +56,8 @@ class SliceLayers:
             layers = self._canvas.model.layers
             if below and len(layers) > 1:
                 layers.move(len(layers) - 1, 0)
+            elif above:
+                layers.move(len(layers) - 1, sum(one in self._layers for one in above))
             self._layers[name] = layer
             return layer
         set_visible(layer, True)

@@ -31,6 +31,8 @@ class Pointer(QObject):
     scrolled = Signal(int)
     windowed = Signal(float, float)
     """Window/level drag: part of the widget's width to the right, of its height down."""
+    fused_windowed = Signal(float, float)
+    """The same with Shift: for what is laid over the image."""
     turned = Signal(QPointF, QPointF)
     """The crosshair's lines should turn as the hand goes from one place to the other."""
     panned = Signal(QPointF)
@@ -104,13 +106,16 @@ class Pointer(QObject):
         self._drag = 0.0
         self.pressed.emit()
         button = event.button()
+        shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
         if button == Qt.MouseButton.RightButton:
-            self._action = "window"
+            self._action = "fused" if shift else "window"
         elif button == Qt.MouseButton.MiddleButton:
             self._action = "pan"
         elif button == Qt.MouseButton.LeftButton:
             turning = event.modifiers() & Qt.KeyboardModifier.AltModifier
             self._action = "turn" if turning else "measure" if self._measures(event) else self.tool
+            if shift and self._action == "window":
+                self._action = "fused"
             self._wanted = not event.modifiers() & Qt.KeyboardModifier.ControlModifier
         if self._action == "crosshair":
             self.pointed.emit(self._last)
@@ -147,6 +152,9 @@ class Pointer(QObject):
         delta = position - self._last
         if self._action == "window":
             self.windowed.emit(delta.x() / max(self._widget.width(), 1), delta.y() / max(self._widget.height(), 1))
+        elif self._action == "fused":
+            part = delta.x() / max(self._widget.width(), 1), delta.y() / max(self._widget.height(), 1)
+            self.fused_windowed.emit(*part)
         elif self._action == "pan":
             self.panned.emit(delta)
         elif self._action == "zoom":

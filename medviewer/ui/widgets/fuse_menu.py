@@ -49,6 +49,4 @@ class FuseMenu(QMenu):
         laid = services.session.fusion
         action.setCheckable(True)
         action.setChecked(laid is not None and laid.series.uid == uid)
-        action.triggered.connect(
-            lambda *_: services.attempt(lambda: fusion.fuse_asking(services, uid, self._confirm))
-        )
+        action.triggered.connect(lambda *_: services.attempt(lambda: fusion.fuse_asking(services, uid, self._confirm)))

@@ -17,7 +17,9 @@ from medviewer.ui.icons import icon
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import GAP, MARGIN, combo, explain, label, push, refill, set_text, slider, tool
 
-NOTHING = "Nothing is laid over. Open a PET and a CT of one examination together, show the CT, and fuse it with the PET."
+NOTHING = (
+    "Nothing is laid over. Open a PET and a CT of one examination together, show the CT, and fuse it with the PET."
+)
 
 
 class FusionPanel(QWidget):
@@ -40,14 +42,18 @@ class FusionPanel(QWidget):
         self.button = push("Fuse", "Lay the chosen series over the open one", self._fuse, primary=True)
         self.name = label(wrap=True)
         self.note = label(role="warning", wrap=True)
-        self.opacity = slider(0, 100, "How strong it is shown (Alt+] stronger, Alt+[ weaker)", "Opacity of what is laid over")
+        self.opacity = slider(
+            0, 100, "How strong it is shown (Alt+] stronger, Alt+[ weaker)", "Opacity of what is laid over"
+        )
         self.windows = combo("Its windows (Shift+V for the next)", "Window of what is laid over")
         self.low = self._field("Value that is clear, and all below it")
         self.high = self._field("Value that has the last colour, and all above it")
         self.colours = combo("Its colours (Ctrl+Shift+L for the next)", "Colours of what is laid over")
         self.phase = slider(0, 0, "Which step of its own 4th axis is shown", "Phase of what is laid over")
         self.eye = tool("visible", "Show or hide what is laid over (Shift+Y)", lambda: self._try(fusion.toggle))
-        self.swap = tool("swap", "Exchange the two series (Alt+X)", lambda: services.attempt(lambda: fusion.swap(services)))
+        self.swap = tool(
+            "swap", "Exchange the two series (Alt+X)", lambda: services.attempt(lambda: fusion.swap(services))
+        )
         self.away = tool("delete", "Take away what is laid over (Ctrl+Shift+Y)", lambda: fusion.remove(services))
         self._lay_out()
         self._listen()

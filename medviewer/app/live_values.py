@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 from psygnal import Signal
@@ -24,7 +25,7 @@ _KEPT = 512
 
 
 class LiveValues:
-    """Values of measurements on the open image.
+    """Values of measurements on the images that are open, the main one and those beside it.
 
     Notes
     -----
@@ -37,49 +38,55 @@ class LiveValues:
 
     def __init__(self) -> None:
         self.background: Background | None = None
-        self._image: Image | None = None
-        self._known: OrderedDict[Measurement, Values] = OrderedDict()
+        # by image, and weakly: an image that is closed goes, and what is known of it with it
+        self._known: WeakKeyDictionary[Image, OrderedDict[Measurement, Values]] = WeakKeyDictionary()
         self._running: Measurement | None = None
-        self._waiting: OrderedDict[str, Measurement] = OrderedDict()
+        self._waiting: OrderedDict[str, tuple[Measurement, ref[Image]]] = OrderedDict()
 
     def values(self, m: Measurement, image: Image) -> Values | None:
         """What a measurement comes to on an image (its first phase's object); None while it is worked out."""
-        if image is not self._image:
-            self._image = image
-            self._known.clear()
-            self._waiting.clear()
-        key = bare(m)
-        if key in self._known:
-            self._known.move_to_end(key)
-            return self._known[key]
+        known, key = self._known.setdefault(image, OrderedDict()), bare(m)
+        if key in known:
+            known.move_to_end(key)
+            return known[key]
         if self.background is None or voxels_in(m, image) <= _AT_ONCE:
-            return self._keep(key, values_of(key, image))
-        self._waiting[m.uid] = key
+            return self._keep(key, image, values_of(key, image))
+        self._waiting[m.uid] = key, ref(image)
         self._next()
         return None
 
     def known(self, m: Measurement, image: Image) -> Values | None:
         """What a measurement comes to, if that has been worked out."""
-        return self._known.get(bare(m)) if image is self._image else None
+        return self._known.get(image, OrderedDict()).get(bare(m))
 
-    def _keep(self, key: Measurement, values: Values) -> Values:
-        self._known[key] = values
-        while len(self._known) > _KEPT:
-            self._known.popitem(last=False)
+    def _keep(self, key: Measurement, image: Image, values: Values) -> Values:
+        known = self._known.setdefault(image, OrderedDict())
+        known[key] = values
+        while len(known) > _KEPT:
+            known.popitem(last=False)
         return values
 
     def _next(self) -> None:
-        if self._running is not None or not self._waiting or self._image is None or self.background is None:
-            return
-        _, key = self._waiting.popitem(last=False)
-        image, self._running = self._image, key
+        image = None
+        while image is None:
+            if self._running is not None or not self._waiting or self.background is None:
+                return
+            _, (key, held) = self._waiting.popitem(last=False)
+            image = held()  # None: it was closed
+        self._running = key
+        self._count(key, image)
+
+    def _count(self, key: Measurement, image: Image) -> None:
+        assert self.background is not None
+        wanted = ref(image)
 
         def over() -> None:
             self._running = None
 
         def done(values: Values) -> None:
-            if image is self._image:
-                self._keep(key, values)
+            there = wanted()
+            if there is not None:
+                self._keep(key, there, values)
                 self.changed.emit()
             self._next()
 

@@ -303,9 +303,11 @@ class Session:
     chosen_detection: int = -1
     """Which of the detections is looked at, counted from 0; -1 for none."""
     measurements: tuple[Measurement, ...] = ()
-    """Those of the open study, in the order that they were made; each names its series."""
+    """Those of the open study and of the studies of series beside it, as they were made; each names its series."""
     measured_study: str = ""
     """UID of the study whose measurements and key images these are."""
+    measured_beside: frozenset[str] = frozenset()
+    """UIDs of the studies of series beside whose measurements are among them."""
     measured: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     """What each of them came to when it was last changed, by its UID."""
     chosen_measurement: str = ""

@@ -14,6 +14,9 @@ from medviewer.domain.plane import PLANES, Plane
 _MOST_PIXELS = 1024
 """Along an edge of a turned slice: more would be more than a screen shows."""
 
+_ALONG = 1e-3
+"""Sine of the angle up to which two normals are one, the rounding of headers."""
+
 Array = NDArray[np.float64]
 
 
@@ -48,6 +51,22 @@ class Turned:
             across = axes[:, plane.column_axis] * (-1 if plane.flip_columns else 1)
             bases.append(_matrix(np.stack([axes[:, plane.axis], down, across], axis=1)))
         return cls(grid, (bases[0], bases[1], bases[2]), point)
+
+    @classmethod
+    def facing(cls, grid: Grid, normal: Vector, point: Vector) -> Turned | None:
+        """The planes turned by the least angle that gives one of them a normal; None where a straight one has it."""
+        straight = cls.straight(grid, point)
+        wanted = np.array(normal, float) / np.linalg.norm(normal)
+        own = max((straight.basis(name)[:, 0] for name in PLANES), key=lambda one: abs(float(one @ wanted)))
+        if own @ wanted < 0:
+            own = -own
+        axis = np.cross(own, wanted)
+        sine = float(np.linalg.norm(axis))
+        if sine < _ALONG:
+            return None
+        rotation = _rotation(axis / sine, float(np.arctan2(sine, own @ wanted)))
+        bases = tuple(_matrix(rotation @ straight.basis(name)) for name in PLANES)
+        return replace(straight, bases=(bases[0], bases[1], bases[2]))
 
     def basis(self, name: str) -> Array:
         """Normal, down and right of a plane as the columns of a 3x3 array."""

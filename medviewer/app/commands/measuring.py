@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from medviewer.app.commands import planes
 from medviewer.app.commands.catalog import HURRY_S
+from medviewer.app.controllers.measures import companion_with
 from medviewer.app.state import MeasureStep
-from medviewer.domain.measure.measurement import Measurement, new_uid
+from medviewer.domain.measure.measurement import PLACES, Measurement, new_uid
 from medviewer.domain.measure.values import Value
 from medviewer.domain.provenance import utc_now
 from medviewer.errors import InputError, NotFoundError, StoreError
@@ -18,7 +20,8 @@ from medviewer.errors import InputError, NotFoundError, StoreError
 if TYPE_CHECKING:
     # They load the database, which commands that only read files do without.
     from medviewer.app.services import Services
-    from medviewer.app.state import Session
+    from medviewer.app.state import Companion, Session
+    from medviewer.domain.image import Image
     from medviewer.domain.study import Series
 
 _STEPS = 500
@@ -111,6 +114,10 @@ def jump_to(services: Services, uid: str) -> None:
     if session.series is not None and session.series.uid == m.series_uid and session.image is not None:
         _look(session, m)
         return
+    companion = companion_with(session, m.series_uid)
+    if companion is not None:
+        _look_beside(services, m, companion)
+        return
     from medviewer.app.commands import study  # it restores measurements by this module
 
     def opened() -> bool:
@@ -134,18 +141,46 @@ def restore(services: Services) -> None:
         clear(session)
         return
     store = services.archive.measurements
+    beside = _studies_beside(session)
     try:
-        kept = store.of_studies([session.study.uid])
+        kept = store.of_studies([session.study.uid, *beside])
         images = store.key_images_of(session.study.uid)
     except StoreError as error:  # the image opens all the same
         session.say(str(error), "warning", error.details)
         return
-    session.measured_study = session.study.uid
+    session.measured_study, session.measured_beside = session.study.uid, beside
     session.measured = {one.measurement.uid: one.values for one in kept}
     session.measurements = tuple(one.measurement for one in kept)
     session.key_images = tuple(images)
     if all(m.uid != session.chosen_measurement for m in session.measurements):
         session.chosen_measurement = ""
+
+
+def restore_beside(services: Services) -> None:
+    """Series beside came or went: the measurements of their studies come and go with them."""
+    session = services.session
+    if session.study is None or session.measured_study != session.study.uid:
+        return
+    if _studies_beside(session) != session.measured_beside:
+        restore(services)
+
+
+def _studies_beside(session: Session) -> frozenset[str]:
+    """UIDs of the studies of the series beside, without the open one."""
+    opened = session.study.uid if session.study is not None else ""
+    return frozenset(one.study.uid for one in session.companions if one.study is not None and one.study.uid != opened)
+
+
+def study_of(session: Session, m: Measurement) -> str:
+    """UID of the study that a measurement belongs to: that of its series, else the open one."""
+    companion = companion_with(session, m.series_uid)
+    if companion is not None and companion.study is not None:
+        return companion.study.uid
+    listed = (one.uid for one in session.studies if any(series.uid == m.series_uid for series in one.series))
+    opened = session.study.uid if session.study is not None else ""
+    if session.series is not None and session.series.uid == m.series_uid:
+        return opened
+    return next(listed, opened)
 
 
 def enter(session: Session) -> None:
@@ -158,7 +193,7 @@ def enter(session: Session) -> None:
 
 def clear(session: Session) -> None:
     """Show no measurements: another study is opened, or none. What is kept stays kept."""
-    session.measured_study = ""
+    session.measured_study, session.measured_beside = "", frozenset()
     session.measurements, session.measured = (), {}
     session.chosen_measurement = ""
     session.measure_past = session.measure_future = ()
@@ -185,7 +220,7 @@ def _keep(services: Services, step: MeasureStep) -> None:
             session.chosen_measurement = ""
         return
     values = _values(session, after)
-    store.save(after, values, session.study.uid if session.study is not None else "", HURRY_S)
+    store.save(after, values, study_of(session, after), HURRY_S)
     session.measured = {**session.measured, after.uid: values}
     if any(m.uid == after.uid for m in session.measurements):
         session.measurements = tuple(after if m.uid == after.uid else m for m in session.measurements)
@@ -195,23 +230,29 @@ def _keep(services: Services, step: MeasureStep) -> None:
 
 def _values(session: Session, m: Measurement) -> tuple[Value, ...]:
     """What it comes to; of a series that is not open, what it came to before, which a label does not change."""
-    if session.image is None or session.series is None or session.series.uid != m.series_uid:
+    image = _image_of(session, m)
+    if image is None:
         return session.measured.get(m.uid, ())
-    known = session.live_values.values(m, session.image)  # None for a large region, which is counted in a thread
+    known = session.live_values.values(m, image)  # None for a large region, which is counted in a thread
     return known if known is not None else ()
+
+
+def _image_of(session: Session, m: Measurement) -> Image | None:
+    """The image that a measurement was drawn on, where it is open, as the main one or beside."""
+    companion = companion_with(session, m.series_uid)
+    if companion is not None:
+        return companion.image
+    return session.image if session.series is not None and session.series.uid == m.series_uid else None
 
 
 def note_values(services: Services) -> None:
     """Keep the values that came after their measurement was kept: those of large regions. Raises StoreError."""
     session, store = services.session, services.archive.measurements
-    image, series = session.image, session.series
-    if image is None or series is None:
-        return
-    study_uid = session.study.uid if session.study is not None else ""
     for m in session.measurements:
-        values = session.live_values.known(m, image) if m.series_uid == series.uid else None
+        image = _image_of(session, m)
+        values = session.live_values.known(m, image) if image is not None else None
         if values is not None and values != session.measured.get(m.uid):
-            store.save(m, values, study_uid, HURRY_S)
+            store.save(m, values, study_of(session, m), HURRY_S)
             session.measured = {**session.measured, m.uid: values}
 
 
@@ -221,7 +262,26 @@ def _look(session: Session, m: Measurement) -> None:
         return
     if image.dynamic is not None:
         session.view.phase = min(m.phase, len(image.dynamic.axis) - 1)
-    session.view.cursor = image.grid.clamp(image.grid.world_to_index(m.centre))
+    if m.kind in PLACES or not image.is_volume:
+        session.view.cursor = image.grid.clamp(image.grid.world_to_index(m.centre))
+    else:
+        planes.face(session, m.normal, m.centre)  # it shows in the plane that it was drawn in
+
+
+def _look_beside(services: Services, m: Measurement, companion: Companion) -> None:
+    """Look at a measurement where its series is shown: nothing else goes."""
+    from medviewer.app.commands import beside  # it brings what opens series, and that this module
+
+    session = services.session
+    number = next(k for k, pane in enumerate(session.view.hung) if pane.series == companion.series.uid)
+    if companion.image.dynamic is not None:
+        session.companions = tuple(
+            replace(one, phase=min(m.phase, len(companion.image.dynamic.axis) - 1)) if one is companion else one
+            for one in session.companions
+        )
+    session.view.active = number
+    z, y, x = (float(v) for v in companion.image.grid.world_to_index(m.centre))
+    beside.move(services, number, (z, y, x))
 
 
 def _series(session: Session, m: Measurement) -> Series:

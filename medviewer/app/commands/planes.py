@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from medviewer.app.controllers.turning import turned_of
-from medviewer.app.services import Services
 from medviewer.app.state import Focus, Session
+from medviewer.domain.geometry import Vector
 from medviewer.domain.plane import Plane
 from medviewer.domain.slab import MODES, Mode
 from medviewer.domain.turned import Turned
 from medviewer.errors import InputError
+
+if TYPE_CHECKING:
+    # Loads the database, which commands that only read files do without.
+    from medviewer.app.services import Services
 
 SLAB_RANGE = (0.5, 200.0)
 """Thinnest and thickest slab, mm."""
@@ -129,8 +135,21 @@ def refuse_on_turned(services: Services) -> bool:
     """Say that nothing is painted on turned planes, where they are; whether they are."""
     if turned_of(services.session) is None:
         return False
-    services.session.say("Painting, measuring and clicks work on straight planes only; press Alt+Q for them.")
+    services.session.say("Painting and clicks work on straight planes only; press Alt+Q for them.")
     return True
+
+
+def face(session: Session, normal: Vector, point: Vector) -> None:
+    """Show a place with a plane of that normal: straight planes where one of them has it, else turned ones."""
+    image = session.image
+    if image is None or not image.is_volume:
+        return
+    turned = Turned.facing(image.grid, normal, point)
+    if turned is None:
+        session.view.turned = None
+        session.view.cursor = image.grid.clamp(image.grid.world_to_index(point))
+    elif not image.is_colour and session.arrival is None:
+        _show(session, turned)
 
 
 def _show(session: Session, turned: Turned) -> None:

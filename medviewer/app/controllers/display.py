@@ -171,7 +171,8 @@ def resolve_pane(session: Session, planes: Sequence[Plane], number: int) -> Disp
         return replace(display, lines=lines) if lines else display
     at = index_of(session, companion)
     crosshair = display.crosshair if companion.image.grid.contains(at) else None
-    return replace(display, active=view.active == number, crosshair=crosshair, lines=lines)
+    measures = drawn_measures(session, display.plane, display.k, companion)
+    return replace(display, active=view.active == number, crosshair=crosshair, lines=lines, measures=measures)
 
 
 def resolve_scene(session: Session) -> Scene | None:

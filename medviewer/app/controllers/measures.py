@@ -8,10 +8,11 @@ import numpy as np
 
 from medviewer.app.drafts import DRAFT
 from medviewer.app.ports import DrawnMeasure
-from medviewer.app.state import Session
+from medviewer.app.state import Companion, Session
 from medviewer.domain.geometry import Vector
-from medviewer.domain.measure.measurement import REGIONS, Measurement, vector
+from medviewer.domain.measure.measurement import PLACES, REGIONS, Measurement, vector
 from medviewer.domain.measure.outline import Line, outline
+from medviewer.domain.measure.region import own_axis
 from medviewer.domain.measure.values import Value, summary
 from medviewer.domain.plane import Plane
 
@@ -40,11 +41,16 @@ def to_slice(plane: Plane, points: Line) -> tuple[Point, ...]:
     return tuple(plane.to_screen((z, y, x)) for z, y, x in index)
 
 
-def drawn_measures(session: Session, plane: Plane, k: int) -> tuple[DrawnMeasure, ...]:
-    """What slice k shows of what was measured; the chosen one comes last, above it what is being placed."""
+def drawn_measures(
+    session: Session, plane: Plane, k: int, companion: Companion | None = None
+) -> tuple[DrawnMeasure, ...]:
+    """What slice k shows of what was measured on the main series, or on a companion.
+
+    The chosen one comes last, above it what is being placed.
+    """
     draft = session.draft
     changed = draft.changed if draft is not None else None
-    series = session.series
+    series = session.series if companion is None else companion.series
     if series is None or not session.view.show_measures or (not session.measurements and draft is None):
         return ()
     point, normal, slice_mm = place_of(plane, k)
@@ -55,7 +61,7 @@ def drawn_measures(session: Session, plane: Plane, k: int) -> tuple[DrawnMeasure
             chosen = m.uid == session.chosen_measurement
             shown.append(_drawn(m, plane, (point, normal, slice_mm), text_of(session, m), chosen))
     shown.sort(key=lambda one: one.chosen)
-    if draft is not None and changed is None:
+    if draft is not None and changed is None and draft.series_uid == series.uid:
         shown.extend(_drafted(session, plane, (point, normal, slice_mm)))
     return tuple(shown)
 
@@ -66,13 +72,30 @@ def text_of(session: Session, m: Measurement) -> tuple[str, ...]:
     if values is None:
         return (*(line for line in (m.label, m.text) if line), _WAITING)
     lines = summary(m, values)
-    if session.elsewhere(m.phase):
+    if _elsewhere(session, m):
         return (*lines, f"phase {m.phase + 1}")
     return lines
 
 
+def companion_with(session: Session, uid: str) -> Companion | None:
+    """The companion that is the series of that UID."""
+    return next((one for one in session.companions if uid and one.series.uid == uid), None)
+
+
+def _elsewhere(session: Session, m: Measurement) -> bool:
+    """Whether a measurement was drawn in another phase than the one that is shown."""
+    companion = companion_with(session, m.series_uid)
+    if companion is None:
+        return session.elsewhere(m.phase)
+    dynamic = companion.image.dynamic
+    return dynamic is not None and m.phase < len(dynamic.axis) and m.phase != companion.phase
+
+
 def values_in(session: Session, m: Measurement) -> tuple[Value, ...] | None:
-    """What a measurement comes to on the open image; None while that is worked out, or the image still comes."""
+    """What a measurement comes to on its image; None while that is worked out, or the image still comes."""
+    companion = companion_with(session, m.series_uid)
+    if companion is not None:
+        return session.live_values.values(m, companion.image)
     if session.image is None or (session.arrival is not None and (m.kind in REGIONS or m.kind == "probe")):
         return None
     return session.live_values.values(m, session.image)
@@ -121,11 +144,13 @@ def _drafted(session: Session, plane: Plane, place: tuple[Vector, Vector, float]
 def where_of(session: Session, m: Measurement) -> tuple[str, str]:
     """The slice of a measurement, for example ``Ax 91``, and the name of its series; empty where they are not known.
 
-    Slices are counted from 1, as in the viewports' corners.
+    One that was drawn on a turned plane lies in no slice: ``Oblique``. Slices are counted from 1, as in the viewports'
+    corners.
     """
     known = {series.uid: series for study in session.studies for series in study.series}
-    if session.series is not None:
-        known[session.series.uid] = session.series
+    for one in (*(companion.series for companion in session.companions), session.series):
+        if one is not None:
+            known[one.uid] = one
     series = known.get(m.series_uid)
     if series is None:
         return "", ""
@@ -133,4 +158,6 @@ def where_of(session: Session, m: Measurement) -> tuple[str, str]:
     axis = int(np.argmax(np.abs(np.asarray(m.normal) @ grid.axes)))
     number = grid.clamp(grid.world_to_index(m.centre))[axis] + 1
     name = " ".join(part for part in (series.modality, series.description) if part)
+    if grid.shape[0] > 1 and m.kind not in PLACES and own_axis(grid, m) is None:
+        return "Oblique", name
     return (f"{_SHORT[grid.plane_name(axis)]} {number}" if grid.shape[0] > 1 else ""), name

@@ -11,7 +11,7 @@ from medviewer.app.commands import measuring
 from medviewer.app.controllers.measures import Point, place_of, to_world
 from medviewer.app.drafts import Draft
 from medviewer.app.services import Services
-from medviewer.app.state import MEASURE_TOOLS
+from medviewer.app.state import MEASURE_TOOLS, Companion
 from medviewer.domain.geometry import Vector
 from medviewer.domain.measure.measurement import Kind, Measurement, new_uid, shifted, vector
 from medviewer.domain.measure.placing import moved
@@ -46,16 +46,17 @@ class MeasureTool:
         self._grip: tuple[Measurement, int, Vector] | None = None
         self._pressed = False
         self._session.events.image.connect(self._forget)
+        self._session.events.companions.connect(self._follow_companions)
         self._session.view.events.tool.connect(self._forget)
 
     # -- the button
 
-    def press(self, plane: Plane, k: int, at: Point, grip: Grip | None) -> None:
-        """The button went down at a row and column of slice k, on a measurement or not."""
+    def press(self, plane: Plane, k: int, at: Point, grip: Grip | None, companion: Companion | None = None) -> None:
+        """The button went down on slice k of the main series or a companion, on a measurement or not."""
         if self._session.image is None:
             return
         world = to_world(plane, k, *at)
-        draft = self._placing(plane, k)
+        draft = self._placing(plane, k, companion)
         if draft is None and grip is not None and self._take(grip, world):
             return
         tool = self._session.view.tool
@@ -64,16 +65,17 @@ class MeasureTool:
         if draft is None:
             self._session.view.show_measures = True
             self._session.chosen_measurement = ""
-            draft = self._begun(tool, plane, k)
+            draft = self._begun(tool, plane, k, companion)
         self._pressed = True
         self._session.draft = draft.add(world)
 
-    def move(self, plane: Plane, k: int, at: Point) -> None:
+    def move(self, plane: Plane, k: int, at: Point, companion: Companion | None = None) -> None:
         """The pointer is there now, whether the button is down or not."""
         if self._grip is not None:
-            self._drag(to_world(plane, k, *at))
+            if self._grip[0].series_uid == self._series_uid(companion):
+                self._drag(to_world(plane, k, *at))
             return
-        draft = self._placing(plane, k)
+        draft = self._placing(plane, k, companion)
         if draft is None:
             return
         world = to_world(plane, k, *at)
@@ -84,13 +86,13 @@ class MeasureTool:
         else:
             self._session.draft = replace(draft, pointer=world)
 
-    def release(self, plane: Plane, k: int, at: Point, dragged: bool) -> None:
+    def release(self, plane: Plane, k: int, at: Point, dragged: bool, companion: Companion | None = None) -> None:
         """The button came up."""
         pressed, self._pressed = self._pressed, False
         if self._grip is not None:
             self._let_go(dragged)
             return
-        draft = self._placing(plane, k)
+        draft = self._placing(plane, k, companion)
         if draft is None or not pressed:
             return
         if dragged and draft.wanted and not draft.complete:
@@ -133,6 +135,9 @@ class MeasureTool:
 
     # -- inside
 
+    def _follow_companions(self, *_: object) -> None:
+        self._services.attempt(lambda: measuring.restore_beside(self._services))
+
     def _known(self, uid: str) -> Measurement | None:
         return next((m for m in self._session.measurements if m.uid == uid), None)
 
@@ -140,17 +145,23 @@ class MeasureTool:
         self._grip, self._pressed = None, False
         self._session.draft = None
 
-    def _begun(self, kind: Kind, plane: Plane, k: int) -> Draft:
+    def _series_uid(self, companion: Companion | None) -> str:
+        series = self._session.series if companion is None else companion.series
+        return series.uid if series is not None else ""
+
+    def _begun(self, kind: Kind, plane: Plane, k: int, companion: Companion | None) -> Draft:
         _, normal, _ = place_of(plane, k)
         right = np.subtract(to_world(plane, k, 0, 1), to_world(plane, k, 0, 0))
         across = vector(right / np.linalg.norm(right))
-        series, phase = self._session.series, self._session.view.phase
-        return Draft(kind, normal, across, series.uid if series is not None else "", phase)
+        phase = self._session.view.phase if companion is None else companion.phase
+        return Draft(kind, normal, across, self._series_uid(companion), phase)
 
-    def _placing(self, plane: Plane, k: int) -> Draft | None:
-        """What is being placed on this slice; None where nothing is, or on another slice."""
+    def _placing(self, plane: Plane, k: int, companion: Companion | None) -> Draft | None:
+        """What is being placed on this slice; None where nothing is, or on another slice or series."""
         draft = self._session.draft
         if draft is None or draft.changed is not None or not draft.clicks:
+            return None
+        if draft.series_uid != self._series_uid(companion):
             return None
         point, normal, slice_mm = place_of(plane, k)
         away = abs(float((np.asarray(draft.clicks[0]) - np.asarray(point)) @ np.asarray(normal)))

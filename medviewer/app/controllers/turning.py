@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from medviewer.app.controllers.measures import drawn_measures
 from medviewer.app.ports import Display, TurnedSlice
 from medviewer.app.state import Session
 from medviewer.domain.geometry import Grid
@@ -33,7 +34,8 @@ def turned_of(session: Session) -> Turned | None:
 def turned_display(session: Session, image: Image, display: Display, number: int) -> Display:
     """The display of a plane as it lies after turning; the same where it was not turned.
 
-    What belongs to slices of voxels (slabs, what the file draws, marks, boxes, the brush) is left out.
+    What belongs to slices of voxels (slabs, what the file draws, marks, boxes, the brush) is left out; of what was
+    measured, that stays which was drawn in this very plane, or has none.
     """
     turned = turned_of(session)
     if turned is None or display.plane.name not in PLANES or image.is_colour:
@@ -55,7 +57,7 @@ def turned_display(session: Session, image: Image, display: Display, number: int
         graphics=None,
         boxes=(),
         marks=(),
-        measures=(),
+        measures=drawn_measures(session, plane, k),
         brush_mm=None,
         crosshair=plane.to_screen((z, y, x)) if view.show_crosshair else None,
         letters=plane.letters() if any(display.letters) else display.letters,

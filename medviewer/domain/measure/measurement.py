@@ -60,6 +60,9 @@ bidirectional: the long axis; the short one is made half as long. ellipse and re
 REGIONS: Final[frozenset[Kind]] = frozenset({"ellipse", "rectangle", "freehand", "sphere"})
 """Those that have voxels in them."""
 
+PLACES: Final[frozenset[Kind]] = frozenset({"point", "probe", "text", "sphere"})
+"""Those that have no plane: they show on every slice, however it is turned, that they touch."""
+
 TITLES: Final[Mapping[Kind, str]] = {
     "length": "Length",
     "bidirectional": "Bidirectional",
@@ -178,8 +181,8 @@ class Measurement:
         near = -slice_mm / 2 <= away < slice_mm / 2
         if self.kind == "sphere":
             return near or abs(away) < radius_of(self)
-        if self.kind in ("point", "probe", "text"):
-            return near  # they have no plane
+        if self.kind in PLACES:
+            return near
         return near and float(np.linalg.norm(np.cross(across, self.normal))) <= _PARALLEL
 
     def to_json(self) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from medviewer.app.commands import beside, companion_looks, interactive, panes, planes, view
+from medviewer.app.commands import beside, companion_looks, fusion, interactive, panes, planes, view
+from medviewer.app.controllers.fusing import fused_value
 from medviewer.app.controllers.placing import MeasureTool
 from medviewer.app.controllers.texts import read_out
 from medviewer.app.controllers.turning import turned_read_out
@@ -55,11 +56,12 @@ class Hand(QObject):
         self._connect()
 
     def _connect(self) -> None:
-        slice_view, measuring = self._slices, self._measuring
+        services, slice_view, measuring = self.services, self._slices, self._measuring
         slice_view.set_tool(self._state.tool)
         slice_view.pointed.connect(self._point)
         slice_view.scrolled.connect(self.scroll)
         slice_view.windowed.connect(self._drag_window)
+        slice_view.fused_windowed.connect(lambda right, down: fusion.drag_window(services.session, right, down))
         slice_view.turned.connect(self.turn)
         slice_view.stroke_began.connect(self._begin_stroke)
         slice_view.stroke_moved.connect(self._move_stroke)
@@ -120,13 +122,14 @@ class Hand(QObject):
     def _hover(self, row: float, column: float) -> None:
         turned, session = self._turned(), self.services.session
         if turned is not None:
-            self.read_out.emit(turned_read_out(session, turned.plane, row, column, turned.k))
+            over = fused_value(session, turned.plane, (row, column, turned.k), self.number)
+            self.read_out.emit(turned_read_out(session, turned.plane, row, column, turned.k, over))
             return
         companion, plane = companion_of(session, self.number), self._pane.controller.planes[self.number]
         index = beside.index_at(session, self.number, row, column)
         if index is not None:
             about = session if companion is None else aside(session, companion)
-            self.read_out.emit(read_out(about, index, plane))
+            self.read_out.emit(read_out(about, index, plane, self.number))
 
     def _note_click(self) -> None:
         self._before_click = self._state.cursor, self._state.focus
@@ -147,8 +150,15 @@ class Hand(QObject):
 
     # -- painting and pointing at structures
 
+    def _refused(self) -> bool:
+        """Whether nothing is painted or pointed at here; the user is told why."""
+        if companion_of(self.services.session, self.number) is not None:
+            beside.refuse(self.services)
+            return True
+        return self._turned() is not None and planes.refuse_on_turned(self.services)
+
     def _begin_stroke(self, row: float, column: float) -> None:
-        if self._turned() and planes.refuse_on_turned(self.services):
+        if self._refused():
             return
         view.begin_stroke(self.services)
         self._paint(row, column, row, column)
@@ -174,7 +184,7 @@ class Hand(QObject):
 
     def _ask(self, kind: PromptKind, places: tuple[Place, ...], wanted: bool) -> None:
         services, plane = self.services, self._plane()
-        if plane is None or services.session.image is None or (self._turned() and planes.refuse_on_turned(services)):
+        if services.session.image is None or self._refused() or plane is None:
             return
         low, high = (-0.5, -0.5), tuple(size - 0.51 for size in plane.shape)
         inside = [tuple(float(np.clip(v, a, b)) for v, a, b in zip(p, low, high, strict=True)) for p in places]
@@ -186,13 +196,12 @@ class Hand(QObject):
     # -- measuring
 
     def _measured(self, act: Callable[..., None]) -> Callable[..., None]:
-        """The same on the slice that is shown."""
+        """The same on the slice that is shown, of whatever series, straight or turned."""
 
         def on_slice(row: float, column: float, *what: Any) -> None:
-            plane = self._plane()
-            if plane is not None and self._turned() is None:
-                act(plane, self._state.cursor[plane.axis], (row, column), *what)
-            elif plane is not None and act == self._measuring.press:
-                planes.refuse_on_turned(self.services)
+            shown = self._slices.shown
+            if shown is not None:
+                companion = companion_of(self.services.session, self.number)
+                act(shown.plane, shown.k, (row, column), *what, companion=companion)
 
         return on_slice

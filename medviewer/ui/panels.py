@@ -9,10 +9,13 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from medviewer.app import modes
+from medviewer.app.commands.fusion import Confirm
 from medviewer.app.services import Services
 from medviewer.ui.research import ResearchPanel
 from medviewer.ui.widgets.ai_panel import AiPanel
+from medviewer.ui.widgets.fusion_panel import FusionPanel
 from medviewer.ui.widgets.learning_panel import LearningPanel
+from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.measure_panel import MeasurePanel
 from medviewer.ui.widgets.saliency_panel import SaliencyPanel
 from medviewer.ui.widgets.section import Section
@@ -26,13 +29,16 @@ class Panels(QScrollArea):
     ----------
     commands
         Actions of the window by their ids, for what the panels' buttons do.
+    confirm
+        Asks a yes-or-no question.
     """
 
-    def __init__(self, services: Services, commands: Mapping[str, QAction]) -> None:
+    def __init__(self, services: Services, commands: Mapping[str, QAction], confirm: Confirm) -> None:
         super().__init__()
         self.setObjectName("panels")
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._fused = False
         segments = SegmentsPanel(services)
         segments.export_requested.connect(commands["file.save_mask"].trigger)
         segments.approve_requested.connect(commands["segment.approve"].trigger)
@@ -42,6 +48,7 @@ class Panels(QScrollArea):
         panels: dict[str, tuple[str, QWidget, bool]] = {
             "ai": ("AI", AiPanel(services), True),
             "segments": ("Segments", segments, True),
+            "fusion": ("Fusion", FusionPanel(services, confirm), False),
             "measure": ("Measurements", measures, True),
             "saliency": ("Saliency", SaliencyPanel(services), True),
             "learning": ("Queue and model versions", LearningPanel(services), False),
@@ -59,6 +66,16 @@ class Panels(QScrollArea):
             self.sections[name] = section
         layout.addStretch(1)
         self.setWidget(column)
+        self._links = Links(self)
+        self._links.add(services.session.events.fusion, self._follow_fusion)
+
+    def _follow_fusion(self, laid: object) -> None:
+        """What was laid over can be seen to at once."""
+        if laid is None or self._fused:
+            self._fused = laid is not None
+            return
+        self._fused = True
+        self.sections["fusion"].expanded = True
 
     def show_mode(self, mode: str) -> None:
         """Show the panels that a mode of `app.modes` has."""

@@ -23,6 +23,7 @@ from medviewer.ui.widgets.batch_dialog import show_batch
 from medviewer.ui.widgets.corners_dialog import CornersDialog
 from medviewer.ui.widgets.deidentify_dialog import DeidentifyDialog
 from medviewer.ui.widgets.document_view import show_document
+from medviewer.ui.widgets.fuse_menu import FuseMenu
 from medviewer.ui.widgets.palette import Palette
 from medviewer.ui.widgets.plugins_dialog import show_plugins
 from medviewer.ui.widgets.shortcuts_dialog import Named, ShortcutsDialog
@@ -48,6 +49,7 @@ class ShellWindow(QMainWindow):
     palette_box: Palette
     research: Research
     windows: WindowMenu
+    fuse_menu: FuseMenu
 
     def update_context(self) -> None:
         """Enable and check every action as the session has it now."""
@@ -86,6 +88,12 @@ class ShellWindow(QMainWindow):
         """List every window and colour map at the active viewport."""
         viewport = self._active_slices()
         self.windows.popup(viewport.mapToGlobal(viewport.rect().center()))
+
+    def show_fuse_menu(self) -> None:
+        """List what may be laid over the open series, at the active viewport."""
+        viewport = self._active_slices()
+        self.fuse_menu.fill()
+        self.fuse_menu.popup(viewport.mapToGlobal(viewport.rect().center()))
 
     def screenshot(self, path: Path) -> None:
         """Save the viewports as a PNG."""

@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QWidget
 
-from medviewer.app.commands import beside, listed, measuring
+from medviewer.app.commands import beside, fusion, listed, measuring
 from medviewer.app.controllers.display import visible_panes
 from medviewer.app.controllers.placing import Ask, MeasureTool
 from medviewer.app.services import Services
@@ -34,6 +34,8 @@ class ViewportGrid(ViewportPane):
         self._hands: list[Hand] = []
         self.ask_text: Ask = lambda *_: None
         """Asks for what an arrow or a text says; the window sets it."""
+        self.confirm: fusion.Confirm = lambda *_: False
+        """Asks a yes-or-no question; the window sets it."""
         self.measuring = MeasureTool(services, lambda *words: self.ask_text(*words))
         services.session.live_values.background = self._count_voxels
         super().__init__(services.session, empty, parent, in_thread)
@@ -102,10 +104,13 @@ class ViewportGrid(ViewportPane):
         event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Show the series in the viewport that it was dropped on."""
+        """Show the series in the viewport that it was dropped on; with Shift, lay it over the open one."""
         study_uid, _, uid = bytes(event.mimeData().data(SERIES_MIME).data()).decode().partition("\n")
         number = self._viewport_at(event.position())
         event.acceptProposedAction()
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self.services.attempt(lambda: listed.fuse(self.services, study_uid, uid, self.confirm))
+            return
         self.services.attempt(lambda: listed.open_beside(self.services, study_uid, uid, number))
 
     def _viewport_at(self, position: QPointF) -> int | None:

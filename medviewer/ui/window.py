@@ -33,6 +33,7 @@ from medviewer.ui.tool_bar import ToolBar
 from medviewer.ui.viewport_grid import ViewportGrid
 from medviewer.ui.widgets.drops import OpensDrops
 from medviewer.ui.widgets.empty_state import EmptyState
+from medviewer.ui.widgets.fuse_menu import FuseMenu
 from medviewer.ui.widgets.job_bar import JobBar
 from medviewer.ui.widgets.message_strip import MessageStrip
 from medviewer.ui.widgets.mode_tabs import ModeTabs
@@ -66,6 +67,7 @@ class MainWindow(OpensDrops, ShellWindow):
         self.menus.insert(self.recent, before="file.open_demo")
         self.windows = WindowMenu(services, self.commands, self)
         self.menus.insert(self.windows, before="image.next_colours")
+        self.fuse_menu = FuseMenu(services, self._confirm, self)
         self._make_tool_bars()
         self._make_centre()
         self._make_docks()
@@ -83,6 +85,9 @@ class MainWindow(OpensDrops, ShellWindow):
         services.session.events.mode.connect(self._show_mode)
         self._show_mode()
         self.update_context()
+
+    def _confirm(self, title: str, text: str, accept: str) -> bool:
+        return self.dialogs.confirm(title, text, accept)
 
     # -- parts ----------------------------------------------------------------------------------------------------
 
@@ -112,6 +117,7 @@ class MainWindow(OpensDrops, ShellWindow):
         self.empty = EmptyState()
         self.grid = ViewportGrid(self.services, self.empty)
         self.grid.ask_text = lambda title, text, suggestion: self.dialogs.ask_text(title, text, suggestion)
+        self.grid.confirm = self._confirm
         self.phases = PhaseBar(self.services)
         centre = QWidget()
         column = QVBoxLayout(centre)
@@ -126,9 +132,9 @@ class MainWindow(OpensDrops, ShellWindow):
     def _make_docks(self) -> None:
         self.research = Research(self.services)
         self.browser = StudyBrowser(self.services)
-        self.browser.commands = self.commands
+        self.browser.commands, self.browser.confirm = self.commands, self._confirm
         self.browser_dock = self._dock("Studies", self.browser, Qt.DockWidgetArea.LeftDockWidgetArea, BROWSER_WIDTH)
-        self.panel_area = Panels(self.services, self.commands)
+        self.panel_area = Panels(self.services, self.commands, self._confirm)
         self.panels = self.panel_area.sections
         self.panel_dock = self._dock("Panels", self.panel_area, Qt.DockWidgetArea.RightDockWidgetArea, PANEL_WIDTH)
 

@@ -222,6 +222,11 @@ def _offset(main: Series, companion: Companion, here: np.ndarray[tuple[int], np.
     return x, y, z
 
 
+def refuse(services: Services) -> None:
+    """Say that nothing is painted or clicked on a series beside."""
+    services.session.say("Only the main series is painted and clicked on; open this one from the list to work on it.")
+
+
 def index_at(session: Session, number: int, row: float, column: float) -> Vector | None:
     """The index (z, y, x) of the pane's own series under a row and column of its slice; None where nothing is open."""
     plane, companion = plane_of(session, number), companion_of(session, number)

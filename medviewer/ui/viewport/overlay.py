@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 from medviewer.app.ports import Corners
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport import measures
+from medviewer.ui.viewport.colour_bar import ColourBar
 from medviewer.ui.viewport.lens import Lens
 from medviewer.ui.viewport.measures import PixelMeasure
 
@@ -71,6 +72,8 @@ class OverlayState:
         Reference lines: x and y of both ends.
     line_angle
         How far the crosshair's lines are turned, radians, clockwise.
+    bar
+        Which colours stand for which values of what is laid over, or None.
     """
 
     crosshair: tuple[float, float] | None = None
@@ -84,6 +87,7 @@ class OverlayState:
     measures: tuple[PixelMeasure, ...] = ()
     lines: tuple[tuple[float, float, float, float], ...] = ()
     line_angle: float = 0.0
+    bar: ColourBar | None = None
 
 
 def scale_bar(pixels_per_mm: float, width: float) -> tuple[float, str] | None:
@@ -126,6 +130,8 @@ class Overlay(QWidget):
         self._draw_letters(painter)
         self._draw_corners(painter)
         self._draw_scale_bar(painter)
+        if self.state.bar is not None:
+            self.state.bar.draw(painter, self.width(), self.height(), self.font())
         if self.state.lens is not None:
             self.state.lens.draw(painter)
         painter.end()

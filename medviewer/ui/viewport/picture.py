@@ -1,4 +1,4 @@
-"""The slice itself, in layers: grey or colour, what the file draws over it, mask and heat map.
+"""The slice itself, in layers: grey or colour, another series, what the file draws over it, mask and heat map.
 
 Slices of the shared volume are copied into the buffers of two-dimensional napari layers: the volume itself is never
 copied, and napari's slicing of n dimensions, which takes half of a crosshair step, is not run.
@@ -15,6 +15,7 @@ from medviewer.app.ports import Display, HeatLook, MaskLook, Padding, TurnedSlic
 from medviewer.domain.reslice import reslice, reslice_labels
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport.canvas import NapariCanvas
+from medviewer.ui.viewport.fused import FusedLayer
 from medviewer.ui.viewport.layers import SliceLayers
 from medviewer.ui.viewport.looks import (
     PlainImage,
@@ -45,6 +46,7 @@ class SlicePicture:
         self.mask: Any = None
         self.heat: Any = None
         self.graphics: Any = None
+        self.fused = FusedLayer(canvas, self._layers)
         self._slabs = SlabFeed()
         self._shade: tuple[object, ...] | None = None
         self._curve: NDArray[np.float32] | None = None
@@ -59,6 +61,7 @@ class SlicePicture:
             self._feed_image(display)
         if fresh or old is None or _grey(old) != _grey(display):
             self._set_limits(display)
+        self.fused.apply(display, None if fresh else old)
         self._apply_graphics(display, None if fresh else old)
         self._apply_mask(display, None if fresh else old)
         self._apply_heat(display, None if fresh else old)
@@ -68,10 +71,12 @@ class SlicePicture:
         self._layers.hide()
         self._slabs.forget()
         self.image = self.mask = self.heat = self.graphics = None
+        self.fused.forget()
 
     def _make_image(self, display: Display) -> None:
         self._layers.hide()
         self.mask = self.heat = self.graphics = self._shade = None
+        self.fused.forget()
         colour = display.voxels.ndim == 4
         shape = (*display.plane.shape, 3) if colour else display.plane.shape
         extra: dict[str, Any] = {} if colour else {"contrast_limits": ordered(display.limits), "colormap": "gray"}

@@ -12,6 +12,7 @@ from medviewer.app.ports import Display
 from medviewer.app.state import MEASURE_TOOLS
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport.camera import CameraView
+from medviewer.ui.viewport.colour_bar import ColourBar
 from medviewer.ui.viewport.lens import Lens, lens_at
 from medviewer.ui.viewport.marking import found_boxes, measures, prompt_marks, reference_lines
 from medviewer.ui.viewport.measures import Hit, hit
@@ -32,6 +33,8 @@ class SliceView(CameraView):
     turned = Signal(float)
     """Radians, clockwise, by which the crosshair's lines should turn."""
     windowed = Signal(float, float)
+    fused_windowed = Signal(float, float)
+    """The same for what is laid over the image."""
     stroke_began = Signal(float, float)
     stroke_moved = Signal(float, float, float, float)
     """Rows and columns from and to."""
@@ -113,6 +116,7 @@ class SliceView(CameraView):
                 measures=measures(display, self.to_pixel, self._under),
                 lines=reference_lines(display, self.to_pixel),
                 line_angle=display.line_angle,
+                bar=ColourBar.of(display.fused) if display.fused is not None and display.corners.shown else None,
             )
         )
 
@@ -164,6 +168,7 @@ class SliceView(CameraView):
         pointer.scrolled.connect(self.scrolled)
         pointer.turned.connect(self._on_turned)
         pointer.windowed.connect(self.windowed)
+        pointer.fused_windowed.connect(self.fused_windowed)
         pointer.panned.connect(self._pan)
         pointer.zoomed.connect(self._zoom)
         pointer.stroke_began.connect(self._on_stroke_began)

@@ -86,8 +86,8 @@ class FusionPanel(QWidget):
         head = QHBoxLayout()
         head.setSpacing(2)
         head.addWidget(self.name, 1)
-        for part in (self.eye, self.swap, self.away):
-            head.addWidget(part)
+        for button in (self.eye, self.swap, self.away):
+            head.addWidget(button)
         limits = QHBoxLayout()
         limits.addWidget(self.low)
         limits.addWidget(label("to"))

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from medviewer.app.commands import catalog, listed, study
+from medviewer.app.commands import catalog, fusion, listed, study
 from medviewer.app.services import Services
 from medviewer.archive.catalog import Query, SeriesEntry, StudyEntry
 from medviewer.domain.study import Attachment, Patient
@@ -55,6 +55,8 @@ class StudyBrowser(OpensDrops, QWidget):
     ----------
     commands
         The actions of the window by their id, for the context menu.
+    confirm
+        Asks a yes-or-no question.
     """
 
     left = Signal()
@@ -63,6 +65,7 @@ class StudyBrowser(OpensDrops, QWidget):
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.commands: Mapping[str, QAction] = {}
+        self.confirm: fusion.Confirm = lambda *_: False
         self.services = services
         self._links = Links(self)
         self._folded: set[str] = set()
@@ -348,6 +351,8 @@ class StudyBrowser(OpensDrops, QWidget):
             if isinstance(node.value, SeriesEntry):
                 uid = node.value.uid
                 menu.addAction("Open beside", lambda: self._open_beside(node.study, uid))
+                lay = menu.addAction("Lay over the open series", lambda: self._lay_over(node.study, uid))
+                lay.setEnabled(self._may_lay_over(uid))
         elif isinstance(node, Node) and isinstance(node.value, StudyEntry):
             menu.addAction(icon("open"), "Open", lambda: self._open_study(node.study))
         for group in _MENU:
@@ -359,6 +364,13 @@ class StudyBrowser(OpensDrops, QWidget):
 
     def _open_beside(self, study_uid: str, uid: str) -> None:
         self.services.attempt(lambda: listed.open_beside(self.services, study_uid, uid))
+
+    def _lay_over(self, study_uid: str, uid: str) -> None:
+        self.services.attempt(lambda: listed.fuse(self.services, study_uid, uid, self.confirm))
+
+    def _may_lay_over(self, uid: str) -> bool:
+        image, series = self.services.session.image, self.services.session.series
+        return image is not None and image.is_volume and series is not None and series.uid != uid
 
     def _open_study(self, uid: str) -> None:
         self.services.attempt(lambda: listed.open_series(self.services, uid))

@@ -307,7 +307,7 @@ def test_panes_show_it_or_not(services: Services) -> None:
     assert shown(session, 1).fused is None
     assert "SUV" not in read_out(session, session.view.cursor, plane_of(session, 1), 1)
     text = corners(session, session.image, session.series, plane_of(session, 0), 0)
-    assert "Over it: PT  WB  SUV 0 to 10" in text.top_right
+    assert "Over it: PT  WB\nSUV 0 to 10" in text.top_right
     fusion.toggle(session)
     assert not shows_fused(session, 0)
     fusion.set_opacity(session, 0.3)

@@ -68,7 +68,7 @@ def _thickness(session: Session, plane: Plane, slope: float) -> Thickness | None
 
 
 def fused_lines(session: Session, number: int) -> tuple[str, ...]:
-    """What the corner says of it, for example ``PT  WB  SUV 0 to 10``: in the first pane that shows it.
+    """What the corner says of it: which series and which values it is shown over, in the first pane that shows it.
 
     That nothing aligned the two stands in every one.
     """
@@ -76,12 +76,10 @@ def fused_lines(session: Session, number: int) -> tuple[str, ...]:
     if image is None or fusion is None or not shows_fused(session, number):
         return ()
     low, high = fusion.window.plain[0].limits
-    parts = (
-        fusion.series.modality,
-        fusion.series.description,
-        f"{image.rescale.unit or 'value'} {low:.4g} to {high:.4g}",
-    )
-    lines = ["Over it: " + "  ".join(part for part in parts if part)] if number == _leading(session) else []
+    lines = []
+    if number == _leading(session):
+        name = "  ".join(part for part in (fusion.series.modality, fusion.series.description) if part)
+        lines = [f"Over it: {name}", f"{image.rescale.unit or 'value'} {low:.4g} to {high:.4g}"]
     if fusion.foreign:
         lines.append("another frame of reference: not aligned")
     return tuple(lines)

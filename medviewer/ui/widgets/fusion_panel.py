@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtWidgets import QDoubleSpinBox, QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDoubleSpinBox, QFormLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from medviewer.app.colours import COLOUR_MAPS
 from medviewer.app.commands import fusion
@@ -17,6 +17,7 @@ from medviewer.ui.icons import icon
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import GAP, MARGIN, combo, explain, label, push, refill, set_text, slider, tool
 
+_FIELD_WIDTH = 84
 NOTHING = (
     "Nothing is laid over. Open a PET and a CT of one examination together, show the CT, and fuse it with the PET."
 )
@@ -66,6 +67,8 @@ class FusionPanel(QWidget):
         made.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         made.setKeyboardTracking(False)
         made.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        made.setMinimumWidth(_FIELD_WIDTH)  # its range is wider than a panel
+        made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         explain(made, tip)
         made.valueChanged.connect(self._typed)
         return made
@@ -89,9 +92,9 @@ class FusionPanel(QWidget):
         for button in (self.eye, self.swap, self.away):
             head.addWidget(button)
         limits = QHBoxLayout()
-        limits.addWidget(self.low)
+        limits.addWidget(self.low, 1)
         limits.addWidget(label("to"))
-        limits.addWidget(self.high)
+        limits.addWidget(self.high, 1)
         self.form = QFormLayout()
         self.form.setVerticalSpacing(GAP)
         for text, part in (("Opacity", self.opacity), ("Window", self.windows), ("Colours", self.colours)):

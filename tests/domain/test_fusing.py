@@ -60,7 +60,7 @@ def resampled(voxels: np.ndarray, grid: Grid, target: Grid) -> tuple[np.ndarray,
 def test_every_plane_has_simpleitks_values(name: str, angles, swap: bool, spacing) -> None:
     flat = Grid(PET_SHAPE, spacing, direction=direction(angles, swap))
     middle = CT.index_to_world((np.array(CT.shape) - 1) / 2) - flat.index_to_world((np.array(PET_SHAPE) - 1) / 2)
-    grid = Grid(PET_SHAPE, spacing, tuple(middle + (1.3, -0.7, 0.4)), flat.direction)
+    grid = Grid(PET_SHAPE, spacing, tuple(middle + np.array((1.3, -0.7, 0.4))), flat.direction)
     voxels = activity()
     expected, within = resampled(voxels, grid, CT)
     plane = Plane.of(CT, name)

@@ -49,7 +49,7 @@ MODES: dict[str, Mode] = {
     "read": Mode(
         "Read",
         "Look, measure, and let plugins answer",
-        ("ai", "segments", "fusion", "measure", "saliency"),
+        ("ai", "segments", "fusion", "measure", "keys", "saliency"),
         MEASURING,
     ),
     "correct": Mode(

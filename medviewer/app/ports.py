@@ -461,7 +461,7 @@ class Shell(Protocol):
         ...
 
     def show_panel(self, name: str) -> None:
-        """Open one of the panels: ``ai``, ``segments``, ``measure``, ``saliency`` or ``learning``."""
+        """Open one of the panels: ``ai``, ``segments``, ``measure``, ``keys``, ``saliency`` or ``learning``."""
         ...
 
     def show_corners(self) -> None:

@@ -268,6 +268,26 @@ class MeasureStep:
     at: int = field(default_factory=next_deed, compare=False)
 
 
+@dataclass(frozen=True)
+class KeyStep:
+    """One change of one key image, to be undone and done again.
+
+    Parameters
+    ----------
+    before, after
+        What it was and what it is; None where it was not there.
+    png
+        What it looked like before it was taken away, so that undo brings that back too.
+    at
+        When it was done, as `deeds` counts.
+    """
+
+    before: KeyImage | None
+    after: KeyImage | None
+    png: bytes | None = field(default=None, repr=False)
+    at: int = field(default_factory=next_deed, compare=False)
+
+
 @dataclass(eq=False)
 class Session:
     """What is open and what was found out about it."""
@@ -318,6 +338,14 @@ class Session:
     """What was undone, the next to be done again last."""
     key_images: tuple[KeyImage, ...] = ()
     """Those of the open study."""
+    chosen_key: str = ""
+    """UID of the key image that is chosen; empty for none."""
+    key_past: tuple[KeyStep, ...] = ()
+    """What was done to them, the newest last."""
+    key_future: tuple[KeyStep, ...] = ()
+    """What was undone, the next to be done again last."""
+    key_revision: int = 0
+    """Grows when the picture of a key image is there, or is another."""
     draft: Draft | None = None
     """The measurement that is being placed, or dragged; those that are kept are `measurements`."""
     live_values: LiveValues = field(default_factory=LiveValues)

@@ -5,8 +5,8 @@ The folder holds ``medviewer.db``, ``masks/``, ``heatmaps/``, ``images/`` (the v
 ``backups/`` and ``patient.key``.
 
 Who was imaged stands in two of them: the catalogue in ``medviewer.db``, and its copies in ``backups/``, hold the names,
-IDs, birth dates and study texts of what was opened; ``studies/`` holds files as they came. All else has neither names
-nor IDs. The folder, the database and the copies can be read by this user only.
+IDs, birth dates and study texts of what was opened, and the reports that were written; ``studies/`` holds files as
+they came. All else has neither names nor IDs. The folder, the database and the copies can be read by this user only.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from medviewer.archive.journal import Journal, JournalHeader
 from medviewer.archive.masks import MaskRecord, MaskStore
 from medviewer.archive.measurements import Kept, MeasurementStore
 from medviewer.archive.patient_key import patient_key
+from medviewer.archive.reports import ReportStore
 from medviewer.archive.results import HeatmapRecord, ResultStore
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "MaskRecord",
     "MaskStore",
     "MeasurementStore",
+    "ReportStore",
     "ResultStore",
 ]
 
@@ -56,9 +58,9 @@ class Archive:
 
     Attributes
     ----------
-    masks, results, measurements, catalog
-        The stores of segmentations, of classifications and heat maps, of what people measure and mark, and of what was
-        opened.
+    masks, results, measurements, reports, catalog
+        The stores of segmentations, of classifications and heat maps, of what people measure and mark, of what they
+        write, and of what was opened.
     """
 
     def __init__(self, home: Path, database: Database) -> None:
@@ -66,6 +68,7 @@ class Archive:
         self.masks = MaskStore(home, database)
         self.results = ResultStore(home, database)
         self.measurements = MeasurementStore(database)
+        self.reports = ReportStore(database)
         self.catalog = Catalog(home, database)
         self._database = database
 

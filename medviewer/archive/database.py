@@ -25,7 +25,7 @@ from medviewer.domain.provenance import utc_now
 from medviewer.errors import StoreError
 
 FILE_NAME = "medviewer.db"
-REVISION = "0003"
+REVISION = "0004"
 """The revision that this program's tables have; a database that has it opens without loading the migrations."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import Session
 
 from medviewer.archive.database import BUSY_S, Database
-from medviewer.archive.tables import KeyImageRow, MeasurementRow
+from medviewer.archive.tables import KeyImageRow, KeyPictureRow, MeasurementRow
 from medviewer.domain.measure.key_image import KeyImage
 from medviewer.domain.measure.measurement import Measurement
 from medviewer.domain.measure.values import Value
@@ -82,20 +83,50 @@ class MeasurementStore:
                 for row in session.scalars(query.order_by(MeasurementRow.number))
             ]
 
-    def save_key_image(self, image: KeyImage, study_uid: str, wait_s: float = BUSY_S) -> None:
-        """Keep a key image, in place of the one of its UID. Raises StoreError as `save` does."""
+    def save_key_image(self, image: KeyImage, study_uid: str, wait_s: float = BUSY_S, png: bytes | None = None) -> None:
+        """Keep a key image, in place of the one of its UID, and what it looks like where that is given.
+
+        Raises StoreError as `save` does.
+        """
         changing = {"study_uid": study_uid, "series_uid": image.series_uid, "content": image.to_json()}
         made = insert(KeyImageRow).values(uid=image.uid, **changing)
         with self._database.write(wait_s) as session:
             session.execute(made.on_conflict_do_update(index_elements=["uid"], set_=changing))
+            if png is not None:
+                _keep_picture(session, image.uid, png)
+
+    def set_key_picture(self, uid: str, png: bytes) -> bool:
+        """Keep what a key image looks like; False where the key image is gone by now. Raises StoreError as `save`."""
+        with self._database.write() as session:
+            there = session.scalar(select(KeyImageRow.number).where(KeyImageRow.uid == uid)) is not None
+            if there:
+                _keep_picture(session, uid, png)
+        return there
+
+    def key_picture(self, uid: str) -> bytes | None:
+        """What a key image looks like, as PNG; None where that is not known."""
+        with self._database.read() as session:
+            return session.scalar(select(KeyPictureRow.png).where(KeyPictureRow.uid == uid))
+
+    def pictured(self, study_uid: str) -> frozenset[str]:
+        """UIDs of a study's key images of which a picture is kept."""
+        query = select(KeyPictureRow.uid).join(KeyImageRow, KeyImageRow.uid == KeyPictureRow.uid)
+        with self._database.read() as session:
+            return frozenset(session.scalars(query.where(KeyImageRow.study_uid == study_uid)))
 
     def remove_key_image(self, uid: str, wait_s: float = BUSY_S) -> None:
-        """Forget a key image; one that is not there is no error. Raises StoreError as `save` does."""
+        """Forget a key image and its picture; one that is not there is no error. Raises StoreError as `save` does."""
         with self._database.write(wait_s) as session:
             session.execute(delete(KeyImageRow).where(KeyImageRow.uid == uid))
+            session.execute(delete(KeyPictureRow).where(KeyPictureRow.uid == uid))
 
     def key_images_of(self, study_uid: str) -> list[KeyImage]:
         """The key images of a study, in the order that they were marked."""
         query = select(KeyImageRow).where(KeyImageRow.study_uid == study_uid).order_by(KeyImageRow.number)
         with self._database.read() as session:
             return [KeyImage.from_json(row.content) for row in session.scalars(query)]
+
+
+def _keep_picture(session: Session, uid: str, png: bytes) -> None:
+    made = insert(KeyPictureRow).values(uid=uid, png=png)
+    session.execute(made.on_conflict_do_update(index_elements=["uid"], set_={"png": png}))

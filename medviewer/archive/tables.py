@@ -72,6 +72,30 @@ class KeyImageRow(Base):
     content: Mapped[dict[str, Any]]
 
 
+class KeyPictureRow(Base):
+    """What a key image looked like, as PNG: apart, so that a list is read without it."""
+
+    __tablename__ = "key_pictures"
+
+    uid: Mapped[str] = mapped_column(primary_key=True)
+    png: Mapped[bytes]
+
+
+class ReportRow(Base):
+    """One version of a study's report, a draft or final; a final one stays as it is, which triggers see to."""
+
+    __tablename__ = "reports"
+    __table_args__ = (UniqueConstraint("study_uid", "version"),)
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[str] = mapped_column(unique=True)
+    study_uid: Mapped[str] = mapped_column(index=True)
+    version: Mapped[int]
+    state: Mapped[str]
+    content: Mapped[dict[str, Any]]
+    pdf: Mapped[bytes | None]
+
+
 class CorrectionRow(Base):
     """One verdict on a mask: a case of the fine-tuning queue.
 

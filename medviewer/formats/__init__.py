@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from medviewer.formats.dicom.documents import read_document
-    from medviewer.formats.dicom.measurement_read import read_measurements
+    from medviewer.formats.dicom.key_objects import write_key_objects
+    from medviewer.formats.dicom.measurement_read import ReadReport, read_measurements, read_report
     from medviewer.formats.dicom.measurement_report import Measured, write_measurements
     from medviewer.formats.dicom.resample import from_slices
     from medviewer.formats.dicom.write import write_dicom_series
@@ -24,36 +25,42 @@ if TYPE_CHECKING:
 __all__ = [
     "Kind",
     "Measured",
+    "ReadReport",
     "from_slices",
     "load",
     "load_heatmap",
     "load_segmentation",
     "read_document",
     "read_measurements",
+    "read_report",
     "save_heatmap",
     "save_image",
     "save_measurement_table",
     "save_segmentation",
     "scan",
     "write_dicom_series",
+    "write_key_objects",
     "write_measurements",
 ]
 
 _HOMES = {
     "Kind": "sniff",
     "Measured": "dicom.measurement_report",
+    "ReadReport": "dicom.measurement_read",
     "from_slices": "dicom.resample",
     "load": "reading",
     "load_heatmap": "masks",
     "load_segmentation": "masks",
     "read_document": "dicom.documents",
     "read_measurements": "dicom.measurement_read",
+    "read_report": "dicom.measurement_read",
     "save_heatmap": "masks",
     "save_image": "images",
     "save_measurement_table": "measurement_table",
     "save_segmentation": "masks",
     "scan": "reading",
     "write_dicom_series": "dicom.write",
+    "write_key_objects": "dicom.key_objects",
     "write_measurements": "dicom.measurement_report",
 }
 

@@ -44,6 +44,7 @@ _GLYPHS = {
     "info": MDI7.information_outline,
     "invert": MDI7.invert_colors,
     "magnifier": MDI7.magnify_scan,
+    "key": MDI7.star_outline,
     "length": MDI7.ruler,
     "mask": MDI7.texture_box,
     "more": MDI7.dots_vertical,

@@ -14,7 +14,7 @@ from medviewer.app.commands import measured, measuring
 from medviewer.app.commands import study as study_commands
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
-from medviewer.domain.image import Image, Window
+from medviewer.domain.image import Image
 from medviewer.domain.measure.measurement import Measurement
 from medviewer.domain.study import ScanResult
 from medviewer.errors import InputError, NotFoundError
@@ -86,24 +86,6 @@ def test_what_cannot_be_written_is_refused_at_once(services: Services, tmp_path:
     with pytest.raises(NotFoundError, match="needs the images"):
         measured.export(services, tmp_path / "a.dcm")
     assert list(tmp_path.glob("a.*")) == []
-
-
-def test_a_key_image_brings_back_slice_and_window(services: Services) -> None:
-    view = services.session.view
-    view.cursor, view.window = (2, 3, 4), Window(40, 400)
-    made = measured.add_key_image(services, 0, "bleeding")
-    assert (made.slice, made.series_uid, made.author) == (2, SERIES.uid, "reader")
-    measured.note_key_image(services, made.uid, "old bleeding")
-    view.cursor, view.window = (0, 0, 0), Window(0, 1)
-    measuring.restore(services)
-    assert [one.note for one in services.session.key_images] == ["old bleeding"]
-    measured.show_key_image(services, made.uid)
-    assert (view.cursor, view.window.center, view.window.width) == ((2, 3, 4), 40, 400)
-    measured.remove_key_image(services, made.uid)
-    measuring.restore(services)
-    assert services.session.key_images == ()
-    with pytest.raises(NotFoundError, match="no such key image"):
-        measured.show_key_image(services, made.uid)
 
 
 def test_a_menu_makes_targets_and_saves(services: Services, tmp_path: Path) -> None:

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from medviewer.domain.measure.follow_up import Measured, TimePoint, changes, course_of, judge, sum_of_targets
-from medviewer.domain.measure.measurement import HANDLES, Kind, Measurement
+from medviewer.domain.measure.follow_up import (
+    Measured,
+    Others,
+    Response,
+    TimePoint,
+    changes,
+    course_of,
+    judge,
+    overall,
+    sum_of_targets,
+)
+from medviewer.domain.measure.matching import suggest
+from medviewer.domain.measure.measurement import HANDLES, NO_PRIOR, Kind, Measurement
+from medviewer.domain.measure.target_table import table_of
 from medviewer.domain.measure.values import Value
 
 
@@ -109,3 +123,105 @@ def test_other_targets_do_not_compare_and_small_ones_are_told() -> None:
     assert "name every target" in course_of([first, unnamed]).notes[0]
     assert course_of([first, TimePoint("3", "2021-01-01")]).response is None
     assert course_of([]).sums == ()
+
+
+def placed(uid: str, x: float, mm: float, label: str = "", **what: object) -> Measured:
+    """A length of `mm` whose middle is at x, known by a UID."""
+    points = ((x - mm / 2, 0.0, 0.0), (x + mm / 2, 0.0, 0.0))
+    m = Measurement(uid, "length", points, (0, 0, 1), "", label)
+    return Measured(replace(m, **what), (Value("Length", mm, "mm"),))  # type: ignore[arg-type]
+
+
+def test_a_prior_that_a_person_named_counts_before_the_label() -> None:
+    prior = [placed("p1", 0, 10, "A"), placed("p2", 50, 20)]
+    now = [placed("n1", 0, 12, "A", prior="p2"), placed("n2", 50, 5, "A", prior=NO_PRIOR)]
+    found = changes(now, prior)
+    assert [(one.prior.measurement.uid if one.prior else None, one.percent) for one in found] == [
+        ("p2", -40.0),
+        (None, None),
+    ]
+    assert found[0].difference == Value("Change", -8.0, "mm")
+    assert found[1].difference is None
+
+
+def test_the_nearest_of_the_same_shape_is_suggested_and_each_once() -> None:
+    prior = [placed("p1", 0, 10), placed("p2", 15, 10), placed("p3", 100, 10, "B"), placed("p4", 300, 10)]
+    now = [placed("n1", 4, 11), placed("n2", 12, 11), placed("n3", 90, 9, "b"), placed("n4", 200, 9)]
+    places = {one.measurement.uid: one.measurement.centre for one in prior}
+    guessed = suggest(now, prior, places)
+    assert guessed == {"n1": "p1", "n2": "p2"}, "n3 has its prior by its label, n4 has nothing near"
+    assert suggest(now, prior, {}) == {}
+    # the frame of the prior lies 30 mm further: n2 at 12 is then nearest to p1 at 30 less 30
+    moved = {uid: (x - 12.0, y, z) for uid, (x, y, z) in places.items()}
+    assert suggest(now, prior, moved)["n1"] == "p2"
+    found = changes(now, prior, guessed)
+    assert [(one.now.measurement.uid, one.confirmed) for one in found] == [("n1", False), ("n2", False), ("n3", True)]
+    assert found[0].percent == pytest.approx(10.0)
+    said = [replace(now[0], measurement=replace(now[0].measurement, prior=NO_PRIOR)), *now[1:]]
+    assert "n1" not in suggest(said, prior, places)
+
+
+@pytest.mark.parametrize(
+    ("targets", "others", "new", "expected"),
+    [
+        # Eisenhauer 2009, Table 1
+        ("CR", "CR", False, "CR"),
+        ("CR", "none", False, "CR"),
+        ("CR", "non-CR/non-PD", False, "PR"),
+        ("CR", "NE", False, "PR"),
+        ("PR", "NE", False, "PR"),
+        ("PR", "non-CR/non-PD", False, "PR"),
+        ("SD", "NE", False, "SD"),
+        ("SD", "non-CR/non-PD", False, "SD"),
+        (None, "non-CR/non-PD", False, None),
+        ("PD", "CR", False, "PD"),
+        ("PR", "PD", False, "PD"),
+        ("CR", "CR", True, "PD"),
+        (None, "none", True, "PD"),
+    ],
+)
+def test_the_response_of_all_lesions(targets: Response | None, others: Others, new: bool, expected: str | None) -> None:
+    assert overall(targets, others, new) == expected
+
+
+def test_three_targets_of_an_organ_are_told_and_nodes_are_one_organ() -> None:
+    point = TimePoint(
+        "1",
+        "2020-01-01",
+        (
+            *(placed(f"l{k}", 0, 20, f"L{k}", target=True, organ=organ) for k, organ in enumerate(("Liver", "liver "))),
+            *(placed(f"n{k}", 0, 20, f"N{k}", target=True, node=True) for k in range(3)),
+        ),
+    )
+    total = sum_of_targets(point)
+    assert total is not None
+    assert total.notes == ("There are 3 targets in lymph nodes, but RECIST 1.1 takes 2 of an organ.",)
+    assert total.mm == 100
+    later = replace(point, study_uid="2", date="2020-02-01")
+    assert course_of([point, later]).response == "SD", "it is a warning, not a refusal"
+
+
+def test_the_table_has_a_column_a_study_and_follows_what_was_linked() -> None:
+    first = TimePoint("1", "2020-01-01", (placed("a1", 0, 60, "A", target=True), placed("b1", 9, 20, target=True)))
+    second = TimePoint(
+        "2", "2020-03-01", (placed("a2", 0, 30, "a", target=True), placed("b2", 9, 10, prior="b1", target=True))
+    )
+    between = TimePoint("x", "2020-04-01", (placed("z", 0, 3),))
+    third = TimePoint(
+        "3", "2020-06-01", (placed("a3", 0, 36, "A", target=True), placed("b3", 9, 12, prior="b2", target=True))
+    )
+    table = table_of([first, second, between, third])
+    assert table.dates == ("2020-01-01", "2020-03-01", "2020-06-01")
+    assert [(row.title, row.mm) for row in table.rows] == [("A", (60, 30, 36)), ("Length", (20, 10, 12))]
+    # 80 -> 40 is half of it; 40 -> 48 is 20 % and 8 mm above the nadir
+    assert table.sums == (80, 40, 48)
+    assert table.from_baseline == (None, -50.0, -40.0)
+    assert table.from_nadir == (None, -50.0, 20.0)
+    assert table.responses == (None, "PR", "PD")
+    assert (table.nadir, table.notes) == (1, ())
+    assert table_of([]).rows == ()
+    lost = TimePoint("4", "2020-08-01", (placed("a4", 0, 20, "A", target=True),))
+    gone = table_of([first, second, lost])
+    assert gone.responses[-1] is None
+    assert gone.rows[1].mm == (20, 10, None)
+    assert gone.notes == ("Length was a target at first and is not measured now.",)

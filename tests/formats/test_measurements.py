@@ -123,6 +123,37 @@ def test_what_cannot_be_a_report_says_so(tmp_path: Path, brain_file: Path, sampl
     with pytest.raises(InputError, match=r"save those of other files as \.csv"):
         formats.write_measurements(measured(brain_file, 1.0, ("length",)), tmp_path / "sr.dcm")
     report = samples["test-SR.dcm"] if "test-SR.dcm" in samples else samples["CT_small.dcm"]
-    with pytest.raises(UnreadableError, match="no measurements that medviewer wrote"):
+    with pytest.raises(UnreadableError, match="no measurements that can be read"):
         formats.read_measurements(report, [])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_shapes_of_other_programs_are_read_and_the_rest_is_counted(tmp_path: Path, demo: Path) -> None:
+    kinds: tuple[Kind, ...] = ("length", "bidirectional", "angle", "cobb", "ellipse", "freehand", "sphere", "point")
+    path, written = tmp_path / "sr.dcm", measured(demo / "colin27", 20.0, kinds)
+    formats.write_measurements(written, path)
+    dataset = pydicom.dcmread(path)
+    groups = list(dataset.ContentSequence[-1].ContentSequence)
+    own = {"99MEDVIEWER"}
+    for group in groups:  # what is of our own coding scheme is nothing that others write
+        group.ContentSequence = [
+            one for one in group.ContentSequence if one.ConceptNameCodeSequence[0].CodingSchemeDesignator not in own
+        ]
+    dataset.save_as(path)
+    series = written[0].series
+    found = formats.read_report(path, [series])
+    assert (found.not_listed, found.not_understood) == (0, 0)
+    assert [m.kind for m, _ in found.measured] == list(kinds)
+    for (m, values), wanted in zip(found.measured, written, strict=True):
+        assert np.allclose(m.array, wanted.measurement.array, atol=1e-3), m.kind
+        assert abs(np.dot(m.normal, wanted.measurement.normal)) == pytest.approx(1)
+        lengths = {v.name: v.number for v in values if v.unit in ("mm", "°")}
+        assert lengths == pytest.approx({v.name: v.number for v in wanted.values if v.unit in ("mm", "°")}, rel=1e-4)
+    assert formats.read_report(path, []).not_listed == len(kinds)
+    shape = next(one for one in pydicom.dcmread(path).iterall() if one.keyword == "GraphicType")
+    assert shape.value
+    for element in dataset.iterall():
+        if element.keyword == "GraphicType":
+            element.value = "MULTIPOINT"
+    dataset.save_as(path)
+    assert formats.read_report(path, [series]).not_understood >= len(kinds) - 1

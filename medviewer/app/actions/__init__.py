@@ -16,6 +16,7 @@ from medviewer.app.actions.measuring import measure_specs
 from medviewer.app.actions.pacs import pacs_specs
 from medviewer.app.actions.planes import planes_specs
 from medviewer.app.actions.program import edit_specs, file_specs, help_specs, queue_specs
+from medviewer.app.actions.reporting import key_specs
 from medviewer.app.actions.spec import Spec
 from medviewer.app.actions.tools import tools_specs
 from medviewer.app.actions.turning import turning_specs
@@ -31,6 +32,7 @@ MENUS = {
     "image": "&Image",
     "fusion": "Fusi&on",
     "measure": "&Measure",
+    "report": "&Report",
     "segment": "&Segment",
     "ai": "&AI",
     "queue": "&Queue",
@@ -53,6 +55,7 @@ _GROUPS = (
     tools_specs,
     fusion_specs,
     measure_specs,
+    key_specs,
     segment_specs,
     ai_specs,
     queue_specs,

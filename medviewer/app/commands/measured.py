@@ -1,19 +1,20 @@
-"""What was measured, beyond the open image: written to files, beside earlier studies, and key images."""
+"""What was measured, beyond the open image: written to files, and beside earlier studies."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medviewer import formats
-from medviewer.app.commands.catalog import HURRY_S
-from medviewer.domain.image import Window
+from medviewer.app.commands import measuring
+from medviewer.app.hanging.companions import share_a_frame
+from medviewer.domain.geometry import Vector
 from medviewer.domain.measure.follow_up import RESPONSES, Change, Course, Measured, TimePoint, changes, course_of
-from medviewer.domain.measure.key_image import KeyImage
-from medviewer.domain.measure.measurement import new_uid
-from medviewer.domain.provenance import utc_now
+from medviewer.domain.measure.matching import suggest
+from medviewer.domain.measure.measurement import NO_PRIOR
+from medviewer.domain.measure.target_table import TargetTable, table_of
 from medviewer.domain.study import Series, Study
 from medviewer.errors import InputError, NotFoundError
 from medviewer.jobs import Job
@@ -22,6 +23,7 @@ from medviewer.plugin_api import RunContext
 if TYPE_CHECKING:
     # They load the database, which commands that only read files do without.
     from medviewer.app.services import Services
+    from medviewer.app.state import Session
     from medviewer.archive import Kept
 
 NAMES = (".csv", ".dcm")
@@ -40,11 +42,14 @@ class FollowUp:
         What has a label, beside its prior.
     course
         How the RECIST targets went over all studies up to this one.
+    table
+        The same, target by target.
     """
 
     prior: TimePoint | None
     changes: tuple[Change, ...]
     course: Course
+    table: TargetTable = field(default_factory=TargetTable)
 
 
 def export(services: Services, path: Path) -> Job[None]:
@@ -118,8 +123,84 @@ def compare(services: Services, study_uid: str = "") -> FollowUp:
     points = _points(services, uid)
     earlier = [point for point in points[:-1] if point.measured]
     prior = earlier[-1] if earlier else None
-    found = changes(points[-1].measured, prior.measured if prior is not None else ())
-    return FollowUp(prior, found, course_of(points))
+    before = prior.measured if prior is not None else ()
+    guesses = suggest(points[-1].measured, before, _places(session, before))
+    found = changes(points[-1].measured, before, guesses)
+    return FollowUp(prior, found, course_of(points), table_of(points))
+
+
+def link(services: Services, uid: str, prior_uid: str) -> None:
+    """Say that a measurement of the open study and one of an earlier study are of the same lesion.
+
+    It takes over what the earlier one is called, where it has no label, and whether that is a target, a node, and of
+    which organ. Undo takes it back.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such measurement, in the open study or in the patient's earlier ones.
+    StoreError
+        If it cannot be kept.
+    """
+    m = measuring.found(services.session, uid)
+    earlier = [one for point in _points(services, _open_study(services))[:-1] for one in point.measured]
+    prior = next((one.measurement for one in earlier if one.measurement.uid == prior_uid), None)
+    if prior is None:
+        raise NotFoundError("The patient's earlier studies have no such measurement any more; choose one of the list.")
+    target = m.target or prior.target
+    measuring.change(
+        services,
+        replace(
+            m,
+            prior=prior_uid,
+            label=m.label or prior.label,
+            target=target,
+            node=m.node or (target and prior.node),
+            organ=m.organ or prior.organ,
+        ),
+    )
+
+
+def unlink(services: Services, uid: str, prior: str = NO_PRIOR) -> None:
+    """Say that a lesion was not there before; or, with an empty `prior`, that nobody has said anything.
+
+    Raises as `link` does.
+    """
+    measuring.change(services, replace(measuring.found(services.session, uid), prior=prior))
+
+
+def set_organ(services: Services, uid: str, organ: str) -> None:
+    """Say which organ a measurement lies in. Raises as `link` does."""
+    measuring.change(services, replace(measuring.found(services.session, uid), organ=" ".join(organ.split())))
+
+
+def _open_study(services: Services) -> str:
+    study = services.session.study
+    if study is None:
+        raise InputError("A follow-up needs a study; open one first.")
+    return study.uid
+
+
+def _places(session: Session, prior: Sequence[Measured]) -> dict[str, Vector]:
+    """Where earlier measurements lie in the open series' frame of reference: those of which that is known.
+
+    It is where both share a frame of reference, or where a person linked the two series.
+    """
+    here = session.series
+    if here is None:
+        return {}
+    listed = {series.uid: series for study in session.studies for series in study.series}
+    offsets = {one.series.uid: one.offset for one in session.companions if one.offset is not None}
+    found: dict[str, Vector] = {}
+    for one in prior:
+        m = one.measurement
+        series = listed.get(m.series_uid)
+        if series is not None and share_a_frame(here, series):
+            found[m.uid] = m.centre
+        elif m.series_uid in offsets:
+            x, y, z = (a - b for a, b in zip(m.centre, offsets[m.series_uid], strict=True))
+            found[m.uid] = x, y, z
+    return found
 
 
 def follow_up_lines(found: FollowUp) -> list[str]:
@@ -131,7 +212,8 @@ def follow_up_lines(found: FollowUp) -> list[str]:
         if now is not None:
             told = "no prior" if before is None else f"before {before.text}"
             part = f", {change.percent:+.0f} %" if change.percent is not None else ""
-            lines.append(f"{change.now.measurement.label}: {now.name.lower()} {now.text}, {told}{part}")
+            part += "" if change.confirmed else " (suggested by its place)"
+            lines.append(f"{change.now.measurement.title}: {now.name.lower()} {now.text}, {told}{part}")
     lines += [f"Sum of targets {total.date or 'now'}: {total.mm:.1f} mm" for total in course.sums]
     notes = [note for total in course.sums for note in total.notes] + list(course.notes)
     if course.from_baseline is not None:
@@ -141,98 +223,6 @@ def follow_up_lines(found: FollowUp) -> list[str]:
     if course.response is not None:
         lines.append(f"Targets by RECIST 1.1: {RESPONSES[course.response]} ({course.response})")
     return lines + notes
-
-
-def add_key_image(services: Services, axis: int, note: str = "") -> KeyImage:
-    """Mark the slice across an array axis that the crosshair is on, as it is looked at.
-
-    Raises
-    ------
-    InputError
-        If no image is open.
-    StoreError
-        If it cannot be kept.
-    """
-    session = services.session
-    if session.series is None or session.image is None:
-        raise InputError("A key image needs an open image; open a study first.")
-    view = session.view
-    image = KeyImage(
-        uid=new_uid(),
-        series_uid=session.series.uid,
-        axis=axis,
-        slice=view.cursor[axis],
-        cursor=view.cursor,
-        center=view.window.center,
-        width=view.window.width,
-        inverted=view.inverted,
-        phase=view.phase,
-        note=note,
-        author=services.author,
-        created=utc_now(),
-    )
-    study_uid = session.study.uid if session.study is not None else ""
-    services.archive.measurements.save_key_image(image, study_uid, HURRY_S)
-    session.key_images = (*session.key_images, image)
-    return image
-
-
-def note_key_image(services: Services, uid: str, note: str) -> None:
-    """Say something of a key image. Raises NotFoundError if there is none of that UID, StoreError if it is not kept."""
-    session = services.session
-    changed = replace(_key_image(services, uid), note=note)
-    study_uid = session.study.uid if session.study is not None else ""
-    services.archive.measurements.save_key_image(changed, study_uid, HURRY_S)
-    session.key_images = tuple(changed if one.uid == uid else one for one in session.key_images)
-
-
-def remove_key_image(services: Services, uid: str) -> None:
-    """Take a mark away. Raises StoreError if the archive refuses."""
-    services.archive.measurements.remove_key_image(uid, HURRY_S)
-    session = services.session
-    session.key_images = tuple(one for one in session.key_images if one.uid != uid)
-
-
-def show_key_image(services: Services, uid: str) -> None:
-    """Look at a key image as it was marked; its series is opened first where needed.
-
-    Raises
-    ------
-    NotFoundError
-        If the study has no such key image, or its series is no longer listed.
-    """
-    session = services.session
-    image = _key_image(services, uid)
-
-    def opened() -> bool:
-        return session.series is not None and session.series.uid == image.series_uid and session.image is not None
-
-    def look() -> None:
-        assert session.image is not None  # it is opened
-        view = session.view
-        if session.image.dynamic is not None:
-            view.phase = min(image.phase, len(session.image.dynamic.axis) - 1)
-        view.window, view.inverted = Window(image.center, image.width), image.inverted
-        view.cursor = session.image.grid.clamp(image.cursor)
-
-    if opened():
-        look()
-        return
-    from medviewer.app.commands import study  # it restores key images by the measurements' module
-
-    for listed in session.studies:
-        for series in listed.series:
-            if series.uid == image.series_uid:
-                services.when_done(study.show(services, series), lambda _: look(), wanted=opened)
-                return
-    raise NotFoundError("The series of this key image is not listed; open the folder that holds it too.")
-
-
-def _key_image(services: Services, uid: str) -> KeyImage:
-    for image in services.session.key_images:
-        if image.uid == uid:
-            return image
-    raise NotFoundError("The open study has no such key image any more; choose one of its list.")
 
 
 def _series_of(study: Study, one: Kept) -> Series:

@@ -154,6 +154,8 @@ def restore(services: Services) -> None:
     session.key_images = tuple(images)
     if all(m.uid != session.chosen_measurement for m in session.measurements):
         session.chosen_measurement = ""
+    if all(one.uid != session.chosen_key for one in session.key_images):
+        session.chosen_key = ""
 
 
 def restore_beside(services: Services) -> None:
@@ -197,7 +199,8 @@ def clear(session: Session) -> None:
     session.measurements, session.measured = (), {}
     session.chosen_measurement = ""
     session.measure_past = session.measure_future = ()
-    session.key_images = ()
+    session.key_images, session.chosen_key = (), ""
+    session.key_past = session.key_future = ()
 
 
 def _do(services: Services, step: MeasureStep) -> None:

@@ -1,11 +1,11 @@
-"""Undo and redo as a person expects them: the last thing done, be it a stroke or a measurement."""
+"""Undo and redo as a person expects them: the last thing done, a stroke, a measurement or a key image."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from medviewer.app.commands import measuring, view
+from medviewer.app.commands import key_images, measuring, view
 
 if TYPE_CHECKING:
     # It loads the database, which commands that only read files do without.
@@ -22,7 +22,12 @@ def undo(services: Services) -> None:
         session.draft = replace(draft, clicks=shorter) if draft.changed is None and draft.wanted and shorter else None
         return
     strokes = session.mask.done_at if session.mask is not None else 0
-    if _measured_at(session) > strokes:
+    measures = session.measure_past[-1].at if session.measure_past else 0
+    marks = session.key_past[-1].at if session.key_past else 0
+    last = max(strokes, measures, marks)
+    if marks and marks == last:
+        key_images.undo(services)
+    elif measures and measures == last:
         measuring.undo(services)
     else:
         view.undo(services)
@@ -33,23 +38,24 @@ def redo(services: Services) -> None:
     session = services.session
     strokes = session.mask.undone_at if session.mask is not None else 0
     measures = session.measure_future[-1].at if session.measure_future else 0
+    marks = session.key_future[-1].at if session.key_future else 0
     # What was done first is done again first.
-    if measures and (not strokes or measures < strokes):
+    first = min((at for at in (strokes, measures, marks) if at), default=0)
+    if marks and marks == first:
+        key_images.redo(services)
+    elif measures and measures == first:
         measuring.redo(services)
     else:
         view.redo(services)
 
 
-def _measured_at(session: Session) -> int:
-    return session.measure_past[-1].at if session.measure_past else 0
-
-
 def can_undo(session: Session) -> bool:
     """Whether there is anything to take back."""
     painted = session.mask is not None and session.mask.can_undo
-    return painted or bool(session.measure_past) or session.draft is not None
+    return painted or bool(session.measure_past or session.key_past) or session.draft is not None
 
 
 def can_redo(session: Session) -> bool:
     """Whether there is anything to do again."""
-    return (session.mask is not None and session.mask.can_redo) or bool(session.measure_future)
+    painted = session.mask is not None and session.mask.can_redo
+    return painted or bool(session.measure_future or session.key_future)

@@ -1,4 +1,7 @@
-"""How measurements changed since an earlier study: matched by label, and the RECIST 1.1 sum of target lesions.
+"""How measurements changed since an earlier study, and the RECIST 1.1 sum of target lesions.
+
+A measurement's prior is what a person confirmed, else what has the same label; `medviewer.domain.measure.matching`
+suggests others by their place.
 
 RECIST 1.1: Eisenhauer et al., New response evaluation criteria in solid tumours, Eur J Cancer 45 (2009) 228-247. Of a
 target lesion its longest diameter counts, of a target lymph node its short axis. What the guideline says about new
@@ -7,11 +10,12 @@ lesions and lesions that are no targets is for the reader to judge: the response
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from medviewer.domain.measure.measurement import Measurement
+from medviewer.domain.measure.measurement import NO_PRIOR, Measurement
 from medviewer.domain.measure.values import Value
 
 Response = Literal["CR", "PR", "SD", "PD"]
@@ -23,8 +27,20 @@ RESPONSES: Final[Mapping[Response, str]] = {
     "PD": "progressive disease",
 }
 
-MOST_TARGETS = 5
-"""RECIST 1.1, 3.1.2: at most five target lesions."""
+MOST_TARGETS, MOST_OF_AN_ORGAN = 5, 2
+"""RECIST 1.1, 3.1.2: at most five target lesions, and at most two of one organ."""
+
+Others = Literal["none", "CR", "non-CR/non-PD", "PD", "NE"]
+"""What a reader says of the lesions that are no targets (RECIST 1.1, 4.3.3): none there, gone, still there, clearly
+more, not evaluable."""
+
+OTHERS: Final[Mapping[Others, str]] = {
+    "none": "none",
+    "CR": "all gone",
+    "non-CR/non-PD": "still there",
+    "PD": "unequivocal progression",
+    "NE": "not evaluable",
+}
 
 _LEAST_MM, _LEAST_NODE_MM, _NORMAL_NODE_MM = 10.0, 15.0, 10.0
 """RECIST 1.1, 3.1.1 and 4.3.1: least longest diameter of a target, least short axis of a target node, and the short
@@ -80,14 +96,23 @@ class Change:
     Parameters
     ----------
     now, prior
-        What has the same label in both studies; `prior` is None where the earlier study has none that compares.
+        The same lesion in both studies; `prior` is None where the earlier study has none that compares.
     percent
         Change in % of the prior's value; None without a prior, or where that was 0.
+    confirmed
+        Whether a person said so, or gave both the same label; False for what is only suggested.
     """
 
     now: Measured
     prior: Measured | None = None
     percent: float | None = None
+    confirmed: bool = True
+
+    @property
+    def difference(self) -> Value | None:
+        """How much more it is now, in the value's unit; None without a prior."""
+        now, before = self.now.main, self.prior.main if self.prior is not None else None
+        return None if now is None or before is None else Value("Change", now.number - before.number, now.unit)
 
 
 @dataclass(frozen=True)
@@ -104,12 +129,15 @@ class TargetSum:
         Diameter in mm by label, as it was written, in their order.
     notes
         What has to be read beside the sum, one sentence each.
+    whole
+        Whether every target is in it.
     """
 
     date: str
     mm: float
     diameters: tuple[tuple[str, float], ...] = ()
     notes: tuple[str, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -136,19 +164,34 @@ class Course:
     notes: tuple[str, ...] = field(default=())
 
 
-def changes(now: Iterable[Measured], prior: Iterable[Measured]) -> tuple[Change, ...]:
-    """Each measurement that has a label beside the earlier one of the same label, and of a value that compares.
+def changes(
+    now: Iterable[Measured], prior: Iterable[Measured], suggested: Mapping[str, str] | None = None
+) -> tuple[Change, ...]:
+    """Each measurement that has a prior or a label beside its prior, if that is of a value that compares.
 
     A length and the long axis of a bidirectional compare; numbers of different units do not. Where a study has a label
     twice, the later measurement counts as the prior.
+
+    Parameters
+    ----------
+    suggested
+        UID of a measurement -> UID of the one that may be its prior, where nobody has said yet.
     """
-    earlier = [one for one in prior if one.label]
+    earlier, guesses = list(prior), suggested or {}
+    known = {one.measurement.uid: one for one in earlier if one.measurement.uid}
     found = []
     for one in now:
-        if one.label:
+        said = one.measurement.prior
+        before = known.get(said)
+        if said != NO_PRIOR and before is None and one.label:
             same = [other for other in earlier if other.label == one.label and _compare(one.main, other.main)]
             before = same[-1] if same else None
-            found.append(Change(one, before, _percent_of(one, before)))
+        if before is not None and not _compare(one.main, before.main):
+            before = None
+        guess = known.get(guesses.get(one.measurement.uid, "")) if before is None and not said else None
+        if one.label or said or guess is not None:
+            told = before if before is not None else guess
+            found.append(Change(one, told, _percent_of(one, told), confirmed=guess is None))
     return tuple(found)
 
 
@@ -168,6 +211,12 @@ def diameter_of(one: Measured) -> float | None:
     return next((known[name].number for name in names if name in known), None)
 
 
+def organ_of(one: Measured) -> str:
+    """The organ that a target counts for; all lymph nodes are one organ where nobody says which. Empty if unknown."""
+    named = " ".join(one.measurement.organ.split()).casefold()
+    return named or ("lymph nodes" if one.measurement.node else "")
+
+
 def sum_of_targets(point: TimePoint) -> TargetSum | None:
     """The sum of the diameters of a time point's targets; None if it has no targets."""
     targets = [one for one in point.measured if one.measurement.target]
@@ -182,7 +231,12 @@ def sum_of_targets(point: TimePoint) -> TargetSum | None:
         diameters.append((title if one.measurement.label else f"{title} {number}", size))
     if len(targets) > MOST_TARGETS:
         notes.append(f"There are {len(targets)} targets, but RECIST 1.1 takes {MOST_TARGETS} at most.")
-    return TargetSum(point.date, sum(size for _, size in diameters), tuple(diameters), tuple(notes))
+    for organ, count in Counter(filter(None, (organ_of(one) for one in targets))).items():
+        if count > MOST_OF_AN_ORGAN:
+            notes.append(f"There are {count} targets in {organ}, but RECIST 1.1 takes {MOST_OF_AN_ORGAN} of an organ.")
+    return TargetSum(
+        point.date, sum(size for _, size in diameters), tuple(diameters), tuple(notes), len(diameters) == len(targets)
+    )
 
 
 def course_of(points: Sequence[TimePoint]) -> Course:
@@ -204,8 +258,9 @@ def course_of(points: Sequence[TimePoint]) -> Course:
     if len(judged) == 1:
         return Course(sums, notes=_too_small(first))
     nadir, now, baseline = min(total.mm for total in sums[:-1]), sums[-1].mm, sums[0].mm
-    notes = _unlike(first, last)
-    response = None if notes or any(total.notes for total in sums) else judge(baseline, nadir, now, _all_gone(last))
+    notes = _unlike(first, last, lesions(points))
+    whole = all(total.whole for total in sums)
+    response = None if notes or not whole else judge(baseline, nadir, now, _all_gone(last))
     return Course(sums, percent(now, baseline), percent(now, nadir), response, notes)
 
 
@@ -223,6 +278,42 @@ def judge(baseline_mm: float, nadir_mm: float, now_mm: float, all_gone: bool) ->
     if grown >= 5 - _ROUNDING and grown >= 0.2 * nadir_mm - _ROUNDING:
         return "PD"
     return "PR" if baseline_mm - now_mm >= 0.3 * baseline_mm - _ROUNDING and baseline_mm > 0 else "SD"
+
+
+def overall(targets: Response | None, others: Others, new_lesions: bool) -> Response | None:
+    """The response of all lesions (RECIST 1.1, Table 1); None where it is not evaluable.
+
+    Parameters
+    ----------
+    targets
+        Response of the targets; None where it is not evaluable.
+    others
+        What the reader says of the lesions that are no targets.
+    new_lesions
+        Whether there are new ones.
+    """
+    if new_lesions or "PD" in (targets, others):
+        return "PD"
+    if targets == "CR":
+        return "CR" if others in ("none", "CR") else "PR"
+    return targets
+
+
+def lesions(points: Iterable[TimePoint]) -> dict[str, str]:
+    """Which lesion each measurement is of: UID of a measurement -> a name that is the same in all studies.
+
+    Empty for one that has neither a label nor a prior, nor is the prior of another.
+    """
+    found: dict[str, str] = {}
+    for point in points:
+        for one in point.measured:
+            m = one.measurement
+            name = found.get(m.prior, "") if m.prior != NO_PRIOR else ""
+            if m.prior in found and not name:  # the prior has no label: it is known by its UID from now on
+                name = found[m.prior] = f"#{m.prior}"
+            if m.uid:
+                found[m.uid] = name or (f"#{m.uid}" if m.prior == NO_PRIOR and not one.label else one.label)
+    return found
 
 
 def _compare(now: Value | None, before: Value | None) -> bool:
@@ -250,9 +341,12 @@ def _all_gone(point: TimePoint) -> bool:
     return all(size is not None and (size < _NORMAL_NODE_MM if node else size == 0) for node, size in sizes)
 
 
-def _unlike(first: TimePoint, last: TimePoint) -> tuple[str, ...]:
+def _unlike(first: TimePoint, last: TimePoint, names: Mapping[str, str]) -> tuple[str, ...]:
     """Why two sums do not compare: they are of other lesions."""
-    before, now = ({one.label: one.measurement.title for one in _targets(point)} for point in (first, last))
+    before, now = (
+        {names.get(one.measurement.uid) or one.label: one.measurement.title for one in _targets(point)}
+        for point in (first, last)
+    )
     if "" in before or "" in now:
         return ("A target has no label, so it cannot be found in the other studies; name every target.",)
     lacking = [before[key] for key in before if key not in now]

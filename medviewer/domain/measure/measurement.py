@@ -57,6 +57,9 @@ CLICKS: Final[Mapping[Kind, int]] = {**HANDLES, "bidirectional": 2, "ellipse": 2
 bidirectional: the long axis; the short one is made half as long. ellipse and rectangle: two opposite corners.
 """
 
+NO_PRIOR: Final = "none"
+"""Stands in `Measurement.prior` for a lesion that was not there before."""
+
 REGIONS: Final[frozenset[Kind]] = frozenset({"ellipse", "rectangle", "freehand", "sphere"})
 """Those that have voxels in them."""
 
@@ -112,6 +115,11 @@ class Measurement:
         The step of the 4th axis that it was drawn in.
     node
         Whether the target lesion is a lymph node, of which RECIST 1.1 takes the short axis.
+    organ
+        Which organ it lies in, as a person says it: RECIST 1.1 takes two targets of one organ at most.
+    prior
+        UID of the same lesion's measurement in an earlier study, as a person confirmed it; `NO_PRIOR` where a person
+        said that there is none; empty where nobody said anything and the label decides.
 
     Raises
     ------
@@ -131,6 +139,8 @@ class Measurement:
     created: str = ""
     phase: int = 0
     node: bool = False
+    organ: str = ""
+    prior: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in HANDLES:

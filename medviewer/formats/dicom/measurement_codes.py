@@ -16,6 +16,7 @@ TARGET = Code("target", OWN, "Target lesion")
 NODE = Code("target-node", OWN, "Target lymph node")
 NORMAL = Code("normal", OWN, "Normal of the plane, LPS")
 PHASE = Code("phase", OWN, "Phase, counted from 0")
+ORGAN = Code("organ", OWN, "Organ")
 COMMENT = Code("121106", "DCM", "Comment")
 PROCEDURE = Code("18748-4", "LN", "Diagnostic imaging study")
 
@@ -40,7 +41,7 @@ DERIVATIONS: Final[Mapping[str, Code | None]] = {
 }
 """How a value was made from those of the voxels."""
 
-_UNITS: Final[Mapping[str, Code]] = {
+UNITS: Final[Mapping[str, Code]] = {
     "mm": Code("mm", "UCUM", "millimeter"),
     "mm²": Code("mm2", "UCUM", "square millimeter"),
     "mm³": Code("mm3", "UCUM", "cubic millimeter"),
@@ -54,6 +55,7 @@ _UNITS: Final[Mapping[str, Code]] = {
     "SUVibw": Code("g/ml{SUVibw}", "UCUM", "Standardized Uptake Value ideal body weight"),
     "": Code("1", "UCUM", "no units"),
 }
+"""UCUM codes of the units that are used here."""
 
 _INTENSITY: Final[Mapping[str, Code]] = {
     "HU": Code("112031", "DCM", "Attenuation Coefficient"),
@@ -65,8 +67,8 @@ _INTENSITY: Final[Mapping[str, Code]] = {
 
 def unit_code(unit: str) -> Code:
     """The UCUM code of a unit; one that is not known becomes an annotation, which UCUM takes for no unit."""
-    if unit in _UNITS:
-        return _UNITS[unit]
+    if unit in UNITS:
+        return UNITS[unit]
     plain = "".join(c for c in unit if c.isascii() and c.isprintable() and c not in "{}\\") or "unit"
     return Code(f"{{{plain[:14]}}}", "UCUM", unit[:64])
 

@@ -16,7 +16,16 @@ from medviewer.domain.study import Series
 from medviewer.errors import InputError
 from medviewer.formats.dicom.quiet import quiet
 
-_REQUIRED = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate")
+_REQUIRED = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+)
 """Type 2 attributes that a report copies: they have to be there, and may be empty."""
 
 
@@ -66,7 +75,11 @@ class Frames:
         """
         if series.reader != "dicom" or not series.files:
             raise InputError("A DICOM report needs measurements on DICOM images; save those of other files as .csv.")
-        path, number = _nearest(series, float(series.grid.world_to_index(m.centre)[0]), m.phase)
+        return self.at(series, float(series.grid.world_to_index(m.centre)[0]), m.phase)
+
+    def at(self, series: Series, z: float, phase: int) -> Frame:
+        """The frame nearest to slice z of a series' shown grid, in a phase. Raises as `of` does."""
+        path, number = _nearest(series, z, phase)
         dataset = self._header(path)
         many = int(dataset.get("NumberOfFrames", 1) or 1) > 1 or "PerFrameFunctionalGroupsSequence" in dataset
         return Frame(dataset, number + 1 if many else None)

@@ -28,6 +28,7 @@ from medviewer.errors import InputError
 from medviewer.formats.atomic import replacing
 from medviewer.formats.dicom import measurement_codes as mc
 from medviewer.formats.dicom.measurement_places import Frame, Frames, to_pixels
+from medviewer.formats.dicom.observers import device_observer, person_observer
 from medviewer.formats.dicom.quiet import quiet
 
 _SERIES_NUMBER = 9100
@@ -75,18 +76,10 @@ def _build(measured: Sequence[Measured], author: str) -> Dataset:
 
     frames = Frames()
     groups = [_group(one, frames.of(one.measurement, one.series)) for one in measured]
-    device = hd.sr.ObserverContext(
-        observer_type=hd.sr.CodedConcept("121007", "DCM", "Device"),
-        observer_identifying_attributes=hd.sr.DeviceObserverIdentifyingAttributes(
-            uid=generate_uid(entropy_srcs=["medviewer", "device observer"]), name="medviewer"
-        ),
-    )
-    context: dict[str, Any] = {"observer_device_context": device}
-    if author:
-        context["observer_person_context"] = hd.sr.ObserverContext(
-            observer_type=hd.sr.CodedConcept("121006", "DCM", "Person"),
-            observer_identifying_attributes=hd.sr.PersonObserverIdentifyingAttributes(name=_person(author)),
-        )
+    context: dict[str, Any] = {"observer_device_context": device_observer()}
+    person = person_observer(author)
+    if person is not None:
+        context["observer_person_context"] = person
     content = hd.sr.MeasurementReport(
         observation_context=hd.sr.ObservationContext(**context),
         procedure_reported=mc.PROCEDURE,
@@ -131,7 +124,7 @@ def _group(one: Measured, frame: Frame) -> Any:
     items = group[0].ContentSequence
     items.append(hd.sr.SourceImageForMeasurementGroup(*frame.reference))
     texts = [(mc.NORMAL, " ".join(repr(number) for number in m.normal)), (mc.PHASE, str(m.phase))]
-    for name, text in [*texts, (mc.COMMENT, m.text)]:
+    for name, text in [*texts, (mc.ORGAN, m.organ), (mc.COMMENT, m.text)]:
         if text:
             items.append(hd.sr.TextContentItem(name, text, hd.sr.RelationshipTypeValues.CONTAINS))
     return group
@@ -215,8 +208,3 @@ def _number(value: Value, coordinates: Sequence[Any] | None = None) -> Any:
 def _frame_of_reference(one: Measured) -> str:
     """The frame of reference that the points lie in; empty where the image has no place in the patient."""
     return one.series.frame_of_reference if one.series.calibrated else ""
-
-
-def _person(author: str) -> str:
-    name = author.replace("=", " ").replace("\\", " ")[:63]
-    return name if "^" in name else f"{name}^"

@@ -1,0 +1,121 @@
+"""Actions about key images and the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from medviewer.app.actions.spec import Spec
+from medviewer.app.commands import key_images
+from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.services import Services
+
+_PICTURES = ("Pictures (*.png)",)
+_OBJECTS = ("DICOM key object selection (*.dcm)",)
+
+
+def key_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
+    """Mark slices, go to them, say what they show, and save them."""
+    session = services.session
+
+    def step(steps: int) -> None:
+        uids = [one.uid for one in session.key_images]
+        now = uids.index(session.chosen_key) if session.chosen_key in uids else -1 if steps > 0 else 0
+        key_images.jump_to(services, uids[(now + steps) % len(uids)])
+
+    def note() -> None:
+        one = key_images.found(session, session.chosen_key)
+        text = dialogs.ask_text("Note of the key image", f"What {one.place} shows", one.note)
+        if text is not None:
+            key_images.annotate(services, one.uid, text)
+
+    def pictures() -> None:
+        path = dialogs.save_path("Save key images: every one gets its own number", "key-image.png", _PICTURES)
+        if path is not None:
+            key_images.save_pictures(services, Path(path).parent, stem=path.stem)
+
+    def objects() -> None:
+        path = dialogs.save_path("Save key images as a DICOM object", "key-images.dcm", _OBJECTS)
+        if path is not None:
+            key_images.save_objects(services, path)
+
+    return [
+        Spec(
+            "key.mark",
+            "Mark &key image",
+            "report",
+            lambda: key_images.mark(services),
+            "Keep what the active viewport shows as a key image, with its window, plane and measurements",
+            ("Shift+K",),
+            "1",
+            "image_complete",
+        ),
+        Spec(
+            "key.next",
+            "&Next key image",
+            "report",
+            lambda: step(1),
+            "Go to the next key image of the study, and look at it as it was marked",
+            ("Alt+K",),
+            "1",
+            "keys_any",
+        ),
+        Spec(
+            "key.previous",
+            "Previous key image",
+            "report",
+            lambda: step(-1),
+            "Go to the key image before",
+            ("Shift+Alt+K",),
+            "1",
+            "keys_any",
+        ),
+        Spec(
+            "key.note",
+            "N&ote of the key image…",
+            "report",
+            note,
+            "Say what the chosen key image shows: its caption in the report",
+            (),
+            "1",
+            "key_chosen",
+        ),
+        Spec(
+            "key.remove",
+            "Remove the key image",
+            "report",
+            lambda: key_images.remove(services, session.chosen_key),
+            "Take the mark of the chosen key image away; undo brings it back",
+            (),
+            "1",
+            "key_chosen",
+        ),
+        Spec(
+            "key.list",
+            "&List of key images",
+            "report",
+            lambda: shell.show_panel("keys"),
+            "Open the list of key images",
+            ("Ctrl+Shift+K",),
+            "1",
+        ),
+        Spec(
+            "key.pictures",
+            "Save key images as &pictures…",
+            "report",
+            pictures,
+            "Save every key image as a PNG file; no name of the patient is in them",
+            (),
+            "2",
+            "keys_any",
+        ),
+        Spec(
+            "key.objects",
+            "Save key images as &DICOM…",
+            "report",
+            objects,
+            "Save which slices were marked as a DICOM key object selection, that other viewers read",
+            (),
+            "2",
+            "keys_any",
+        ),
+    ]

@@ -1,0 +1,78 @@
+"""Measurements out of DICOM reports, ours and those of other programs, onto the series that they were made on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medviewer import formats
+from medviewer.app.commands import measuring
+from medviewer.app.commands.catalog import HURRY_S
+from medviewer.domain.measure.measurement import Measurement, new_uid
+from medviewer.domain.measure.values import Value
+from medviewer.domain.provenance import utc_now
+from medviewer.errors import InputError
+from medviewer.jobs import Job
+
+if TYPE_CHECKING:
+    # They load the database, which commands that only read files do without.
+    from medviewer.app.services import Services
+    from medviewer.formats.dicom.measurement_read import ReadReport
+
+
+def read(services: Services, path: Path) -> Job[ReadReport]:
+    """Take over the measurements of a report (TID 1500), and say what of it was not.
+
+    Those of the open study can be undone one by one. One that is here already stays as it is.
+
+    Raises
+    ------
+    InputError
+        If no study is listed that it could belong to.
+    """
+    listed = [series for study in services.session.studies for series in study.series]
+    if not listed:
+        raise InputError("A report of measurements needs the images that were measured; open them first.")
+    job = services.runner.submit(lambda _: formats.read_report(path, listed), title=f"Reading {path.name}")
+    return services.when_done(job, lambda found: _take(services, found))
+
+
+def _take(services: Services, found: ReadReport) -> None:
+    session = services.session
+    studies = {series.uid: study.uid for study in session.studies for series in study.series}
+    kept = services.archive.measurements.of_studies(set(studies.values()))
+    known = {one.measurement.uid for one in kept}
+    new = [(m, values) for m, values in found.measured if not m.uid or m.uid not in known]
+    open_uid = session.study.uid if session.study is not None else ""
+    for m, values in new:
+        study_uid = studies[m.series_uid]
+        made = replace(m, uid=m.uid or new_uid(), author=m.author or services.author, created=m.created or utc_now())
+        if study_uid == open_uid:
+            _add(services, made, values)
+        else:
+            services.archive.measurements.save(made, values, study_uid, HURRY_S)
+    _tell(services, found, len(new), {studies[m.series_uid] for m, _ in new}, open_uid)
+
+
+def _add(services: Services, m: Measurement, values: tuple[Value, ...]) -> None:
+    """One of the open study; of a series that is not open, the report's own numbers stand until it is."""
+    session = services.session
+    session.measured = {**session.measured, m.uid: values}
+    measuring.add(services, m)
+
+
+def _tell(services: Services, found: ReadReport, count: int, where: set[str], open_uid: str) -> None:
+    parts = [f"Took over {count} measurement{'' if count == 1 else 's'}."]
+    here = len(found.measured) - count
+    if here:
+        parts.append(f"{here} {'was' if here == 1 else 'were'} here already.")
+    if found.not_listed:
+        parts.append(f"{found.not_listed} lie on images that are not listed; open those, and read the report again.")
+    if found.not_understood:
+        parts.append(f"{found.not_understood} have shapes that are not measured here; open the report as a document.")
+    elsewhere = where - {open_uid}
+    if elsewhere:
+        parts.append("They are with their own study.")
+    left = found.not_listed or found.not_understood
+    services.session.say(" ".join(parts), "warning" if left or not count else "ok")

@@ -43,6 +43,7 @@ MEASURING = (
     "tool.point",
     "tool.probe",
     "measure.",
+    "key.",
 )
 
 MODES: dict[str, Mode] = {

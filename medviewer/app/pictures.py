@@ -111,8 +111,8 @@ def _real(display: Display) -> Floats:
             nothing = np.greater_equal(own, padding.low) & np.less_equal(own, padding.high)
         if nothing is not None:
             real[nothing] = padding.value
-    values: Floats = np.nan_to_num(real, nan=min(display.limits))
-    return values
+    real[np.isnan(real)] = min(display.limits)
+    return real
 
 
 def _coloured(name: str, part: Floats) -> Rgb:

@@ -14,6 +14,7 @@ from medviewer.app.services import Services
 from medviewer.ui.research import ResearchPanel
 from medviewer.ui.widgets.ai_panel import AiPanel
 from medviewer.ui.widgets.fusion_panel import FusionPanel
+from medviewer.ui.widgets.key_panel import KeyPanel
 from medviewer.ui.widgets.learning_panel import LearningPanel
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.measure_panel import MeasurePanel
@@ -45,11 +46,18 @@ class Panels(QScrollArea):
         segments.reject_requested.connect(commands["segment.reject"].trigger)
         measures = MeasurePanel(services)
         measures.delete_requested.connect(commands["measure.delete"].trigger)
+        measures.save_requested.connect(commands["measure.save"].trigger)
+        measures.read_requested.connect(commands["measure.read"].trigger)
+        keys = KeyPanel(services)
+        keys.delete_requested.connect(commands["key.remove"].trigger)
+        keys.pictures_requested.connect(commands["key.pictures"].trigger)
+        keys.objects_requested.connect(commands["key.objects"].trigger)
         panels: dict[str, tuple[str, QWidget, bool]] = {
             "ai": ("AI", AiPanel(services), True),
             "segments": ("Segments", segments, True),
             "fusion": ("Fusion", FusionPanel(services, confirm), False),
             "measure": ("Measurements", measures, True),
+            "keys": ("Key images", keys, True),
             "saliency": ("Saliency", SaliencyPanel(services), True),
             "learning": ("Queue and model versions", LearningPanel(services), False),
             "research": ("napari", ResearchPanel(commands), True),

@@ -29,6 +29,7 @@ TOOLBAR: tuple[tuple[tuple[str, str], ...], ...] = (
         ("tool.ellipse", "ellipse"),
         ("tool.arrow", "arrow"),
         ("tool.probe", "probe"),
+        ("key.mark", "key"),
     ),
     (("tool.brush", "brush"), ("tool.eraser", "eraser"), ("tool.fill", "fill"), ("tool.click", "click")),
     (("edit.undo", "undo"), ("edit.redo", "redo")),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import measured, measuring, view
+from medviewer.app.commands import measured, measured_read, measuring, view
 from medviewer.app.controllers.placing import WITH_TEXT
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
@@ -70,6 +70,16 @@ def measure_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
         path = dialogs.save_path("Save measurements", "measurements.csv", _FILES)
         if path is not None:
             measured.export(services, path)
+
+    def read() -> None:
+        for path in dialogs.open_paths(folder=False):
+            measured_read.read(services, path)
+
+    def organ() -> None:
+        m = measuring.found(session, session.chosen_measurement)
+        answer = dialogs.ask_text("Organ", f"Which organ {m.title} lies in", m.organ)
+        if answer is not None:
+            measured.set_organ(services, m.uid, answer)
 
     tools = [
         Spec(f"tool.{kind}", title, "measure", choose(kind), text, (key,), "1", "image_open", f"tool == '{kind}'")
@@ -136,6 +146,26 @@ def measure_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             (),
             "3",
             "measurement_chosen",
+        ),
+        Spec(
+            "measure.organ",
+            "&Organ…",
+            "measure",
+            organ,
+            "Say which organ the chosen measurement lies in: RECIST 1.1 takes two targets of one organ at most",
+            (),
+            "3",
+            "measurement_chosen",
+        ),
+        Spec(
+            "measure.read",
+            "Rea&d measurements…",
+            "measure",
+            read,
+            "Take over what a DICOM report (TID 1500) says was measured, also of other programs",
+            (),
+            "5",
+            "image_open",
         ),
         Spec(
             "measure.save",

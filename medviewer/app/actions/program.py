@@ -124,7 +124,7 @@ def edit_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             "&Undo",
             "edit",
             lambda: undoing.undo(services),
-            "Take back the last stroke or measurement",
+            "Take back the last stroke, measurement or key image",
             ("Ctrl+Z",),
             when="can_undo",
         ),

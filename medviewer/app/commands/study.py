@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medviewer import formats
-from medviewer.app.commands import attachments, catalog, fusion, mask_restore, masks, measuring, panes, recent, results
+from medviewer.app.commands import (
+    attachments,
+    catalog,
+    fusion,
+    key_images,
+    mask_restore,
+    masks,
+    measuring,
+    panes,
+    recent,
+    results,
+)
 from medviewer.app.commands.arriving import Arriving, early_window, take_away
 from medviewer.app.presets import first_window, opens_inverted
 from medviewer.app.resources import resource
@@ -183,6 +194,7 @@ def _restore(services: Services, series: Series) -> None:
     results.restore(services)
     mask_restore.restore(services)
     measuring.restore(services)
+    key_images.complete(services)
     alarming = [warning.text for warning in series.warnings if not is_usual(warning.text)]
     if alarming:
         details = "\n".join(warning.text for warning in series.warnings)

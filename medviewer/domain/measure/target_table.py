@@ -58,6 +58,8 @@ class TargetTable:
         The time point whose sum was the smallest before the last one; the first where there is only one.
     course
         The last time point's own, with its notes.
+    current
+        Whether the last of these is the study that is read: False where none of its measurements is a target.
     """
 
     dates: tuple[str, ...] = ()
@@ -68,6 +70,7 @@ class TargetTable:
     responses: tuple[Response | None, ...] = ()
     nadir: int = 0
     course: Course = field(default_factory=Course)
+    current: bool = True
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -106,4 +109,5 @@ def table_of(points: Sequence[TimePoint]) -> TargetTable:
         tuple(course.response for course in courses),
         before.index(min(before)),
         courses[-1],
+        judged[-1] is points[-1],
     )

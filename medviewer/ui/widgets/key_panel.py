@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtGui import QImage, QPainter, QPixmap
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from medviewer.app.commands import key_images
@@ -57,7 +57,6 @@ class KeyPanel(QWidget):
         for signal in (events.key_images, events.key_revision, events.studies):
             self._links.add(signal, self.refresh)
         self._links.add(events.chosen_key, self._follow)
-        self._links.add(events.image, self._complete)
         self.refresh()
 
     def _lay_out(self) -> None:
@@ -139,10 +138,6 @@ class KeyPanel(QWidget):
 
         self._services.when_done(self._services.runner.submit(lambda _: work(), title=""), there)
 
-    def _complete(self, image: object) -> None:
-        if image is not None and self._services.session.key_images:
-            self._services.attempt(lambda: key_images.complete(self._services))
-
     def _follow(self, uid: str) -> None:
         """Choose the row of the one that is looked at."""
         with QSignalBlocker(self.list):
@@ -168,6 +163,13 @@ class KeyPanel(QWidget):
 
 
 def _small(png: bytes) -> QImage:
-    """A picture as large as its row, on a black square."""
+    """A picture as large as its row, in the middle of a black square."""
+    edge = _EDGE * _SHARP
     keep, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-    return QImage.fromData(png).scaled(_EDGE * _SHARP, _EDGE * _SHARP, keep, smooth)
+    small = QImage.fromData(png).scaled(edge, edge, keep, smooth)
+    square = QImage(edge, edge, QImage.Format.Format_RGB888)
+    square.fill(Qt.GlobalColor.black)
+    painter = QPainter(square)
+    painter.drawImage((edge - small.width()) // 2, (edge - small.height()) // 2, small)
+    painter.end()
+    return square

@@ -13,6 +13,7 @@ from medviewer.app.services import Services
 from medviewer.app.state import Session
 from medviewer.domain.measure.measurement import TITLES, Measurement
 from medviewer.domain.measure.values import summary
+from medviewer.ui.widgets.follow_up import FollowUpBox
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import GAP, MARGIN, label, tool
 from medviewer.ui.widgets.plain_table import PlainTable, Row
@@ -36,6 +37,8 @@ class MeasurePanel(QWidget):
 
     delete_requested = Signal()
     """The chosen one is to go."""
+    save_requested = Signal()
+    read_requested = Signal()
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -55,6 +58,9 @@ class MeasurePanel(QWidget):
         self.delete_button = tool(
             "delete", "Take the chosen measurement away; undo brings it back", self.delete_requested.emit
         )
+        self.save_button = tool("save", "Save as a table or a DICOM report", self.save_requested.emit)
+        self.read_button = tool("download", "Read measurements from a DICOM report", self.read_requested.emit)
+        self.follow_up = FollowUpBox(services)
         self._lay_out()
         self.table.currentCellChanged.connect(self._jump)
         self.table.cellClicked.connect(self._jump)  # the row that is chosen already, after one has scrolled away
@@ -75,9 +81,11 @@ class MeasurePanel(QWidget):
         box.addWidget(self.table)
         row = QHBoxLayout()
         row.setSpacing(4)
-        row.addWidget(self.delete_button)
+        for button in (self.delete_button, self.save_button, self.read_button):
+            row.addWidget(button)
         row.addStretch(1)
         box.addLayout(row)
+        box.addWidget(self.follow_up)
 
     def refresh(self, *_: object) -> None:
         """List what the session has."""
@@ -86,6 +94,8 @@ class MeasurePanel(QWidget):
             self.table.fill([row_of(session, m) for m in session.measurements])
         self.table.setVisible(bool(session.measurements))
         self.empty.setVisible(not session.measurements)
+        self.save_button.setEnabled(bool(session.measurements))
+        self.read_button.setEnabled(session.image is not None)
         self._follow(session.chosen_measurement)
 
     def _follow(self, uid: str) -> None:

@@ -1,0 +1,116 @@
+"""Key images and lesions beside their priors in the real window."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from medviewer.app.commands import key_images, measuring, study
+from medviewer.domain.measure.measurement import Measurement
+from medviewer.domain.study import ScanResult
+from medviewer.ui.main import Program
+from medviewer.ui.widgets.follow_up import FollowUpBox
+from medviewer.ui.widgets.key_panel import EMPTY, KeyPanel
+from medviewer.ui.widgets.measure_panel import MeasurePanel
+from tests.ui.conftest import GRID, SERIES, STUDY, ramp
+
+
+def settle(program: Program, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: not program.services.runner.jobs, timeout=30_000)
+    for _ in range(5):
+        program.app.processEvents()
+
+
+def keys(program: Program) -> KeyPanel:
+    content = program.window.panels["keys"].content
+    assert isinstance(content, KeyPanel)
+    return content
+
+
+def follow_up(program: Program) -> FollowUpBox:
+    content = program.window.panels["measure"].content
+    assert isinstance(content, MeasurePanel)
+    return content.follow_up
+
+
+def test_a_slice_is_marked_listed_with_its_picture_and_gone_to(opened: Program, qtbot: QtBot) -> None:
+    session, window, listed = opened.services.session, opened.window, keys(opened)
+    assert listed.empty.text() == EMPTY
+    window.commands["key.mark"].trigger()
+    session.view.cursor = (3, 4, 5)
+    window.commands["key.mark"].trigger()
+    settle(opened, qtbot)
+    assert listed.list.count() == 2
+    item = listed.list.item(1)
+    assert item.text() == "Ax 4  Head"
+    picture = item.icon().pixmap(64, 64).toImage()
+    assert not picture.isNull()
+    assert listed.list.currentRow() == 1
+    listed.note.setText("cyst")
+    listed.note.editingFinished.emit()
+    assert session.key_images[1].note == "cyst"
+    assert listed.list.item(1).text() == "Ax 4  Head\ncyst"
+    session.view.cursor = (9, 9, 9)
+    listed.list.setCurrentRow(0)
+    assert session.view.cursor == (10, 15, 20)
+    listed.delete_button.click()
+    assert [one.note for one in session.key_images] == ["cyst"]
+    window.update_context()
+    window.commands["edit.undo"].trigger()
+    assert len(session.key_images) == 2
+
+
+def test_pictures_are_saved_by_the_menu(
+    opened: Program, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key_images.mark(opened.services)
+    settle(opened, qtbot)
+    monkeypatch.setattr(opened.window.dialogs, "save_path", lambda *_: tmp_path / "case7.png")
+    keys(opened).pictures_button.click()
+    settle(opened, qtbot)
+    assert [path.name for path in tmp_path.glob("*.png")] == ["case7-01-ax-11.png"]
+
+
+def line(row: int, columns: tuple[int, int], **what: object) -> Measurement:
+    points = GRID.index_to_world([(10, row, columns[0]), (10, row, columns[1])]).tolist()
+    made = Measurement("", "length", (tuple(points[0]), tuple(points[1])), (0, 0, 1), "")
+    return replace(made, **what)  # type: ignore[arg-type]
+
+
+def test_a_lesion_stands_beside_its_prior_and_the_sum_of_targets_is_told(opened: Program, qtbot: QtBot) -> None:
+    services, session, box = opened.services, opened.services.session, follow_up(opened)
+    assert not box.isVisible()
+    before = replace(SERIES, uid="1.2.826.0.1.19")
+    earlier = replace(STUDY, uid="1.2.826.0.1.17", date="2019-03-01", series=(before,))
+    services.archive.catalog.add(ScanResult((earlier, STUDY)))
+    session.studies = (earlier, STUDY)
+    study._present(services, before, ramp())
+    measuring.add(services, line(5, (5, 25), label="Hilum", target=True))
+    study._present(services, SERIES, ramp())
+    made = measuring.add(services, line(5, (8, 20)))
+    box.refresh()
+    assert box.isVisibleTo(box.parentWidget())
+    assert box.head.text() == "Since 2019-03-01"
+    assert box.changes.rows[0].cells == ("Length ?", "20.0 mm", "12.0 mm", "-8.0 mm  -40 %")
+    assert box.response.text() == "No target is measured in this study."
+    box.confirm.click()
+    box.refresh()
+    assert box.changes.rows[0].cells[0] == "Hilum", "it takes the name of its prior"
+    assert [row.cells for row in box.targets.rows] == [
+        ("Hilum", "20.0", "20.0", "12.0"),
+        ("Sum, mm", "20.0", "20.0", "12.0"),
+        ("To baseline", "", "", "-40 %"),
+        ("To nadir", "", "", "-40 %"),
+    ]
+    assert box.targets.isColumnHidden(2), "the baseline is the nadir"
+    assert box.response.text() == "PR: partial response of the targets"
+    assert session.measurements[0].prior
+    box.prior.setCurrentIndex(box.prior.count() - 1)
+    box.confirm.click()
+    box.refresh()
+    assert session.measurements[0].prior == "none"
+    assert np.isclose(session.measured[made.uid][0].number, 12.0)

@@ -7,7 +7,18 @@ from collections.abc import Callable
 from medviewer.app.commands import undoing
 from medviewer.app.commands.heatmaps import doubt_map
 from medviewer.app.controllers.fusing import shows_fused
+from medviewer.app.solid_looks import SolidPreset, presets, solid_look
 from medviewer.app.state import Session
+
+
+def _solid_look(session: Session) -> str:
+    look = solid_look(session)
+    return "" if look is None else look.preset.id
+
+
+def _offers(one: SolidPreset) -> Callable[[Session], bool]:
+    return lambda session: session.image is not None and one.fits(session.image)
+
 
 KEYS: dict[str, Callable[[Session], object]] = {
     "image_open": lambda s: s.image is not None,
@@ -51,6 +62,11 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "fused_shown": lambda s: s.fusion is not None and s.fusion.visible,
     "fused_here": lambda s: s.fusion is not None and shows_fused(s, s.view.active),
     "slab_mode": lambda s: s.view.slab_mode,
+    "solid_look": _solid_look,
+    "solid_moved": lambda s: (s.view.solid_shift, s.view.solid_stretch) != (0.0, 1.0),
+    "solid_clipped": lambda s: s.view.solid_box is not None,
+    "solid_through": lambda s: s.view.solid_through,
+    **{f"look_{one.id}": _offers(one) for one in presets()},
     "beside_open": lambda s: bool(s.companions),
     "linked": lambda s: (
         bool(s.companions) and all(one.offset is not None or not one.image.is_volume for one in s.companions)
@@ -61,6 +77,12 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "layout": lambda s: s.view.layout,
     "mode": lambda s: s.mode,
 }
+
+
+def _why(one: SolidPreset) -> str:
+    what = f"in {one.unit}" if one.unit else " or ".join(one.only)
+    return f"open a volume {what} first" if what else "open a volume of grey values first"
+
 
 REASONS: dict[str, str] = {
     "beside_open": "no series is open beside the main one",
@@ -74,6 +96,9 @@ REASONS: dict[str, str] = {
     "grey_volume_open": "open a volume of grey values first",
     "fused": "nothing is laid over the series",
     "planes_turned": "the planes are straight",
+    "solid_moved": "the look is as it comes",
+    "solid_clipped": "nothing is cut away",
+    **{f"look_{one.id}": _why(one) for one in presets()},
     "phases_open": "the open series has one phase",
     "mask_open": "there is no mask",
     "can_undo": "nothing to take back",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medviewer.app.state import Session
+from medviewer.app.solid_looks import SolidLook
+from medviewer.app.state import Session, SolidBox
 from medviewer.domain.document import Document
 from medviewer.domain.fusing import Thickness
 from medviewer.domain.geometry import Grid
@@ -361,13 +362,27 @@ class Scene:
         How to turn the array so that its axes run to the feet, to posterior and to the patient's left: the only
         handedness that napari (towards, down, right) does not mirror.
     limits
-        Stored values shown clear and bright.
+        Stored values shown clear and bright where there is no look.
     mask
         Structures to show in it, or None.
     revision
         Grows when the mask's voxels changed.
     identity
         What stays the same from phase to phase of one image: the camera is kept while it does.
+    look
+        How values become colours and opacities, in real values.
+    slope, intercept
+        From stored to real values.
+    box
+        What is shown, along the axes of `voxels`, in voxels from edge to edge; None for all of it.
+    names
+        What the shown structures are called, with their colours.
+    through
+        Whether they are seen through what lies before them.
+    padding
+        Stored voxels from low to high are no image and drawn as the last value, also a stored one; or None.
+    oriented
+        Whether the file says how the patient lay: letters would be guesses where it does not.
     """
 
     voxels: NDArray[np.generic]
@@ -378,6 +393,18 @@ class Scene:
     mask: MaskLook | None = None
     revision: int = 0
     identity: object = None
+    look: SolidLook | None = None
+    slope: float = 1.0
+    intercept: float = 0.0
+    box: SolidBox | None = None
+    names: tuple[tuple[str, Colour], ...] = ()
+    through: bool = True
+    padding: tuple[float, float, float] | None = None
+    oriented: bool = True
+
+
+SolidSide = Literal["anterior", "posterior", "left", "right", "head", "feet", "first"]
+"""Where the 3D view is looked at from; ``first`` is how a volume is first seen, as large as it is then."""
 
 
 class VolumePort(Protocol):
@@ -438,6 +465,18 @@ class Shell(Protocol):
 
     def step(self, slices: int) -> None:
         """Scroll the active viewport."""
+        ...
+
+    def look_from(self, side: SolidSide) -> None:
+        """Look at the 3D view from one side of the patient."""
+        ...
+
+    def turn_solid(self, right: float, up: float) -> None:
+        """Turn what the 3D view shows to the right and upwards, in radians."""
+        ...
+
+    def save_solid(self, path: Path) -> None:
+        """Save the 3D view as a PNG."""
         ...
 
     def turn(self, angle: float) -> None:

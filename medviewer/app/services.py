@@ -74,6 +74,7 @@ class Services:
         self._name_plugins()
         kept = settings.load(self.archive.home)
         self.session.own_windows, self.session.line_places = kept.windows, kept.lines
+        self.session.solid_looks = kept.solid_looks
 
     @classmethod
     def open(cls, home: Path | None = None, folders: Iterable[Path] = ()) -> Services:

@@ -88,6 +88,8 @@ class Settings(BaseModel):
         The mode that the window was in; empty for the first one.
     layout
         The layout of the viewports; empty for the first one.
+    solid_looks
+        The look that was chosen last in 3D, by modality.
     geometry, panels
         The window's place and size, and the width of its panels and whether they are shown, as Qt writes them, in
         base 64; empty for the usual ones.
@@ -101,6 +103,7 @@ class Settings(BaseModel):
     palette: tuple[str, ...] = ()
     mode: str = ""
     layout: str = ""
+    solid_looks: dict[str, str] = {}
     geometry: str = ""
     panels: str = ""
 

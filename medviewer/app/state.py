@@ -109,6 +109,8 @@ class Fusion:
     visible: bool = True
     phase: int = 0
     foreign: bool = False
+SolidBox = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+"""First and last place along z, y and x in voxels, edge to edge: the middle of the first voxel is 0, its edge -0.5."""
 
 
 @dataclass(eq=False)
@@ -135,6 +137,14 @@ class View:
     slab_mm: float = 10.0
     turned: Turned | None = None
     """How the planes were turned away from the acquisition's axes; None while they lie along them."""
+    solid_shift: float = 0.0
+    """How far the values of the look in 3D are moved up, as a part of their range."""
+    solid_stretch: float = 1.0
+    """By what their range is wider than the preset's."""
+    solid_box: SolidBox | None = None
+    """What 3D shows of the volume; None for all of it."""
+    solid_through: bool = True
+    """Whether the mask's structures are seen in 3D through what lies before them."""
     layout: str = "mpr"
     """One of the layouts of `hanging.layouts`, or ``single``: the active pane of `base`, large."""
     base: str = "mpr"
@@ -378,6 +388,8 @@ class Session:
     """Where the user wants lines of text over the image, where it is not as at first."""
     mode: str = "read"
     """Which of `modes.MODES` the window is in."""
+    solid_looks: Mapping[str, str] = field(default_factory=dict)
+    """The look that was chosen last in 3D, by modality: ids of `app.solid_looks`."""
     view: View = field(default_factory=View)
 
     @property

@@ -17,6 +17,7 @@ from medviewer.app.actions.pacs import pacs_specs
 from medviewer.app.actions.planes import planes_specs
 from medviewer.app.actions.program import edit_specs, file_specs, help_specs, queue_specs
 from medviewer.app.actions.reporting import key_specs
+from medviewer.app.actions.solid import solid_specs
 from medviewer.app.actions.spec import Spec
 from medviewer.app.actions.tools import tools_specs
 from medviewer.app.actions.turning import turning_specs
@@ -31,6 +32,7 @@ MENUS = {
     "view": "&View",
     "image": "&Image",
     "fusion": "Fusi&on",
+    "solid": "3&D",
     "measure": "&Measure",
     "report": "&Report",
     "segment": "&Segment",
@@ -50,6 +52,7 @@ _GROUPS = (
     beside_specs,
     view_specs,
     planes_specs,
+    solid_specs,
     image_specs,
     turning_specs,
     tools_specs,

@@ -217,6 +217,7 @@ def present(session: Session, series: Series, image: Image, arrival: Arrival | N
     view.inverted, view.colours = opens_inverted(image), "gray"
     view.window = first_window(image) if arrival is None else early_window(image)
     view.focus = None
+    view.solid_shift, view.solid_stretch, view.solid_box = 0.0, 1.0, None
     panes.welcome(session, series.uid, session.study, image.is_volume)
     panes.turn_back(session)
     session.arrival = arrival

@@ -27,6 +27,7 @@ from medviewer.app.ports import (
     ViewPort,
     VolumePort,
 )
+from medviewer.app.solid_looks import solid_look
 from medviewer.app.state import EDIT_TOOLS, Session
 from medviewer.domain.image import Image
 from medviewer.domain.mask import PALETTE, Colour
@@ -194,7 +195,27 @@ def resolve_scene(session: Session) -> Scene | None:
         mask=mask_look(session),
         revision=session.mask.revision if session.mask else 0,
         identity=first,
+        look=solid_look(session),
+        slope=slope,
+        intercept=intercept,
+        box=session.view.solid_box,
+        names=_names(session),
+        through=session.view.solid_through,
+        padding=_solid_padding(image, voxels),
+        oriented=session.series is None or oriented(session.series),
     )
+
+
+def _names(session: Session) -> tuple[tuple[str, Colour], ...]:
+    if session.mask is None or not session.view.mask_visible:
+        return ()
+    return tuple((s.name, s.colour) for s in session.mask.segments if s.label not in session.hidden_labels)
+
+
+def _solid_padding(image: Image, voxels: object) -> tuple[float, float, float] | None:
+    if image.padding is None or voxels is not image.voxels:
+        return None
+    return *image.padding, image.rescale.invert(image.darkest(False))
 
 
 def visible_panes(session: Session) -> tuple[int, ...]:

@@ -1,0 +1,176 @@
+"""What lies over the 3D view: the orientation cube, and the legend of values and structures."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetricsF, QLinearGradient, QMouseEvent, QPainter, QPaintEvent, QPolygonF, QTransform
+from PySide6.QtWidgets import QWidget
+
+from medviewer.app.solid_looks import PROJECTIONS, SolidLook
+from medviewer.domain.mask import Colour
+from medviewer.ui.theme import colour
+from medviewer.ui.viewport.solid_camera import LETTERS, CubeFace, Direction, cube_faces
+
+_CUBE = 84
+_BAR_WIDTH, _LEGEND_WIDTH, _BAR_HEIGHT = 9, 116, 110
+_NAMES = 6
+"""Structures that the legend names; the others are counted."""
+
+
+class OrientationCube(QWidget):
+    """A cube that turns with the view; a click on a face looks from that side."""
+
+    clicked = Signal(str)
+    """The side of the face."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("orientationCube")
+        self.setFixedSize(_CUBE, _CUBE)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setToolTip("Where you look from; click on a face to look from there")
+        self.lettered = True
+        self.faces: list[CubeFace] = []
+
+    def turn(self, view: Direction, up: Direction) -> None:
+        """Show where is what."""
+        self.faces = cube_faces(view, up)
+        self.update()
+
+    def side_at(self, position: QPointF) -> str:
+        """The side whose face lies there; empty for none."""
+        for face in reversed(self.faces):
+            if self._outline(face).containsPoint(position, Qt.FillRule.OddEvenFill):
+                return face.side
+        return ""
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Look from the side of the face that was clicked on."""
+        side = self.side_at(event.position())
+        if side:
+            self.clicked.emit(side)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the faces that can be seen, each with its letter as it lies in space."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
+        for face in self.faces:
+            fill = QColor(colour("raised"))
+            fill.setAlpha(round(150 + 80 * face.facing))
+            painter.setPen(colour("disabled"))
+            painter.setBrush(fill)
+            outline = self._outline(face)
+            painter.drawPolygon(outline)
+            # seen from far aside, a letter is a smear
+            if self.lettered and face.facing > 0.25:
+                self._letter(painter, face, outline)
+        painter.end()
+
+    def _letter(self, painter: QPainter, face: CubeFace, outline: QPolygonF) -> None:
+        square = QRectF(0, 0, 100, 100)
+        corners = QPolygonF([square.topLeft(), square.topRight(), square.bottomRight(), square.bottomLeft()])
+        placed = QTransform.quadToQuad(corners, outline)
+        if not isinstance(placed, QTransform):
+            return
+        painter.save()
+        painter.setTransform(placed, True)
+        font = painter.font()
+        font.setPixelSize(68)
+        font.setBold(True)
+        painter.setFont(font)
+        painter.setPen(colour("text" if face.facing > 0.6 else "quiet"))
+        painter.drawText(square, Qt.AlignmentFlag.AlignCenter, LETTERS[face.side])
+        painter.restore()
+
+    def _outline(self, face: CubeFace) -> QPolygonF:
+        middle, edge = _CUBE / 2, _CUBE / 1.85
+        return QPolygonF([QPointF(middle + right * edge, middle + down * edge) for right, down in face.corners])
+
+
+class SolidLegend(QWidget):
+    """Which colour stands for which value, and for which structure."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("solidLegend")
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.look: SolidLook | None = None
+        self.names: tuple[tuple[str, Colour], ...] = ()
+
+    def show_look(self, look: SolidLook | None, names: tuple[tuple[str, Colour], ...]) -> None:
+        """Tell of that look and those structures."""
+        if (look, names) == (self.look, self.names):
+            return
+        self.look, self.names = look, names
+        self.resize(self.sizeHint())
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Room for the bar with its values, and a line for each name."""
+        line = round(QFontMetricsF(self.font()).lineSpacing()) + 2
+        bar = 0 if self.look is None else _BAR_HEIGHT + line + 10
+        return QSize(_LEGEND_WIDTH, bar + line * len(self.lines()))
+
+    def lines(self) -> list[str]:
+        """The names that are shown, and how many are not."""
+        shown = [name for name, _ in self.names[:_NAMES]]
+        more = len(self.names) - len(shown)
+        return [*shown, f"and {more} more"] if more else shown
+
+    def values(self) -> list[tuple[float, str]]:
+        """Places along the bar, 0 for its lower end, with what stands at them."""
+        if self.look is None:
+            return []
+        low, high = self.look.limits
+        decimals = 0 if high - low >= 20 else 1 if high - low >= 2 else 2
+        points = [point.value for point in self.look.points]
+        if self.look.preset.mode in PROJECTIONS or self.look.preset.mode == "surface":
+            points = [low, (low + high) / 2, high]
+        return [((value - low) / (high - low), f"{value:.{decimals}f}") for value in points]
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the bar, its values at the left, and the names below."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        line = QFontMetricsF(self.font()).lineSpacing() + 2
+        top = 0.0
+        if self.look is not None:
+            self._bar(painter, self.look, line)
+            top = _BAR_HEIGHT + line + 10
+        colours = [QColor(*rgb) for _, rgb in self.names[:_NAMES]]
+        for k, text in enumerate(self.lines()):
+            row = QRectF(0, top + k * line, _LEGEND_WIDTH - 14, line)
+            metrics = QFontMetricsF(self.font())
+            painter.setPen(colour("text"))
+            painter.drawText(
+                row,
+                Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
+                metrics.elidedText(text, Qt.TextElideMode.ElideRight, row.width()),
+            )
+            if k < len(colours):
+                painter.fillRect(QRectF(_LEGEND_WIDTH - _BAR_WIDTH, row.top() + 3, _BAR_WIDTH, line - 6), colours[k])
+        painter.end()
+
+    def _bar(self, painter: QPainter, look: SolidLook, line: float) -> None:
+        unit = f" {look.unit}" if look.unit else ""
+        painter.setPen(colour("text"))
+        title = QRectF(0, 0, _LEGEND_WIDTH, line)
+        painter.drawText(title, Qt.AlignmentFlag.AlignRight, f"{look.preset.name}{unit}")
+        bar = QRectF(_LEGEND_WIDTH - _BAR_WIDTH, line + 4, _BAR_WIDTH, _BAR_HEIGHT)
+        gradient = QLinearGradient(bar.bottomLeft(), bar.topLeft())
+        table = look.table()
+        for k in range(0, len(table), 15):
+            red, green, blue, opacity = (float(v) for v in table[k])
+            seen = 1.0 if look.preset.mode in PROJECTIONS else min(1.0, 0.15 + opacity)
+            gradient.setColorAt(k / (len(table) - 1), QColor.fromRgbF(red * seen, green * seen, blue * seen))
+        painter.fillRect(bar, gradient)
+        painter.setPen(colour("quiet"))
+        below = bar.bottom() + line
+        for place, text in self.values():
+            middle = bar.bottom() - place * bar.height()
+            if middle > below - line * 0.8:  # two values at one place would be unreadable
+                continue
+            below = middle
+            row = QRectF(0, middle - line / 2, bar.left() - 6, line)
+            painter.drawText(row, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)

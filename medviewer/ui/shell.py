@@ -9,7 +9,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QDockWidget, QMainWindow
 
 from medviewer.app import actions, settings
-from medviewer.app.ports import DeidentifyChoice
+from medviewer.app.ports import DeidentifyChoice, SolidSide
 from medviewer.app.services import Services
 from medviewer.domain.document import Document
 from medviewer.errors import StoreError
@@ -19,6 +19,7 @@ from medviewer.ui.panels import Panels
 from medviewer.ui.research import Research
 from medviewer.ui.viewport import SliceView
 from medviewer.ui.viewport_grid import ViewportGrid
+from medviewer.ui.viewport_pane import marked
 from medviewer.ui.widgets.batch_dialog import show_batch
 from medviewer.ui.widgets.corners_dialog import CornersDialog
 from medviewer.ui.widgets.deidentify_dialog import DeidentifyDialog
@@ -75,6 +76,20 @@ class ShellWindow(QMainWindow):
     def step(self, slices: int) -> None:
         """Scroll the active viewport."""
         self.grid.step(slices)
+
+    def look_from(self, side: SolidSide) -> None:
+        """Look at the 3D view from one side of the patient."""
+        self.grid.volume.look_from(side)
+
+    def turn_solid(self, right: float, up: float) -> None:
+        """Turn what the 3D view shows to the right and upwards, in radians."""
+        self.grid.volume.turn(right, up)
+
+    def save_solid(self, path: Path) -> None:
+        """Save the 3D view as a PNG."""
+        if not marked(self.grid.volume.picture()).save(str(path)):
+            raise StoreError(f"The picture should be written to {path}, but could not be; choose another folder.")
+        self.services.session.say(f"Saved the 3D picture to {path.name}.", "ok")
 
     def turn(self, angle: float) -> None:
         """Turn the crosshair's lines in the active viewport, in radians, clockwise."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtWidgets import QGridLayout, QStackedLayout, QWidget
 
@@ -117,13 +117,9 @@ class ViewportPane(QWidget):
 
     def picture(self) -> QPixmap:
         """What the viewports show, as a picture that says what it may be used for."""
-        made = self._pages.grab()
-        painter = QPainter(made)
-        painter.setPen(QColor(COLOURS["quiet"]))
-        place = self._pages.rect().adjusted(0, 0, 0, -_NOTICE_ROOM)
-        painter.drawText(place, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom, RESEARCH_USE)
-        painter.end()
-        return made
+        with self.volume.uncovered():
+            made = self._pages.grab()
+        return marked(made)
 
     def settle(self) -> None:
         """Show now what would be shown soon: for pictures."""
@@ -136,3 +132,14 @@ class ViewportPane(QWidget):
         for viewport in self.slices:
             viewport.canvas.close()
         self.volume.close_canvas()
+
+
+def marked(picture: QPixmap) -> QPixmap:
+    """The picture with what it may be used for written into it."""
+    painter = QPainter(picture)
+    painter.setPen(QColor(COLOURS["quiet"]))
+    size = picture.deviceIndependentSize()
+    place = QRectF(0, 0, size.width(), size.height() - _NOTICE_ROOM)
+    painter.drawText(place, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom, RESEARCH_USE)
+    painter.end()
+    return picture

@@ -40,6 +40,7 @@ from medviewer.ui.widgets.mode_tabs import ModeTabs
 from medviewer.ui.widgets.palette import Palette
 from medviewer.ui.widgets.phase_bar import PhaseBar
 from medviewer.ui.widgets.recent_menu import RecentMenu
+from medviewer.ui.widgets.solid_bar import SolidBar
 from medviewer.ui.widgets.study_browser import StudyBrowser
 from medviewer.ui.widgets.study_rows import origin
 from medviewer.ui.widgets.window_menu import WindowMenu
@@ -126,6 +127,7 @@ class MainWindow(OpensDrops, ShellWindow):
         column.addWidget(self.grid, 1)
         column.addWidget(self.phases)
         self.setCentralWidget(centre)
+        self.solid_bar = SolidBar(self.services, self.commands, self.grid.volume)
         self.messages = MessageStrip(self.services, self.grid)
         self.messages.float_over(self.grid)
 

@@ -31,7 +31,7 @@ def test_cells_fill_their_layout_and_none_lies_over_another(name: str) -> None:
 
 
 def test_a_layout_that_there_is_not() -> None:
-    with pytest.raises(InputError, match="one of mpr, compare, 1x2, 2x1, 2x2, single, not 9x9"):
+    with pytest.raises(InputError, match=f"one of {', '.join(NAMES)}, not 9x9"):
         layout_of("9x9")
 
 

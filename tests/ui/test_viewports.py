@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
-from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel
-from pytestqt.qtbot import QtBot
+from PySide6.QtWidgets import QApplication
 
 from medviewer.app.commands import masks, study, view
-from medviewer.app.controllers.display import resolve_scene
 from medviewer.app.ports import Corners
 from medviewer.domain.geometry import Grid
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image, Window
 from medviewer.ui.main import Program
 from medviewer.ui.viewport.overlay import OverlayState, scale_bar
-from medviewer.ui.viewport.solid import surface_of, thin_volume
-from medviewer.ui.viewport.volume_view import VolumeView
 
 from .conftest import GRID, SERIES
 
@@ -214,41 +208,6 @@ def test_scale_bars_are_round_and_within_a_quarter() -> None:
     assert scale_bar(0.0, 300) is None
 
 
-def test_the_surface_encloses_the_mask() -> None:
-    mask = np.zeros((12, 12, 12), bool)
-    mask[3:9, 4:8, 5:7] = True
-    surface = surface_of(mask)
-    assert surface is not None
-    vertices, faces = surface
-    assert faces.max() < len(vertices)
-    np.testing.assert_allclose(vertices.mean(axis=0), (5.5, 5.5, 5.5), atol=0.2)
-    assert surface_of(np.zeros((4, 4, 4), bool)) is None
-
-
-def test_3d_says_that_it_is_worked_out_until_there_is_a_picture(qtbot: QtBot, opened: Program) -> None:
-    scene = resolve_scene(opened.services.session)
-    assert scene is not None
-    started: list[Any] = []
-    shown = VolumeView(background=lambda work, done: started.append((work, done)))
-    qtbot.addWidget(shown)
-    shown.resize(300, 300)
-    shown.show()
-    shown.apply(scene)
-    note = shown.findChild(QLabel, "viewportNote")
-    assert note is not None
-    assert (note.text(), note.isVisible()) == ("Working out 3D…", True)
-    shown.settle()
-    assert note.text() == "Working out 3D…"
-    work, done = started.pop()
-    done(work())
-    assert note.text() == "3D"
-    shown.apply(replace(scene, limits=(0.0, 5.0)))
-    assert note.text() == "3D", "the picture of before is there meanwhile"
-    shown.apply(None)
-    assert not note.isVisible()
-    shown.close_canvas()
-
-
 def test_layers_are_filled_anew_and_never_removed(opened: Program) -> None:
     session, slice_view = opened.services.session, opened.window.grid.slices[0]
     masks.new(opened.services).paint(np.array([0]), 1)
@@ -285,13 +244,6 @@ def test_a_smaller_picture_is_drawn_where_a_larger_one_was(opened: Program) -> N
     for row, column in ((0, 0), (4, 5), (2, 3)):
         drawn = picture.pixelColor((slice_view.to_pixel(row, column) * ratio).toPoint())
         assert drawn.red() == pytest.approx(255 * int(voxels[0, row, column]) / 30, abs=4)
-
-
-def test_a_thinned_volume_has_no_wall_where_the_last_block_is_partial() -> None:
-    scene = MagicMock(voxels=np.full((7, 5, 4), -1000, np.int16), order=(0, 1, 2), flips=(False, False, False))
-    thinned = thin_volume(scene, 3)
-    assert thinned.shape == (3, 2, 2)
-    np.testing.assert_array_equal(thinned, -1000.0)
 
 
 def test_a_fourth_viewport_shares_the_volume_and_goes_where_its_cell_is(opened: Program) -> None:

@@ -23,6 +23,7 @@ def layout_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
         ("compare", "&Compare side by side", "F4", "Show two viewports in the plane of the acquisition"),
         ("2x2", "&Four viewports", "F5", "Show axial, sagittal, coronal, and the plane of the acquisition once more"),
         ("1x2", "Two planes side &by side", "Shift+F4", "Show axial and coronal"),
+        ("solid", "&3D large", "F8", "Show 3D large, and the three planes beside it"),
         ("2x1", "Two planes, one &above the other", "Shift+F5", "Show sagittal above coronal"),
     )
     return [
@@ -33,7 +34,7 @@ def layout_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
             layout(name),
             text,
             (key,),
-            when="volume_open" if name == "mpr" else "image_open",
+            when="volume_open" if name in ("mpr", "solid") else "image_open",
             checked=f"layout == '{name}'",
         )
         for name, title, key, text in rows

@@ -33,8 +33,10 @@ _TURNS = (
 
 def solid_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
     """Looks, sides, the clipping box, and pictures."""
+    session = services.session
 
     def save() -> None:
+        solid.bring(session)
         path = dialogs.save_path("Save the 3D picture", str(Path("3d.png")), ("PNG (*.png)",))
         if path is not None:
             shell.save_solid(path)
@@ -42,7 +44,7 @@ def solid_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
     return [
         *_looks(services),
         *_box(services),
-        *_views(shell),
+        *_views(services, shell),
         Spec(
             "solid.save",
             "&Save 3D picture…",
@@ -56,9 +58,19 @@ def solid_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
     ]
 
 
+def _seen(services: Services, run: Callable[[], object]) -> Callable[[], None]:
+    """Do that, and let it be seen."""
+
+    def both() -> None:
+        run()
+        solid.bring(services.session)
+
+    return both
+
+
 def _looks(services: Services) -> list[Spec]:
     def choose(name: str) -> Callable[[], None]:
-        return lambda: solid.choose_look(services, name)
+        return _seen(services, lambda: solid.choose_look(services, name))
 
     def row(one: SolidPreset) -> Spec:
         text = f"Show the volume in 3D as {one.name[0].lower() + one.name[1:] if one.name[1].islower() else one.name}"
@@ -80,7 +92,7 @@ def _looks(services: Services) -> list[Spec]:
             "solid.next",
             "&Next look",
             "solid",
-            lambda: solid.next_look(services),
+            _seen(services, lambda: solid.next_look(services)),
             "Show the volume in 3D with the next look: bone, vessels, skin, MIP and others",
             ("Shift+Alt+N",),
             "2",
@@ -90,7 +102,7 @@ def _looks(services: Services) -> list[Spec]:
             "solid.reset_look",
             "Look as it c&omes",
             "solid",
-            lambda: solid.reset_look(services),
+            _seen(services, lambda: solid.reset_look(services)),
             "Take back what dragging with the right button in 3D has moved",
             ("Shift+Alt+O",),
             "2",
@@ -100,7 +112,7 @@ def _looks(services: Services) -> list[Spec]:
             "solid.through",
             "See the mask &through the volume",
             "solid",
-            lambda: _toggle_through(services),
+            _seen(services, lambda: _toggle_through(services)),
             "Show the mask's structures through what lies before them in 3D, or only where nothing does",
             ("Shift+Alt+T",),
             "2",
@@ -160,17 +172,17 @@ def _box(services: Services) -> list[Spec]:
         ),
     )
     return [
-        Spec(f"solid.{name}", title, "solid", run, text, (key,), "3", when)
+        Spec(f"solid.{name}", title, "solid", _seen(services, run), text, (key,), "3", when)
         for name, title, run, text, key, when in rows
     ]
 
 
-def _views(shell: Shell) -> list[Spec]:
+def _views(services: Services, shell: Shell) -> list[Spec]:
     def look(side: SolidSide) -> Callable[[], None]:
-        return lambda: shell.look_from(side)
+        return _seen(services, lambda: shell.look_from(side))
 
     def turn(right: int, up: int) -> Callable[[], None]:
-        return lambda: shell.turn_solid(right * _TURN, up * _TURN)
+        return _seen(services, lambda: shell.turn_solid(right * _TURN, up * _TURN))
 
     sides = [
         Spec(f"solid.from_{side}", title, "solid", look(side), text, (key,), "4", _VOLUME)

@@ -7,6 +7,8 @@ from typing import Literal
 import numpy as np
 
 from medviewer.app import settings
+from medviewer.app.commands import panes
+from medviewer.app.hanging.layouts import SINGLE
 from medviewer.app.services import Services
 from medviewer.app.solid_looks import fitting, presets, solid_look
 from medviewer.app.state import Session, SolidBox
@@ -69,6 +71,18 @@ def move_look(services: Services, up: float, wider: float) -> None:
 def reset_look(services: Services) -> None:
     """Let the look be as its preset has it."""
     services.session.view.solid_shift, services.session.view.solid_stretch = 0.0, 1.0
+
+
+def bring(session: Session) -> None:
+    """Make sure that 3D is seen: what is asked of it while it is not would seem to do nothing."""
+    view = session.view
+    if view.layout == SINGLE or view.arranged.volume is None:
+        panes.arrange(session, "mpr")
+
+
+def enlarge(session: Session) -> None:
+    """Show 3D large beside the three planes, or as large as one of them again."""
+    panes.arrange(session, "mpr" if session.view.layout == "solid" else "solid")
 
 
 def whole_box(image: Image) -> SolidBox:

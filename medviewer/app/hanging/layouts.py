@@ -106,6 +106,13 @@ LAYOUTS: dict[str, Layout] = {
             2,
             (Cell("axial", 0, 0), Cell("sagittal", 0, 1), Cell("coronal", 1, 0), Cell("volume", 1, 1)),
         ),
+        Layout(
+            "solid",
+            "3D large, three planes beside",
+            3,
+            4,
+            (Cell("axial", 0, 0), Cell("sagittal", 1, 0), Cell("coronal", 2, 0), Cell("volume", 0, 1, 3, 3)),
+        ),
         Layout("compare", "Compare side by side", 1, 2, (Cell("acquired", 0, 0), Cell("acquired", 0, 1))),
         Layout("1x2", "Two planes side by side", 1, 2, (Cell("axial", 0, 0), Cell("coronal", 0, 1))),
         Layout("2x1", "Two planes, one above the other", 2, 1, (Cell("sagittal", 0, 0), Cell("coronal", 1, 0))),

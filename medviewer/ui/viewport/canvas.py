@@ -6,6 +6,8 @@ widget), `canvas.layer_to_visual` (a layer's vispy visual) and `ViewerModel.scen
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from napari.components.viewer_model import ViewerModel
@@ -57,6 +59,14 @@ class NapariCanvas:
         """Where the canvas looks: centre in mm, as (depth, down, right), and zoom in pixels a mm."""
         return self.model.scene.camera
 
+    @contextmanager
+    def same_view(self) -> Iterator[None]:
+        """Keep what is looked at, and how large: napari looks at all there is when the first layer comes."""
+        camera = self.camera
+        before = camera.center, camera.zoom, camera.angles
+        yield
+        camera.center, camera.zoom, camera.angles = before
+
     def node(self, layer: Any) -> Any:
         """The vispy node that draws a layer."""
         return self.qt_viewer.canvas.layer_to_visual[layer].node
@@ -64,6 +74,21 @@ class NapariCanvas:
     def add(self, kind: type[Any], data: Any, **options: Any) -> Any:
         """Make a layer of that kind and show it; returns it."""
         return self.model.add_layer(kind(data, **options))
+
+    @property
+    def scene(self) -> Any:
+        """The vispy node that holds what is drawn, for visuals that napari has no layer for."""
+        return self.qt_viewer.canvas.view.scene
+
+    def share_commands(self, drawn: Any) -> None:
+        """Let `flush` send what is asked of a gloo object, also before it is first drawn."""
+        self.qt_viewer.canvas._scene_canvas.context.glir.associate(drawn.glir)
+
+    def flush(self) -> None:
+        """Send now what is waiting to go to the graphics card, rather than all of it with the next frame."""
+        canvas = self.qt_viewer.canvas._scene_canvas
+        canvas.set_current()
+        canvas.context.flush_commands()
 
     def make_current(self) -> None:
         """Let OpenGL calls, and questions, go to this canvas."""

@@ -10,7 +10,7 @@ Its texture holds 16-bit values, which are uploaded in slabs, so that no upload 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,10 @@ from vispy.color import Colormap
 from vispy.scene.visuals import create_visual_node
 from vispy.visuals.volume import VolumeVisual
 
-FULL = 65535
-"""The largest value of the texture."""
+from medviewer.ui.viewport.solid import FULL
+
 SLAB_BYTES = 8_000_000
 """How much of a volume is handed to the graphics card at a time."""
-_COLOURS = 256
 
 _SETUP = """
     // the part of the ray between the box and the near plane, from the back face that this fragment lies on: t <= 0
@@ -162,15 +161,21 @@ _before, _main = VolumeVisual._shaders["fragment"].split("void main()")
 class RaycastVisual(VolumeVisual):  # type: ignore[misc]  # vispy publishes no types
     """A volume of unsigned 16-bit values, shape (z, y, x), seen through a table of colours with an opacity per mm."""
 
-    _shaders = {
+    _shaders: ClassVar[dict[str, str]] = {
         "vertex": VolumeVisual._shaders["vertex"],
         "fragment": _before + _UNIFORMS + _LIGHT + "void main()" + _main,
     }
-    _rendering_methods = {**VolumeVisual._rendering_methods, "shaded": _SHADED, "quick": _QUICK, "surface": _SURFACE}
-    _raycasting_modes = {"volume": _SETUP}
+    _rendering_methods: ClassVar[dict[str, dict[str, str]]] = {
+        **VolumeVisual._rendering_methods,
+        "shaded": _SHADED,
+        "quick": _QUICK,
+        "surface": _SURFACE,
+    }
+    _raycasting_modes: ClassVar[dict[str, str]] = {"volume": _SETUP}
 
     def __init__(self) -> None:
         self._spacing = np.ones(3, np.float32)
+        self._table: NDArray[np.float32] | None = None
         super().__init__(
             np.zeros((2, 2, 2), np.uint16), clim=(0, FULL), interpolation="linear", texture_format=np.uint16
         )
@@ -221,7 +226,10 @@ class RaycastVisual(VolumeVisual):  # type: ignore[misc]  # vispy publishes no t
         self.update()
 
     def set_colours(self, table: NDArray[np.float32]) -> None:
-        """Colours and opacities a mm, shape (n, 4), from the lower to the upper limit."""
+        """Colours and opacities a mm, shape (n, 4), from the lower to the upper limit; others mean another shader."""
+        if self._table is not None and np.array_equal(self._table, table):
+            return
+        self._table = table
         self.cmap = Colormap(table, interpolation="linear")
 
     def set_limits(self, low: float, high: float, threshold: float) -> None:

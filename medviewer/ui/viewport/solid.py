@@ -74,17 +74,19 @@ class Surfaces:
         if missing:
             from scipy.ndimage import find_objects
 
-            boxes = find_objects(labels, max_label=max(missing))
+            # typed as if every label were there; one without a voxel has no box
+            boxes: list[tuple[slice, ...] | None] = list(find_objects(labels, max_label=max(missing)))
             for label in missing:
                 box = boxes[label - 1]
                 found[label] = None if box is None else surface_of(labels[box] == label, box, spacing)
         return Surfaces(labels, found)
 
     def _unchanged(self, labels: NDArray[Any]) -> dict[int, Surface | None]:
-        if self.labels is None or self.labels.shape != labels.shape:
+        former = self.labels
+        if former is None or former.shape != labels.shape:
             return {}
-        other = self.labels != labels
-        changed = {*np.unique(self.labels[other]).tolist(), *np.unique(labels[other]).tolist()}
+        other = former != labels
+        changed = {*np.unique(former[other]).tolist(), *np.unique(labels[other]).tolist()}
         return {label: surface for label, surface in self.found.items() if label not in changed}
 
 
@@ -144,8 +146,7 @@ def texture_of(scene: Scene, factors: Factors) -> Texture:
         mean = slab[0] if len(slab) == 1 else slab.mean(axis=0)
         for axis, factor in enumerate(factors[1:]):
             mean = _averaged(mean, axis, factor)
-        if mean.dtype.kind == "f":
-            np.nan_to_num(mean, copy=False, nan=low, posinf=high, neginf=low)
+        np.nan_to_num(mean, copy=False, nan=low, posinf=high, neginf=low)
         values[k] = np.clip(np.rint((mean - low) * (FULL / span)), 0, FULL)
     return Texture(values, low, span, factors)
 

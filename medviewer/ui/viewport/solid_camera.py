@@ -67,8 +67,7 @@ def right_of(view: ArrayLike, up: ArrayLike) -> NDArray[np.float64]:
 
 def rotated(view: ArrayLike, up: ArrayLike, right: float, upwards: float) -> tuple[Direction, Direction]:
     """View and up direction after what is seen was turned to the right and upwards, in radians."""
-    v, u = _unit(view), _unit(up)
-    r = _unit(right_of(v, u))
+    v, u, r = _frame(view, up)
     # what faces the viewer goes to the right when the viewer goes to the left, and looks further to the right
     v, r = v * np.cos(right) + r * np.sin(right), r * np.cos(right) - v * np.sin(right)
     v, u = v * np.cos(upwards) + u * np.sin(upwards), u * np.cos(upwards) - v * np.sin(upwards)
@@ -77,8 +76,7 @@ def rotated(view: ArrayLike, up: ArrayLike, right: float, upwards: float) -> tup
 
 def cube_faces(view: ArrayLike, up: ArrayLike) -> list[CubeFace]:
     """The faces of the cube that can be seen, the one that faces the viewer most last."""
-    v, u = _unit(view), _unit(up)
-    r = _unit(right_of(v, u))
+    v, u, r = _frame(view, up)
     seen = []
     for side in LETTERS:
         looks, above = (np.array(one, float) for one in DIRECTIONS[side])
@@ -91,6 +89,14 @@ def cube_faces(view: ArrayLike, up: ArrayLike) -> list[CubeFace]:
         corners = tuple((float(corner @ r) / 2, float(-(corner @ u)) / 2) for corner in square)
         seen.append(CubeFace(side, corners, facing))
     return sorted(seen, key=lambda face: face.facing)
+
+
+def _frame(view: ArrayLike, up: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """What lies ahead, up and to the right on the screen: `up` may lean."""
+    v = _unit(view)
+    u = np.asarray(up, float)
+    u = _unit(u - (u @ v) * v)
+    return v, u, _unit(right_of(v, u))
 
 
 def _lps(direction: ArrayLike) -> NDArray[np.float64]:

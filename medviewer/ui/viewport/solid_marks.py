@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QLinearGradient, QMouseEvent, QPainter, QPaintEvent, QPolygonF, QTransform
+from PySide6.QtGui import (
+    QColor,
+    QFontMetricsF,
+    QLinearGradient,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPolygonF,
+    QTransform,
+)
 from PySide6.QtWidgets import QWidget
 
 from medviewer.app.solid_looks import PROJECTIONS, SolidLook
@@ -110,7 +119,14 @@ class SolidLegend(QWidget):
         """Room for the bar with its values, and a line for each name."""
         line = round(QFontMetricsF(self.font()).lineSpacing()) + 2
         bar = 0 if self.look is None else _BAR_HEIGHT + line + 10
-        return QSize(_LEGEND_WIDTH, bar + line * len(self.lines()))
+        title = round(QFontMetricsF(self.font()).horizontalAdvance(self.title())) + 4
+        return QSize(max(_LEGEND_WIDTH, title), bar + line * len(self.lines()))
+
+    def title(self) -> str:
+        """The look, and the unit of its values."""
+        if self.look is None:
+            return ""
+        return f"{self.look.preset.name}, {self.look.unit}" if self.look.unit else self.look.preset.name
 
     def lines(self) -> list[str]:
         """The names that are shown, and how many are not."""
@@ -140,7 +156,7 @@ class SolidLegend(QWidget):
             top = _BAR_HEIGHT + line + 10
         colours = [QColor(*rgb) for _, rgb in self.names[:_NAMES]]
         for k, text in enumerate(self.lines()):
-            row = QRectF(0, top + k * line, _LEGEND_WIDTH - 14, line)
+            row = QRectF(0, top + k * line, self.width() - 14, line)
             metrics = QFontMetricsF(self.font())
             painter.setPen(colour("text"))
             painter.drawText(
@@ -149,15 +165,13 @@ class SolidLegend(QWidget):
                 metrics.elidedText(text, Qt.TextElideMode.ElideRight, row.width()),
             )
             if k < len(colours):
-                painter.fillRect(QRectF(_LEGEND_WIDTH - _BAR_WIDTH, row.top() + 3, _BAR_WIDTH, line - 6), colours[k])
+                painter.fillRect(QRectF(self.width() - _BAR_WIDTH, row.top() + 3, _BAR_WIDTH, line - 6), colours[k])
         painter.end()
 
     def _bar(self, painter: QPainter, look: SolidLook, line: float) -> None:
-        unit = f" {look.unit}" if look.unit else ""
         painter.setPen(colour("text"))
-        title = QRectF(0, 0, _LEGEND_WIDTH, line)
-        painter.drawText(title, Qt.AlignmentFlag.AlignRight, f"{look.preset.name}{unit}")
-        bar = QRectF(_LEGEND_WIDTH - _BAR_WIDTH, line + 4, _BAR_WIDTH, _BAR_HEIGHT)
+        painter.drawText(QRectF(0, 0, self.width(), line), Qt.AlignmentFlag.AlignRight, self.title())
+        bar = QRectF(self.width() - _BAR_WIDTH, line + 4, _BAR_WIDTH, _BAR_HEIGHT)
         gradient = QLinearGradient(bar.bottomLeft(), bar.topLeft())
         table = look.table()
         for k in range(0, len(table), 15):

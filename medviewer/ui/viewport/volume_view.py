@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QWidget
 
-from medviewer.app.ports import Scene
+from medviewer.app.ports import Scene, SolidSide
 from medviewer.ui.viewport.canvas import NapariCanvas
-from medviewer.ui.viewport.looks import PlainImage, ordered, set_visible
-from medviewer.ui.viewport.solid import Mesh, Solid, mesh_of, step_for, thin_labels, thin_volume
+from medviewer.ui.viewport.solid import Factors, Solid, Surfaces, factors_for, mesh_of, texture_of, thin_labels
+from medviewer.ui.viewport.solid_camera import DIRECTIONS, rotated
+from medviewer.ui.viewport.solid_drag import SolidDrag
+from medviewer.ui.viewport.solid_marks import OrientationCube, SolidLegend
+from medviewer.ui.viewport.solid_stage import SolidStage, software_rendered, texture_limit
 
-HARDWARE_EDGE, SOFTWARE_EDGE = 320, 96
+HARDWARE_EDGE, SOFTWARE_EDGE = 512, 128
 """Largest number of voxels along an axis that is drawn, with a graphics card and without."""
+MASK_EDGE = 256
+"""Largest number of voxels along an axis that surfaces are made from."""
 _SETTLE_MS = 250
-"""A change is drawn once nothing has changed for so long: 3D is for looking, not for following a drag."""
-
+"""A change is drawn once nothing has changed for so long: 3D is for looking, not for following a brush."""
+_REST_MS = 300
+"""How long nothing has to move until all details are drawn again."""
+_EDGE = 9
+_FILLS = 0.8
+"""The part of the view that a volume takes at first."""
 
 Background = Callable[[Callable[[], Solid], Callable[[Solid], None]], None]
 """Runs the first function off the Qt thread and hands what it returns to the second, on the Qt thread."""
@@ -31,67 +41,117 @@ def at_once(work: Callable[[], Solid], done: Callable[[Solid], None]) -> None:
 
 
 class VolumeView(QFrame):
-    """Implements `VolumePort`: attenuated maximum intensity, turned with the mouse.
+    """Implements `VolumePort`: turned with the mouse, drawn coarsely while anything moves.
 
     Parameters
     ----------
     background
-        How surfaces are worked out without holding up the window.
+        How surfaces and textures are worked out without holding up the window.
     """
+
+    look_moved = Signal(float, float)
+    """The right button was dragged: how far up and wider the look is to go, in parts of its range."""
+    menu_requested = Signal(QPoint)
+    """The right button was clicked there, on the screen."""
+    enlarge_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None, background: Background = at_once) -> None:
         super().__init__(parent)
         self._background = background
         self._generation = 0
+        self.reserved = 0
+        """Pixels at the upper right where something else stands."""
         self._unshown = False
         self.setObjectName("viewport")
         self.setMinimumSize(120, 100)
         self._canvas: NapariCanvas | None = None
+        self._stage: SolidStage | None = None
+        self._software = False
+        self._limit = 0
         self.shown: Scene | None = None
         self._wanted: Scene | None = None
-        self._image: Any = None
-        self._surface: Any = None
+        self._surfaces = Surfaces()
         self._looked_at: object = None
         self._note = QLabel(self)
         self._note.setObjectName("viewportNote")
         self._note.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self._note.move(9, 9)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_SETTLE_MS)
-        self._timer.timeout.connect(self.settle)
+        self._note.setWordWrap(True)
+        self._note.move(_EDGE, _EDGE)
+        self.cube = OrientationCube(self)
+        self.cube.clicked.connect(self._look_from)
+        self.legend = SolidLegend(self)
+        for mark in (self.cube, self.legend):
+            mark.hide()
+        self._timer = self._single_shot(_SETTLE_MS, self.settle)
+        self._rest = self._single_shot(_REST_MS, self._come_to_rest)
+
+    def _single_shot(self, wait_ms: int, then: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(wait_ms)
+        timer.timeout.connect(then)
+        return timer
 
     @property
     def canvas(self) -> NapariCanvas:
         """The canvas, made when it is first drawn on: the window's first picture does not wait for it."""
         if self._canvas is None:
             self._canvas = NapariCanvas(self, ndisplay=3)
-            self._note.raise_()
+            self._canvas.camera.events.angles.connect(self._follow_camera)
+            self._drag = SolidDrag(self._canvas)
+            self._drag.look_moved.connect(self.look_moved)
+            self._drag.menu_requested.connect(self.menu_requested)
+            self._drag.enlarge_requested.connect(self.enlarge_requested)
+            self._drag.moved.connect(self.hasten)
+            self._canvas.make_current()
+            self._software, self._limit = software_rendered(), texture_limit()
+            for mark in (self._note, self.cube, self.legend):
+                mark.raise_()
         return self._canvas
+
+    @property
+    def stage(self) -> SolidStage:
+        """What is on the graphics card; made with the canvas."""
+        if self._stage is None:
+            self._stage = SolidStage(self.canvas, self._software)
+        return self._stage
 
     def close_canvas(self) -> None:
         """Let go of the GL widget, if there is one."""
+        self._generation += 1  # what is still being worked out comes too late
         self._timer.stop()
+        self._rest.stop()
         if self._canvas is not None:
             self._canvas.close()
 
+    # -- what is shown --------------------------------------------------------------------------------------------
+
     def apply(self, scene: Scene | None) -> None:
-        """Show that volume, soon; a hidden view waits until it is seen."""
-        self._wanted = scene
+        """Show that volume, soon; a hidden view waits until it is seen. Look and box are followed at once."""
+        former, self._wanted = self._wanted, scene
         if scene is None:
             self.settle()
-        elif _differs(self.shown, scene):
+            return
+        drawn = self._stage is not None and self._stage.shown and self.shown is not None
+        if drawn and _same_volume(self.shown, scene) and (former is None or _dressed_differently(former, scene)):
+            self._dress(scene)
+        if _differs(self.shown, scene):
             self._announce(scene)
             self._timer.start()
 
+    def _dress(self, scene: Scene) -> None:
+        self.hasten()
+        self.stage.dress(scene)
+        self._mark(scene)
+
     def _announce(self, scene: Scene) -> None:
         """Say that a picture is on its way where there is none of that image yet; a film says it only once."""
-        if self._image is None or not self._image.visible or scene.identity is not self._looked_at:
+        if self._stage is None or not self._stage.shown or scene.identity is not self._looked_at:
             self._tell("Working out 3D…")
 
     def _tell(self, text: str) -> None:
         self._note.setText(text)
-        self._note.adjustSize()
+        self._place_marks()
         self._note.show()
         self._note.raise_()
 
@@ -104,39 +164,76 @@ class VolumeView(QFrame):
         old, self.shown = self.shown, scene
         self._generation += 1
         if scene is None:
-            for layer in (self._image, self._surface):
-                set_visible(layer, False)
-            self._note.hide()
+            if self._stage is not None:
+                self._stage.hide()
+            for mark in (self._note, self.cube, self.legend):
+                mark.hide()
             return
-        fresh = old is None or old.voxels is not scene.voxels
-        if not fresh and self._image is not None:
-            self._image.contrast_limits = ordered(scene.limits)
-        self._work_out(scene, fresh or self._unshown)
+        self._work_out(scene, old is None or not _same_volume(old, scene) or self._unshown)
 
     def _work_out(self, scene: Scene, fresh: bool) -> None:
-        generation = self._generation
+        generation, stage = self._generation, self.stage
         self._unshown = fresh
-        edge = SOFTWARE_EDGE if self._in_software() else HARDWARE_EDGE
-        step = step_for(scene.voxels.shape, edge)
+        edge = min(SOFTWARE_EDGE if self._software else HARDWARE_EDGE, self._limit)
+        shape = tuple(scene.voxels.shape[axis] for axis in scene.order)
+        factors, coarser = factors_for(shape, edge), factors_for(shape, min(edge, MASK_EDGE))
+        spacing = tuple(scene.spacing[axis] for axis in scene.order)
         # a copy: the mask may be painted on while its surface is worked out
-        labels = thin_labels(scene, step)
+        labels = thin_labels(scene, coarser)
         colours = scene.mask.colours if scene.mask is not None else ()
+        former = self._surfaces
 
         def work() -> Solid:
-            volume = thin_volume(scene, step) if fresh else None
-            return Solid(volume, None if labels is None else mesh_of(labels, colours))
+            texture = texture_of(scene, factors) if fresh else None
+            if labels is None:
+                return Solid(texture, None, Surfaces())
+            thinned = tuple(mm * f for mm, f in zip(spacing, coarser, strict=True))
+            surfaces = former.updated(labels, [label for label, _ in colours], thinned)
+            return Solid(texture, mesh_of(surfaces, colours, spacing, coarser), surfaces)
 
         def done(solid: Solid) -> None:
             if generation != self._generation:
                 return
+            self._surfaces = solid.surfaces
+            steps = stage.fill(solid.texture, scene) if solid.texture is not None else iter(())
+            self._step(generation, steps, lambda: finish(solid))
+
+        def finish(solid: Solid) -> None:
             self._unshown = False
-            scale = [scene.spacing[axis] * step for axis in scene.order]
-            if solid.volume is not None:
-                self._draw_volume(scene, solid.volume, scale, step)
-                self._look_at(scene, solid.volume.shape, scale)
-            self._draw_mesh(solid.mesh, scale)
+            newest = self._wanted
+            wanted = newest if newest is not None and _same_volume(newest, scene) else scene
+            stage.draw_mesh(solid.mesh, wanted)
+            stage.dress(wanted)
+            if fresh:
+                self._look_at(scene, shape, spacing)
+            self._tell(notice(shape, factors, self._limit, self._software))
+            self._mark(wanted)
 
         self._background(work, done)
+
+    def _step(self, generation: int, steps: Iterator[None], finish: Callable[[], None]) -> None:
+        """Go through what takes long in parts, between which the window answers; pictures wait for all of it."""
+        if generation != self._generation:
+            return
+        for _ in steps:
+            if self._background is not at_once:
+                QTimer.singleShot(0, self, lambda: self._step(generation, steps, finish))
+                return
+        finish()
+
+    def _mark(self, scene: Scene) -> None:
+        self.legend.show_look(scene.look, scene.names)
+        self.cube.lettered = scene.oriented
+        self._follow_camera()
+        for mark in (self.cube, self.legend):
+            mark.show()
+            mark.raise_()
+        self._place_marks()
+
+    def reserve(self, width: int) -> None:
+        """Leave so many pixels at the upper right to something else."""
+        self.reserved = width
+        self._place_marks()
 
     def showEvent(self, event: Any) -> None:
         """Draw what was asked for while the view was hidden."""
@@ -144,66 +241,145 @@ class VolumeView(QFrame):
         if self._wanted is not None and _differs(self.shown, self._wanted):
             self._timer.start()
 
-    def _draw_volume(self, scene: Scene, data: NDArray[Any], scale: list[float], step: int) -> None:
-        """Layers are filled anew rather than removed: drawing right after a mesh was removed can crash the driver."""
-        if self._image is None:
-            self._image = self.canvas.add(
-                PlainImage,
-                data,
-                contrast_limits=ordered(scene.limits),
-                colormap="gray",
-                rendering="attenuated_mip",
-                attenuation=0.15,
-                interpolation3d="linear",
-                blending="translucent_no_depth",
-                name="volume",
-            )
-        else:
-            self._image.data = data
-            self._image.contrast_limits = ordered(scene.limits)
-        self._image.scale = scale
-        set_visible(self._image, True)
-        self.canvas.node(self._image).relative_step_size = 0.6 if step > 1 else 0.8
-        self._tell("3D" if step == 1 else f"3D at 1/{step} of the resolution")
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the marks in their corners."""
+        super().resizeEvent(event)
+        self._place_marks()
+        before, now = event.oldSize(), event.size()
+        if self._canvas is not None and min(before.width(), before.height()) > 0:
+            ratio = min(now.width(), now.height()) / min(before.width(), before.height())
+            self._canvas.camera.zoom *= ratio  # as much of the patient as before
 
-    def _draw_mesh(self, mesh: Mesh | None, scale: list[float]) -> None:
-        if mesh is None:
-            set_visible(self._surface, False)
+    def _place_marks(self) -> None:
+        free = self.width() - 2 * _EDGE - self.reserved
+        self._note.setFixedWidth(max(60, min(free, self._note.fontMetrics().horizontalAdvance(self._note.text()) + 8)))
+        self._note.adjustSize()
+        self.cube.move(_EDGE, self.height() - self.cube.height() - _EDGE)
+        self.legend.move(self.width() - self.legend.width() - _EDGE, self.height() - self.legend.height() - 12)
+        # in a small view they would cover the picture
+        small = self.height() < 2 * self.legend.height() or self.width() < 2 * self.legend.width()
+        if self._stage is not None and self._stage.shown:
+            self.legend.setVisible(not small)
+
+    # -- the camera -----------------------------------------------------------------------------------------------
+
+    def look_from(self, side: SolidSide) -> None:
+        """Look from a side of the patient; ``first`` also moves and zooms as at first."""
+        view, up = DIRECTIONS[side]
+        self.canvas.camera.set_view_direction(view_direction=view, up_direction=up)
+        if side == "first" and self.shown is not None:
+            order = self.shown.order
+            self._look(tuple(self.shown.voxels.shape[a] for a in order), tuple(self.shown.spacing[a] for a in order))
+        self._follow_camera()
+
+    def _look_from(self, side: str) -> None:
+        for known in DIRECTIONS:
+            if known == side:
+                self.look_from(known)
+
+    def turn(self, right: float, up: float) -> None:
+        """Turn what is seen to the right and upwards, in radians."""
+        self.hasten()
+        camera = self.canvas.camera
+        view, above = rotated(camera.view_direction, camera.up_direction, right, up)
+        camera.set_view_direction(view_direction=view, up_direction=above)
+        self._follow_camera()
+
+    def hasten(self) -> None:
+        """Something moves: draw coarsely until it has come to rest."""
+        if self._stage is not None:
+            if not self._stage.moving:
+                self._stage.set_moving(True)
+            self._rest.start()
+
+    def _come_to_rest(self) -> None:
+        if self._stage is None:
             return
-        data = (mesh.vertices, mesh.faces, np.ones(len(mesh.vertices), np.float32))
-        if self._surface is None:
-            self._surface = self.canvas.model.add_surface(
-                data, vertex_colors=mesh.colours, shading="smooth", opacity=0.55, name="mask"
-            )
-        else:
-            # colours of the old vertices would not fit the new ones
-            self._surface.vertex_colors = None
-            self._surface.data = data
-            self._surface.vertex_colors = mesh.colours
-        self._surface.scale = scale
-        set_visible(self._surface, True)
+        if self._drag.held:
+            self._rest.start()
+            return
+        self._stage.set_moving(False)
 
-    def _in_software(self) -> bool:
-        self.canvas.make_current()
-        return _software_rendered()
+    def _follow_camera(self, *_: object) -> None:
+        if self._canvas is not None:
+            camera = self._canvas.camera
+            self.cube.turn(camera.view_direction, camera.up_direction)
 
-    def _look_at(self, scene: Scene, shape: tuple[int, ...], scale: list[float]) -> None:
+    def _look_at(self, scene: Scene, shape: tuple[int, ...], spacing: tuple[float, ...]) -> None:
         """Turn the camera to a new image; another phase of the one that is seen stays as the user turned it."""
         if scene.identity is None or scene.identity is not self._looked_at:
             self._looked_at = scene.identity
-            self._look(shape, scale)
+            self._look(shape, spacing)
 
-    def _look(self, shape: tuple[int, ...], scale: list[float]) -> None:
-        extent = np.array(shape) * np.array(scale)
+    def _look(self, shape: tuple[int, ...], spacing: tuple[float, ...]) -> None:
+        extent = np.array(shape) * np.array(spacing)
         camera = self.canvas.camera
         camera.center = tuple(extent / 2)
         size = self.size()  # the canvas may be new, and not have its size yet
-        camera.zoom = 0.75 * min(size.width(), size.height()) / float(extent.max())
-        camera.set_view_direction(view_direction=(0.25, 1, 0.45), up_direction=(-1, 0, 0))
+        camera.zoom = _FILLS * min(size.width(), size.height()) / float(extent.max())
+        view, up = DIRECTIONS["first"]
+        camera.set_view_direction(view_direction=view, up_direction=up)
+
+    # -- pictures -------------------------------------------------------------------------------------------------
+
+    def picture(self) -> QPixmap:
+        """What is seen, with the cube and the legend, without buttons."""
+        with self.uncovered():
+            return self.grab()
+
+    @contextmanager
+    def uncovered(self) -> Iterator[None]:
+        """Draw finely and hide the buttons meanwhile."""
+        covering = [w for w in self.findChildren(QWidget) if w.property("overlay") and w.isVisible()]
+        for widget in covering:
+            widget.hide()
+        if self._stage is not None:
+            self._stage.set_moving(False)
+        try:
+            yield
+        finally:
+            for widget in covering:
+                widget.show()
+
+
+def notice(shape: tuple[int, ...], factors: Factors, limit: int, software: bool) -> str:
+    """What the corner of the view says: how much of the resolution is drawn, and why not all of it.
+
+    Parameters
+    ----------
+    shape
+        Voxels to the feet, to posterior and to the left.
+    factors
+        How many of them became one.
+    limit
+        The longest edge that the graphics card takes.
+    software
+        Whether there is no graphics card.
+    """
+    if max(factors) == 1:
+        return "3D, drawn without a graphics card" if software else "3D"
+    if len(set(factors)) == 1:
+        part = f"1/{factors[0]} of the resolution"
+    else:
+        names = ("head to feet", "front to back", "side to side")
+        parts = [f"1/{f} {name}" for f, name in zip(factors, names, strict=True) if f > 1]
+        part = f"{', '.join(parts)} of the resolution"
+    if software:
+        why = "no graphics card"
+    elif limit < HARDWARE_EDGE:
+        why = f"the graphics card takes {limit} voxels along an edge"
+    else:
+        why = f"more than {HARDWARE_EDGE} voxels along an edge"
+    return f"3D at {part}: {why}"
+
+
+def _same_volume(old: Scene | None, new: Scene) -> bool:
+    return old is not None and old.voxels is new.voxels and old.padding == new.padding
 
 
 def _differs(old: Scene | None, new: Scene) -> bool:
-    if old is None or old.voxels is not new.voxels or old.limits != new.limits:
+    """Whether there is anything to work out: voxels, or surfaces."""
+    if old is None or not _same_volume(old, new):
         return True
     if (old.mask is None) != (new.mask is None):
         return True
@@ -216,9 +392,6 @@ def _differs(old: Scene | None, new: Scene) -> bool:
     )
 
 
-def _software_rendered() -> bool:
-    """Whether OpenGL runs on the processor (Mesa's llvmpipe or softpipe); asks the current context."""
-    from vispy.gloo import gl
-
-    renderer = str(gl.glGetParameter(gl.GL_RENDERER) or "")
-    return any(name in renderer.lower() for name in ("llvmpipe", "softpipe", "swrast"))
+def _dressed_differently(old: Scene, new: Scene) -> bool:
+    before = old.look, old.box, old.through, old.limits, old.names
+    return before != (new.look, new.box, new.through, new.limits, new.names)

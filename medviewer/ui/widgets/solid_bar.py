@@ -1,0 +1,140 @@
+"""What stands over the 3D view: its look, the clipping box, and the sides to look from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QToolButton
+
+from medviewer.app.commands import solid
+from medviewer.app.services import Services
+from medviewer.app.solid_looks import presets, solid_look
+from medviewer.ui.icons import icon
+from medviewer.ui.viewport import VolumeView
+from medviewer.ui.widgets.clip_panel import ClipPanel
+from medviewer.ui.widgets.links import Links
+
+_LOOKS = tuple(f"solid.{one.id}" for one in presets())
+_SIDES = tuple(f"solid.from_{side}" for side in ("anterior", "posterior", "left", "right", "head", "feet", "first"))
+_CUTS = ("solid.cut_front", "solid.cut_left", "solid.cut_top", "solid.clip_mask", "solid.unclip")
+_EDGE = 8
+
+
+class SolidBar(QFrame):
+    """Buttons in the upper right of the 3D view; it also turns what the mouse asks for there into commands.
+
+    Parameters
+    ----------
+    services
+        What is open.
+    commands
+        Every action of the window by its id.
+    view
+        The 3D view.
+    """
+
+    def __init__(self, services: Services, commands: Mapping[str, QAction], view: VolumeView) -> None:
+        super().__init__(view)
+        self.setObjectName("solidBar")
+        self._services, self._commands, self._view = services, commands, view
+        row = QHBoxLayout(self)
+        row.setContentsMargins(2, 2, 2, 2)
+        row.setSpacing(1)
+        self.looks = self._menu_button("Look", "volume", "How the volume looks: a right drag moves its values")
+        self.clip = QToolButton()
+        self.clip.setIcon(icon("crop"))
+        self.clip.setCheckable(True)
+        self.clip.setToolTip("Clipping box")
+        self.sides = self._menu_button("", "rotate_3d", "Look from a side")
+        self.large = QToolButton()
+        self.large.setIcon(icon("single"))
+        self.large.setToolTip("3D large, and back; a double click does too")
+        for button in (self.looks, self.clip, self.sides, self.large):
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            row.addWidget(button)
+        self.panel = ClipPanel(services, view)
+        self.panel.hide()
+        for widget in (self, self.panel):
+            widget.setProperty("overlay", True)
+        self.clip.toggled.connect(self._show_panel)
+        self.large.clicked.connect(self._enlarge)
+        self.looks_menu, self.sides_menu, self.menu = QMenu(self), QMenu(self), QMenu(self)
+        self.looks.setMenu(self.looks_menu)
+        self.sides.setMenu(self.sides_menu)
+        self.looks_menu.aboutToShow.connect(self._fill_looks)
+        self._fill(self.sides_menu, _SIDES, ("solid.save",))
+        view.look_moved.connect(self._move_look)
+        view.menu_requested.connect(self._pop_up)
+        view.enlarge_requested.connect(self._enlarge)
+        view.installEventFilter(self)
+        session = services.session
+        self._links = Links(self)
+        for signal in (session.events.image, session.events.solid_looks, session.events.arrival):
+            self._links.add(signal, self.follow)
+        self.follow()
+
+    def _menu_button(self, text: str, picture: str, tip: str) -> QToolButton:
+        button = QToolButton()
+        button.setIcon(icon(picture))
+        button.setText(text)
+        button.setToolTip(tip)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        if text:
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        return button
+
+    def follow(self, *_: object) -> None:
+        """Name the look; nothing stands here where there is no volume."""
+        look = solid_look(self._services.session)
+        self.setVisible(look is not None)
+        self.panel.setVisible(look is not None and self.clip.isChecked())
+        if look is not None:
+            self.looks.setText(look.preset.name)
+        self._place()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keep to the corner of the view."""
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Show):
+            self._place()
+        return super().eventFilter(watched, event)
+
+    def _place(self) -> None:
+        self.adjustSize()
+        self.move(self._view.width() - self.width() - _EDGE, _EDGE)
+        self.panel.adjustSize()
+        self.panel.move(self._view.width() - self.panel.width() - _EDGE, 2 * _EDGE + self.height())
+        for widget in (self, self.panel):
+            widget.raise_()
+        self._view.reserve(self.width() + _EDGE if self.isVisibleTo(self._view) else 0)
+
+    def _show_panel(self, shown: bool) -> None:
+        self.panel.follow()
+        self.panel.setVisible(shown)
+        self._place()
+
+    def _enlarge(self) -> None:
+        solid.enlarge(self._services.session)
+
+    def _move_look(self, up: float, wider: float) -> None:
+        solid.move_look(self._services, up, wider)
+
+    def _fill(self, menu: QMenu, *groups: tuple[str, ...]) -> None:
+        menu.clear()
+        for group in groups:
+            menu.addSeparator()
+            menu.addActions([self._commands[name] for name in group])
+
+    def _offered(self) -> tuple[str, ...]:
+        """The looks that fit what is open: those for other modalities stay in the menu bar."""
+        return tuple(name for name in _LOOKS if self._commands[name].isEnabled())
+
+    def _fill_looks(self) -> None:
+        self._fill(self.looks_menu, self._offered(), ("solid.reset_look", "solid.through"))
+
+    def _pop_up(self, where: QPoint) -> None:
+        if solid_look(self._services.session) is not None:
+            own = ("solid.reset_look", "solid.through")
+            self._fill(self.menu, self._offered(), own, _CUTS, _SIDES, ("view.solid", "solid.save"))
+            self.menu.popup(where)

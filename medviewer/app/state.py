@@ -109,6 +109,8 @@ class Fusion:
     visible: bool = True
     phase: int = 0
     foreign: bool = False
+
+
 SolidBox = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 """First and last place along z, y and x in voxels, edge to edge: the middle of the first voxel is 0, its edge -0.5."""
 

@@ -15,7 +15,7 @@ from medviewer.app.controllers.display import resolve_scene
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.resources import resource
 from medviewer.app.services import Services
-from medviewer.app.solid_looks import Point, first_preset, fitting, look_of, preset, presets, solid_look
+from medviewer.app.solid_looks import first_preset, fitting, look_of, preset, presets, solid_look
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Rescale
 from medviewer.errors import InputError
@@ -106,7 +106,8 @@ def test_a_look_is_moved_and_widened_about_its_middle() -> None:
     moved = look_of(bone, image(), shift=0.1)
     assert moved.limits == pytest.approx((130 + 107, 1200 + 107))
     assert look_of(bone, image(), stretch=2).limits == pytest.approx((130 - 535, 1200 + 535))
-    assert moved.points[1] == Point(pytest.approx(260 + 107), bone.points[1].colour, bone.points[1].opacity)
+    assert moved.points[1].value == pytest.approx(260 + 107)
+    assert replace(moved.points[1], value=260) == bone.points[1]
 
 
 def test_the_look_that_was_chosen_is_remembered_for_its_modality(services: Services) -> None:
@@ -200,7 +201,7 @@ def test_what_is_cut_away_at_the_crosshair_lies_where_it_is_said(
         across = grid.array_axis(world)
         lengths = [n if k != across else n // 2 + 1 for k, n in enumerate(grid.shape)]
         assert [high - low for low, high in box] == lengths
-        solid.cut_at_cursor(session, side)  # type: ignore[arg-type]
+        solid.cut_at_cursor(session, side)
         assert session.view.solid_box is None, "once more takes it back"
 
 

@@ -85,9 +85,16 @@ def draw(view: VolumeView, one: Scene, side: SolidSide = "anterior") -> NDArray[
 
 
 def grab(view: VolumeView) -> NDArray[np.float32]:
-    picture = view.canvas.native.grabFramebuffer().convertToFormat(QImage.Format.Format_RGB888)
+    return pixels(view)[..., 0]
+
+
+def pixels(view: VolumeView) -> NDArray[np.float32]:
+    """Red, green and blue, 0 to 1."""
+    native: Any = view.canvas.native
+    picture = native.grabFramebuffer().convertToFormat(QImage.Format.Format_RGB888)
     rows = np.frombuffer(picture.constBits(), np.uint8).reshape(picture.height(), picture.bytesPerLine())
-    return rows[:, : 3 * picture.width()].reshape(picture.height(), picture.width(), 3)[..., 0] / np.float32(255)
+    values = rows[:, : 3 * picture.width()].reshape(picture.height(), picture.width(), 3)
+    return (values / 255).astype(np.float32)
 
 
 def centre_of(picture: NDArray[np.float32]) -> tuple[float, float]:
@@ -164,8 +171,8 @@ def test_a_click_on_a_face_looks_from_there(shown: VolumeView) -> None:
     cube = shown.findChild(OrientationCube)
     assert cube is not None
     face = next(one for one in cube.faces if one.side == "right")
-    middle = np.mean([(p.x(), p.y()) for p in cube._outline(face)], axis=0)
-    QTest.mouseClick(cube, Qt.MouseButton.LeftButton, pos=QPoint(*middle.round().astype(int).tolist()))
+    middle = cube._outline(face).boundingRect().center()
+    QTest.mouseClick(cube, Qt.MouseButton.LeftButton, pos=middle.toPoint())
     np.testing.assert_allclose(shown.canvas.camera.view_direction, DIRECTIONS["right"][0], atol=1e-6)
     assert cube.side_at(QPointF(1, 1)) == ""
 
@@ -222,8 +229,9 @@ def test_opacity_is_per_mm_whatever_the_step_and_the_voxels_size(
 def test_a_surface_is_where_its_value_is_passed_and_faces_are_lit(shown: VolumeView) -> None:
     z, y, x = np.indices(SHAPE) - 11.5
     ball = (1000 - 60 * np.sqrt(z**2 + y**2 + x**2)).astype(np.int16)  # 500 at a radius of 8.3 mm
-    for mode in ("surface", "shaded"):
-        picture = draw(shown, scene(ball, look(mode, 450, 550, shade=1.0)))  # type: ignore[arg-type]
+    modes: tuple[SolidMode, ...] = ("surface", "shaded")
+    for mode in modes:
+        picture = draw(shown, scene(ball, look(mode, 450, 550, shade=1.0)))
         radius = np.sqrt((picture > 0.1).sum() / np.pi) / shown.canvas.camera.zoom
         assert radius == pytest.approx(8.3, abs=0.5)
         assert picture[120, 120] > 0.9  # it faces the lamp
@@ -272,8 +280,7 @@ def test_structures_are_seen_through_the_volume_or_only_where_nothing_is_before_
 
     def green(now: Scene) -> float:
         shown.apply(now)
-        picture = shown.canvas.native.grabFramebuffer()
-        return picture.pixelColor(picture.width() // 2, picture.height() // 2).greenF()
+        return float(pixels(shown)[119, 119, 1])
 
     draw(shown, one)
     assert green(one) < 0.75, "red is mixed in"

@@ -73,7 +73,7 @@ def _looks(services: Services) -> list[Spec]:
         return _seen(services, lambda: solid.choose_look(services, name))
 
     def row(one: SolidPreset) -> Spec:
-        text = f"Show the volume in 3D as {one.name[0].lower() + one.name[1:] if one.name[1].islower() else one.name}"
+        text = f"Show the volume in 3D with the look {one.name}"
         return Spec(
             f"solid.{one.id}",
             f"Look: {one.name}",

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medviewer.app.colours import GREY, colour_map, palette
+from medviewer.domain.fusing import join, slice_through
 from medviewer.domain.reslice import reslice, reslice_labels
 from medviewer.domain.slab import project
 
@@ -21,16 +22,18 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
     from PIL.ImageDraw import ImageDraw
 
-    from medviewer.app.ports import Display
+    from medviewer.app.ports import Display, FusedLook
 
 Rgb = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-LEAST, MOST = 640, 1400
+LEAST, MOST = 800, 1400
 """Pixels along the longer edge of a picture: small slices are enlarged, so that lines and words on them stay fine."""
 
 _MEASURE, _BOX, _LETTER, _RIM = (242, 214, 75), (255, 140, 66), (215, 218, 221), (0, 0, 0)
 _GRAPHICS = (255, 233, 168)
+_CLEAR_PART = 0.25
+"""Of the range of what is laid over: as on the screen."""
 
 
 def picture_of(display: Display) -> Rgb:
@@ -135,6 +138,8 @@ def _table(name: str) -> Rgb:
 def _overlaid(display: Display, pixels: Rgb) -> Rgb:
     """The slice under its mask, its heat map and what the file draws over it."""
     out = pixels.astype(np.float32)
+    if display.fused is not None:
+        _lay_over(out, display, display.fused)
     if display.mask is not None and display.mask.opacity > 0:
         labels = _taken(display, display.mask.labels)
         for label, colour in display.mask.colours:
@@ -152,6 +157,21 @@ def _overlaid(display: Display, pixels: Rgb) -> Rgb:
             if plane is not None:
                 out[display.plane.turn(plane).astype(bool)] = _GRAPHICS
     return np.rint(np.clip(out, 0, 255)).astype(np.uint8)
+
+
+def _lay_over(out: Floats, display: Display, look: FusedLook) -> None:
+    """Another series over the slice: clear where its values are low, solid from a quarter of its range on."""
+    plane, thick = display.plane, look.thick
+    if thick is None:
+        values, inside = slice_through(look.voxels, look.grid, plane, display.k)
+    else:
+        slices = range(thick.start, thick.stop)
+        values, inside = join([slice_through(look.voxels, look.grid, plane, k) for k in slices], thick.mode)
+    low, high = min(look.limits), max(look.limits)
+    real = values * np.float32(look.slope) + np.float32(look.intercept)
+    part = np.clip((np.nan_to_num(real, nan=low) - low) / max(high - low, 1e-6), 0, 1)
+    alpha = (np.clip(part / _CLEAR_PART, 0, 1) * look.opacity * inside)[..., None]
+    out += (_coloured(look.colours, part.astype(np.float32)).astype(np.float32) - out) * alpha
 
 
 def _taken(display: Display, values: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -178,9 +198,10 @@ class _Drawing:
         self._display, self._scale, self._first = display, scale, first
         self._size = made.size
         self._line = max(2, round(max(made.size) / 420))
-        letters = max(13, round(max(made.size) / 46))
+        letters = max(16, round(max(made.size) / 32))
         self._font = ImageFont.truetype(str(font_file()), letters)
-        self._bold = ImageFont.truetype(str(font_file(bold=True)), letters + 3)
+        self._bold = ImageFont.truetype(str(font_file(bold=True)), letters + 2)
+        self._rim = max(1, letters // 12)
         self._draw: ImageDraw = Draw(made)
         self._taken: list[tuple[float, float, float, float]] = []
 
@@ -235,7 +256,7 @@ class _Drawing:
             (bottom, (width / 2, height - edge), "mb"),
         ):
             if text:
-                self._draw.text(place, text, _LETTER, self._bold, anchor, stroke_width=2, stroke_fill=_RIM)
+                self._draw.text(place, text, _LETTER, self._bold, anchor, stroke_width=self._rim, stroke_fill=_RIM)
 
     def _write(self, at: tuple[float, float], text: str, colour: tuple[int, int, int]) -> None:
         """Words inside the picture, and not over those that are written already."""
@@ -253,4 +274,4 @@ class _Drawing:
                 break
             y = clash[3] + 2
         self._taken.append((x, y, x + wide, y + high + 2))
-        self._draw.multiline_text((x, y), text, colour, self._font, stroke_width=2, stroke_fill=_RIM)
+        self._draw.multiline_text((x, y), text, colour, self._font, stroke_width=self._rim, stroke_fill=_RIM)

@@ -503,6 +503,10 @@ class Shell(Protocol):
         """Open one of the panels: ``ai``, ``segments``, ``measure``, ``keys``, ``saliency`` or ``learning``."""
         ...
 
+    def show_report(self) -> None:
+        """Write the report of the open study."""
+        ...
+
     def show_corners(self) -> None:
         """Choose which line stands in which corner."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from medviewer.app import settings
 from medviewer.app.clicks import Clicks
 from medviewer.app.commands.strokes import StrokeJournal
 from medviewer.app.plugin_rows import adapter_rows, plugin_rows
+from medviewer.app.report_saves import ReportSaves
 from medviewer.app.run_choice import RunChoice
 from medviewer.app.saves import MaskSaves
 from medviewer.app.state import Session
@@ -25,6 +27,8 @@ from medviewer.plugin_api.discovery import AdapterResult, DiscoverResult, find
 from medviewer.trust import TrustLedger
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -67,6 +71,8 @@ class Services:
     def __post_init__(self) -> None:
         self.saves = MaskSaves(self.archive, self.runner, self.session.say, self.queue.judged)
         """Masks that are saved while something else is on the screen."""
+        self.report_saves = ReportSaves(self.archive.reports, self.runner, self._tell_saved)
+        """The report on its way to the disk."""
         self.clicks = Clicks()
         """What was pointed at for the structure that is being segmented by clicks."""
         self.trust = TrustLedger.open(self.archive.home)
@@ -100,12 +106,20 @@ class Services:
 
     def close(self) -> None:
         """Stop all work and close the archive; what was acknowledged is on disk."""
+        try:
+            self.report_saves.flush()
+        except MedviewerError as error:  # the window has asked already; nothing else may stay open for it
+            log.warning("a report could not be kept at the end (%s)", type(error).__name__)
         self.runner.shutdown()
         journal = self.session.mask.journal if self.session.mask is not None else None
         if isinstance(journal, StrokeJournal):
             journal.close()
         self.saves.close()
         self.archive.close()
+
+    def _tell_saved(self, wrong: str) -> None:
+        self.session.report_saved = wrong
+        self.session.report_revision += 1
 
     def overtake(self) -> int:
         """Another series is wanted, or none: what is still being read is dropped. Returns the new generation."""

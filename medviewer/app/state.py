@@ -23,6 +23,7 @@ from medviewer.domain.measure.key_image import KeyImage
 from medviewer.domain.measure.measurement import KINDS, Measurement
 from medviewer.domain.measure.values import Value
 from medviewer.domain.provenance import Provenance
+from medviewer.domain.report import Report
 from medviewer.domain.slab import Mode
 from medviewer.domain.study import Series, Study
 from medviewer.domain.turned import Turned
@@ -358,6 +359,14 @@ class Session:
     """What was undone, the next to be done again last."""
     key_revision: int = 0
     """Grows when the picture of a key image is there, or is another."""
+    report: Report | None = None
+    """The report that is open: of the open study, a draft or a final version."""
+    report_versions: tuple[Report, ...] = ()
+    """All of its versions, the first one first."""
+    report_saved: str = ""
+    """What is wrong with keeping it; empty while every letter reaches the disk."""
+    report_revision: int = 0
+    """Grows when all that was written is on the disk."""
     draft: Draft | None = None
     """The measurement that is being placed, or dragged; those that are kept are `measurements`."""
     live_values: LiveValues = field(default_factory=LiveValues)

@@ -21,6 +21,8 @@ COMMANDS = (
     "pacs",
     "document",
     "measured",
+    "report",
+    "keyimages",
     "predict",
     "explain",
     "screenshot",

@@ -27,6 +27,7 @@ from medviewer.cli import (
     plugins,
     predictions,
     queue,
+    reports,
 )
 from medviewer.cli.console import report, say
 from medviewer.errors import MedviewerError
@@ -64,6 +65,8 @@ app.command("deidentify")(deidentify.deidentify)
 app.add_typer(pacs.app, name="pacs")
 app.command("document")(documents.document)
 app.command("measured")(measured.measured)
+app.command("report")(reports.report)
+app.command("keyimages")(reports.key_images)
 app.command("predict")(predictions.predict)
 app.command("explain")(predictions.explain)
 app.command("screenshot")(pictures.screenshot)

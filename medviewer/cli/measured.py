@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medviewer.cli.console import report, report_json, table
+from medviewer.cli.console import report, report_json, say, table
 from medviewer.cli.options import JSON, SOURCE
-from medviewer.cli.reading import check_output, opened_services, scan
-from medviewer.errors import InputError, NotFoundError
+from medviewer.cli.reading import check_output, opened_services, result_of, scan
+from medviewer.cli.studies import STUDY, one_study
 
 if TYPE_CHECKING:
     from medviewer.app.commands.measured import FollowUp
+    from medviewer.app.services import Services
     from medviewer.archive import Kept
     from medviewer.domain.measure.follow_up import Measured
-    from medviewer.domain.study import ScanResult, Study
+    from medviewer.domain.study import ScanResult
 
 _OUTPUT = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="The file to write: .csv, or .dcm for a DICOM report."),
 ]
-_STUDY = Annotated[
-    str | None, typer.Option("--study", metavar="UID", help="Which study, where PATH holds several of them.")
+_READ = Annotated[
+    Path | None,
+    typer.Option("--read", metavar="FILE", help="First take over what a DICOM report (TID 1500) says was measured."),
 ]
-
-
 _FOLLOW_UP = Annotated[
     bool, typer.Option("--follow-up", help="Beside the patient's earlier studies, with the sum of RECIST 1.1 targets.")
 ]
@@ -36,8 +36,9 @@ _FOLLOW_UP = Annotated[
 def measured(
     path: SOURCE,
     output: _OUTPUT = None,
-    study: _STUDY = None,
+    study: STUDY = None,
     follow_up: _FOLLOW_UP = False,
+    read: _READ = None,
     as_json: JSON = False,
 ) -> None:
     """List or write what was measured in a study.
@@ -49,8 +50,11 @@ def measured(
 
     if output is not None:
         check_output(output, NAMES)
-    chosen = _study(scan(path), study)
+    scanned = scan(path)
+    chosen = one_study(scanned, study)
     with opened_services() as services:
+        if read is not None:
+            _take_over(services, scanned, read)
         kept = services.archive.measurements.of_studies([chosen.uid])
         if output is not None:
             writer(chosen, kept, output, services.author)()
@@ -72,17 +76,13 @@ def measured(
         report(table(("NAME", "KIND", "VALUES"), rows) if rows else "Nothing was measured in this study.")
 
 
-def _study(found: ScanResult, uid: str | None) -> Study:
-    with_images = [study for study in found.studies if study.series]
-    if uid is not None:
-        for study in with_images:
-            if study.uid == uid:
-                return study
-        raise NotFoundError(f"There is no study {uid}; found are: {', '.join(study.uid for study in with_images)}.")
-    if len(with_images) > 1:
-        names = ", ".join(study.uid for study in with_images)
-        raise InputError(f"One study is wanted, but there are {len(with_images)}; choose one with --study: {names}.")
-    return with_images[0]
+def _take_over(services: Services, scanned: ScanResult, path: Path) -> None:
+    from medviewer.app.commands.measured_read import read
+
+    services.session.studies = scanned.studies
+    result_of(services, read(services, path))
+    if services.session.message is not None:
+        say(services.session.message.text)
 
 
 def _as_json(one: Kept) -> dict[str, Any]:
@@ -101,10 +101,17 @@ def _follow_up_json(compared: FollowUp) -> dict[str, Any]:
                 if change.prior is not None and change.prior.main is not None
                 else None,
                 "percent": change.percent,
+                "confirmed": change.confirmed,
             }
             for change in compared.changes
         ],
         "target_sums": [{"date": total.date, "mm": total.mm, "notes": list(total.notes)} for total in course.sums],
+        "targets": [
+            {"title": row.title, "organ": row.organ, "node": row.node, "mm": list(row.mm)}
+            for row in compared.table.rows
+        ],
+        "target_dates": list(compared.table.dates),
+        "responses": list(compared.table.responses),
         "percent_from_baseline": course.from_baseline,
         "percent_from_nadir": course.from_nadir,
         "response_of_targets": course.response,

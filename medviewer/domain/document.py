@@ -34,3 +34,22 @@ class Document:
     html: str = field(default="", repr=False)
     text: str = field(default="", repr=False)
     pdf: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A heading of a report with what stands under it.
+
+    Parameters
+    ----------
+    key
+        What it is, by which it gets its code: ``findings``, ``impression`` ...
+    title
+        The heading.
+    lines
+        One text each.
+    """
+
+    key: str
+    title: str
+    lines: tuple[str, ...]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from medviewer.formats.dicom.key_objects import write_key_objects
     from medviewer.formats.dicom.measurement_read import ReadReport, read_measurements, read_report
     from medviewer.formats.dicom.measurement_report import Measured, write_measurements
+    from medviewer.formats.dicom.report_objects import write_pdf_document, write_report
     from medviewer.formats.dicom.resample import from_slices
     from medviewer.formats.dicom.write import write_dicom_series
     from medviewer.formats.images import save_image
@@ -41,6 +42,8 @@ __all__ = [
     "write_dicom_series",
     "write_key_objects",
     "write_measurements",
+    "write_pdf_document",
+    "write_report",
 ]
 
 _HOMES = {
@@ -62,6 +65,8 @@ _HOMES = {
     "write_dicom_series": "dicom.write",
     "write_key_objects": "dicom.key_objects",
     "write_measurements": "dicom.measurement_report",
+    "write_pdf_document": "dicom.report_objects",
+    "write_report": "dicom.report_objects",
 }
 
 

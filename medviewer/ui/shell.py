@@ -16,6 +16,7 @@ from medviewer.errors import StoreError
 from medviewer.ui import dialogs, pacs
 from medviewer.ui.menus import Menus
 from medviewer.ui.panels import Panels
+from medviewer.ui.report.window import show_report
 from medviewer.ui.research import Research
 from medviewer.ui.viewport import SliceView
 from medviewer.ui.viewport_grid import ViewportGrid
@@ -141,6 +142,10 @@ class ShellWindow(QMainWindow):
         self.close()
 
     # -- sheets and dialogs
+
+    def show_report(self) -> None:
+        """Write the report of the open study."""
+        show_report(self.services, self.menus.commands, self)
 
     def show_corners(self) -> None:
         """Choose which line of text stands in which corner."""

@@ -229,12 +229,19 @@ class MainWindow(OpensDrops, ShellWindow):
         self.services.attempt(lambda: settings.change(home, **kept))
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Keep the mask, stop the work, let go of the canvases; a mask that cannot be kept is asked about."""
+        """Keep mask and report, stop the work, let go of the canvases; what cannot be kept is asked about."""
         try:
             masks.keep(self.services)
         except MedviewerError as error:
             text = f"{error} The strokes are in the journal and come back with the series."
             if not self.dialogs.confirm("The mask could not be kept", text, "Close all the same"):
+                event.ignore()
+                return
+        try:
+            self.services.report_saves.flush()
+        except MedviewerError as error:
+            text = f"{error} What was written last in the report would be lost."
+            if not self.dialogs.confirm("The report could not be kept", text, "Close all the same"):
                 event.ignore()
                 return
         self._remember()

@@ -119,13 +119,13 @@ def test_what_is_taken_away_comes_back_with_its_picture_in_the_order_of_what_was
 def test_the_picture_shows_the_grey_values_of_the_window(services: Services) -> None:
     session = services.session
     session.view.cursor, session.view.window = (1, 3, 4), Window(100, 200)
-    # axial: 6 rows of 2 mm and 8 columns of 1 mm, enlarged until the longer edge has 640 pixels
+    # axial: 6 rows of 2 mm and 8 columns of 1 mm, enlarged until the longer edge has 800 pixels
     pixels = drawn(session)
-    assert pixels.shape == (640, 427, 3)
+    assert pixels.shape == (800, 533, 3)
     image = session.image
     assert image is not None
     wanted = np.clip((image.real()[1] - 0) / 200, 0, 1) * 255
-    spots = [(round((r + 0.5) * 640 / 6), round((c + 0.5) * 427 / 8)) for r in (1, 3, 4) for c in (2, 4, 6)]
+    spots = [(round((r + 0.5) * 800 / 6), round((c + 0.5) * 533 / 8)) for r in (1, 3, 4) for c in (2, 4, 6)]
     found = [int(pixels[spot][0]) for spot in spots]
     expected = [wanted[r, c] for r in (1, 3, 4) for c in (2, 4, 6)]
     np.testing.assert_allclose(found, expected, atol=3)
@@ -142,8 +142,8 @@ def test_the_picture_shows_measurements_and_colours_but_no_name(services: Servic
     measuring.add(services, Measurement("", "length", (tuple(a), tuple(b)), (0, 0, 1), ""))
     yellow = (drawn(session) == (242, 214, 75)).all(axis=2)
     rows, columns = np.nonzero(yellow)
-    assert rows.min() < 160 < rows.max() + 40  # at row 1.5 of 6, of 640 pixels
-    assert columns.max() - columns.min() > 240
+    assert rows.min() < 200 < rows.max() + 40  # at row 1.5 of 6, of 800 pixels
+    assert columns.max() - columns.min() > 300
     session.view.show_measures = False
     assert drawn(session).max() == 0
     session.view.colours, session.view.window = "viridis", Window(-10000, 10)
@@ -168,7 +168,7 @@ def test_pictures_that_are_missing_are_drawn_when_the_series_is_open(services: S
     services.runner.wait(key_images.save_pictures(services, tmp_path), 60)
     (path,) = tmp_path.glob("*.png")
     assert path.name == "key-image-01-ax-3.png"
-    assert Pictures.open(io.BytesIO(path.read_bytes())).size == (427, 640)
+    assert Pictures.open(io.BytesIO(path.read_bytes())).size == (533, 800)
 
 
 def test_a_key_object_needs_slices_of_files(services: Services, tmp_path: Path) -> None:

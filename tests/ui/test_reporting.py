@@ -13,6 +13,8 @@ from medviewer.app.commands import key_images, measuring, study
 from medviewer.domain.measure.measurement import Measurement
 from medviewer.domain.study import ScanResult
 from medviewer.ui.main import Program
+from medviewer.ui.report.window import EMPTY as NO_REPORT
+from medviewer.ui.report.window import ReportWindow
 from medviewer.ui.widgets.follow_up import FollowUpBox
 from medviewer.ui.widgets.key_panel import EMPTY, KeyPanel
 from medviewer.ui.widgets.measure_panel import MeasurePanel
@@ -114,3 +116,83 @@ def test_a_lesion_stands_beside_its_prior_and_the_sum_of_targets_is_told(opened:
     box.refresh()
     assert session.measurements[0].prior == "none"
     assert np.isclose(session.measured[made.uid][0].number, 12.0)
+
+
+def opened_report(program: Program, qtbot: QtBot) -> ReportWindow:
+    program.window.commands["report.open"].trigger()
+    found = program.window.findChild(ReportWindow)
+    assert found is not None
+    settle(program, qtbot)
+    return found
+
+
+def test_what_is_typed_is_kept_and_the_page_follows_the_study(opened: Program, qtbot: QtBot) -> None:
+    services, session = opened.services, opened.services.session
+    page = opened_report(opened, qtbot)
+    assert not page.isModal()
+    qtbot.keyClicks(page.field("findings"), "No fracture.")
+    settle(opened, qtbot)
+    assert page.saved.text() == "Saved"
+    (kept,) = services.archive.reports.of_study(STUDY.uid)
+    assert kept.text_of("findings") == "No fracture."
+    assert page.parts["measured"].isHidden()
+    measuring.add(services, line(5, (5, 25), label="Hilum", target=True))
+    made = key_images.mark(services, note="cyst")
+    settle(opened, qtbot)
+    page.collect()
+    settle(opened, qtbot)
+    assert not page.parts["measured"].isHidden()
+    assert not page.parts["targets"].isHidden()
+    assert page.field("findings").toPlainText() == "No fracture.", "the fields are left alone"
+    page.parts["keys"].noted.emit(made.uid, "two cysts")
+    assert session.key_images[0].note == "two cysts"
+    page.parts["measured"].head.click()
+    assert session.report is not None
+    assert session.report.left_out == ("measured",)
+    page.parts["targets"].judged.emit("non-CR/non-PD", True)
+    assert (session.report.others, session.report.new_lesions) == ("non-CR/non-PD", True)
+    settle(opened, qtbot)
+    page.close()
+
+
+def test_a_final_report_cannot_be_typed_in_and_an_addendum_can(
+    opened: Program, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = opened_report(opened, qtbot)
+    page.field("impression").setPlainText("Normal.")
+    monkeypatch.setattr(opened.window.dialogs, "confirm", lambda *_: True)
+    page.sign_button.click()
+    settle(opened, qtbot)
+    assert page.field("impression").isReadOnly()
+    assert "final" in page.state.text()
+    assert page.sign_button.isHidden()
+    page.add_button.click()
+    settle(opened, qtbot)
+    assert list(page.fields) == ["findings"]
+    page.field("findings").setPlainText("Seen again.")
+    assert page.version.count() == 2
+    page.version.setCurrentIndex(0)
+    page.version.activated.emit(0)
+    assert page.field("impression").toPlainText() == "Normal."
+    other = replace(STUDY, uid="1.2.826.0.1.27", series=(replace(SERIES, uid="1.2.826.0.1.29"),))
+    opened.services.session.studies = (STUDY, other)
+    study._present(opened.services, other.series[0], ramp())
+    settle(opened, qtbot)
+    assert not page.empty.isHidden()
+    assert NO_REPORT
+    page.begin_button.click()
+    assert page.empty.isHidden()
+    assert page.field("findings").toPlainText() == ""
+    page.close()
+
+
+def test_a_window_that_is_closed_while_it_is_written_in_keeps_the_last_letter(opened: Program, qtbot: QtBot) -> None:
+    page = opened_report(opened, qtbot)
+    page.field("findings").setPlainText("The last letter")
+    home = opened.services.archive.home
+    opened.close()
+    from medviewer.archive import Archive
+
+    with Archive.open(home) as archive:
+        (kept,) = archive.reports.of_study(STUDY.uid)
+    assert kept.text_of("findings") == "The last letter"

@@ -16,7 +16,7 @@ from medviewer.app.actions.measuring import measure_specs
 from medviewer.app.actions.pacs import pacs_specs
 from medviewer.app.actions.planes import planes_specs
 from medviewer.app.actions.program import edit_specs, file_specs, help_specs, queue_specs
-from medviewer.app.actions.reporting import key_specs
+from medviewer.app.actions.reporting import key_specs, report_specs
 from medviewer.app.actions.solid import solid_specs
 from medviewer.app.actions.spec import Spec
 from medviewer.app.actions.tools import tools_specs
@@ -59,6 +59,7 @@ _GROUPS = (
     fusion_specs,
     measure_specs,
     key_specs,
+    report_specs,
     segment_specs,
     ai_specs,
     queue_specs,

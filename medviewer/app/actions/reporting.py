@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import key_images
+from medviewer.app.commands import key_images, report
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
 _PICTURES = ("Pictures (*.png)",)
 _OBJECTS = ("DICOM key object selection (*.dcm)",)
+_PDF = ("PDF (*.pdf)",)
+_SR = ("DICOM structured report (*.dcm)",)
+_DOCUMENT = ("PDF in DICOM (*.dcm)",)
 
 
 def key_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
@@ -117,5 +120,107 @@ def key_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
             (),
             "2",
             "keys_any",
+        ),
+    ]
+
+
+def report_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
+    """Write the report of the study, make it final, and save it."""
+
+    def save(title: str, name: str, filters: tuple[str, ...], *, as_document: bool = False) -> None:
+        path = dialogs.save_path(title, name, filters)
+        if path is not None:
+            report.export(services, path, as_document=as_document)
+
+    def sign() -> None:
+        text = "Text, tables and pictures stay as they are now; an addendum or a new version can follow."
+        if dialogs.confirm("Make the report final", text, "Make final"):
+            report.sign(services)
+
+    def discard() -> None:
+        text = "What was written in this draft is lost. Final versions stay."
+        if dialogs.confirm("Throw the draft away", text, "Throw away"):
+            report.discard(services)
+
+    return [
+        Spec(
+            "report.open",
+            "&Report…",
+            "report",
+            shell.show_report,
+            "Write the report of the open study, with its measurements, key images and AI results",
+            ("Ctrl+R",),
+            "3",
+            "image_open",
+        ),
+        Spec(
+            "report.sign",
+            "Make the report &final…",
+            "report",
+            sign,
+            "Let the draft stay for good as it is now",
+            (),
+            "3",
+            "report_draft",
+        ),
+        Spec(
+            "report.add",
+            "Write an &addendum",
+            "report",
+            lambda: report.add(services),
+            "Add to the final report, which stays as it is",
+            (),
+            "3",
+            "report_final",
+        ),
+        Spec(
+            "report.renew",
+            "Write a new &version",
+            "report",
+            lambda: report.renew(services),
+            "Begin a new version with the text of the final report, which stays as it is",
+            (),
+            "3",
+            "report_final",
+        ),
+        Spec(
+            "report.discard",
+            "&Throw the draft away…",
+            "report",
+            discard,
+            "Forget what was written in the draft of the report",
+            (),
+            "3",
+            "report_draft",
+        ),
+        Spec(
+            "report.pdf",
+            "&Save the report as PDF…",
+            "report",
+            lambda: save("Save the report", "report.pdf", _PDF),
+            "Save the open report as a PDF, with the patient's name in it",
+            (),
+            "4",
+            "report_open",
+        ),
+        Spec(
+            "report.structured",
+            "Save the report as a DICOM &structured report…",
+            "report",
+            lambda: save("Save the report as a DICOM structured report", "report.dcm", _SR),
+            "Save the text of the open report as a DICOM structured report of its study",
+            (),
+            "4",
+            "report_open",
+        ),
+        Spec(
+            "report.document",
+            "Save the report as PDF in DI&COM…",
+            "report",
+            lambda: save("Save the report as PDF in DICOM", "report-pdf.dcm", _DOCUMENT, as_document=True),
+            "Save the PDF of the open report inside a DICOM object of its study",
+            (),
+            "4",
+            "report_open",
         ),
     ]

@@ -16,7 +16,7 @@ from medviewer.domain.study import Series
 from medviewer.errors import InputError
 from medviewer.formats.dicom.quiet import quiet
 
-_REQUIRED = (
+REQUIRED = (
     "PatientID",
     "PatientName",
     "PatientBirthDate",
@@ -90,7 +90,7 @@ class Frames:
                 raise InputError(f"{path.name} is no longer where it was scanned; scan the folder again, then save.")
             with quiet():
                 dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True)
-            for keyword in _REQUIRED:
+            for keyword in REQUIRED:
                 if keyword not in dataset:
                     setattr(dataset, keyword, "")
             self._headers[path] = dataset

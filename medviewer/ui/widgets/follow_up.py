@@ -120,6 +120,12 @@ class FollowUpBox(QWidget):
         """Offer the earlier measurements for the one that is chosen."""
         found, session = self._found, self._services.session
         chosen = next((m for m in session.measurements if m.uid == uid), None)
+        if (
+            chosen is not None
+            and session.study is not None
+            and measuring.study_of(session, chosen) != session.study.uid
+        ):
+            chosen = None  # of a study beside: it is the prior itself
         can = found is not None and found.prior is not None and chosen is not None
         self.prior.setEnabled(can)
         self.confirm.setEnabled(can)

@@ -1,0 +1,1 @@
+"""The report in a window of its own, beside the images."""

@@ -60,7 +60,7 @@ def test_what_lies_near_is_suggested_and_a_person_confirms_it(followed: Services
     assert found.changes[0].confirmed
     assert found.table.dates == ("2019-12-01", "2020-03-01")
     assert found.table.rows[0].mm == (pytest.approx(10), pytest.approx(6))
-    assert found.table.responses == (None, "PR")
+    assert found.table.responses == (None, "CR"), "a node below 10 mm is no longer sick"
     undoing.undo(followed)
     assert followed.session.measurements == (m,)
     measured.unlink(followed, m.uid)

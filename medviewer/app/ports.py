@@ -161,6 +161,8 @@ class DrawnMeasure:
         Whether it is the one that is worked on.
     drafted
         Whether it is still being placed.
+    text_at
+        Row and column that the middle of the text was dragged to, or None.
     """
 
     uid: str
@@ -170,6 +172,7 @@ class DrawnMeasure:
     text: tuple[str, ...] = ()
     chosen: bool = False
     drafted: bool = False
+    text_at: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -455,6 +458,14 @@ class Shell(Protocol):
         """Fit the picture of every viewport."""
         ...
 
+    def fit_active(self) -> None:
+        """Fit the picture of the active viewport."""
+        ...
+
+    def copy_text(self, text: str) -> None:
+        """Put a text into the clipboard, and say so."""
+        ...
+
     def true_size(self) -> None:
         """Show the picture of the active viewport as large as it is in the patient."""
         ...
@@ -545,6 +556,18 @@ class Shell(Protocol):
 
     def show_keys(self) -> None:
         """Open the sheet of keys."""
+        ...
+
+    def show_language(self) -> None:
+        """Let the language of the window be chosen."""
+        ...
+
+    def next_area(self) -> None:
+        """Bring the keyboard to the next part of the window."""
+        ...
+
+    def show_tour(self) -> None:
+        """Start the tour of three steps."""
         ...
 
     def open_napari(self) -> None:

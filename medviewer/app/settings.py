@@ -93,6 +93,11 @@ class Settings(BaseModel):
     geometry, panels
         The window's place and size, and the width of its panels and whether they are shown, as Qt writes them, in
         base 64; empty for the usual ones.
+    toured
+        Whether the tour was offered: it is once, at the first start.
+    language
+        In what language the window speaks, by its file in ``translations``, as ``de``; empty for the system's, ``en``
+        for English.
     """
 
     recent: tuple[Path, ...] = ()
@@ -106,6 +111,8 @@ class Settings(BaseModel):
     solid_looks: dict[str, str] = {}
     geometry: str = ""
     panels: str = ""
+    toured: bool = False
+    language: str = ""
 
     def opened(self, paths: Sequence[Path]) -> Settings:
         """The settings after paths were opened: each of them comes first, once.

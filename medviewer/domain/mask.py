@@ -21,9 +21,10 @@ PALETTE: tuple[Colour, ...] = (
     (240, 228, 66),
     (213, 94, 0),
     (0, 114, 178),
-    (170, 170, 170),
+    (205, 205, 205),
 )
-"""Okabe and Ito's colour-blind safe set (2008), black replaced by grey, ordered for dark backgrounds."""
+"""Okabe and Ito's colour-blind safe set (2008), ordered for dark backgrounds; black is replaced by a grey that is so
+light that those who see no green do not take it for the purple."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from medviewer import __version__
 from medviewer.app.actions import MENUS
 from medviewer.app.resources import resource
 from medviewer.app.shortcuts import Shortcuts
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
 
 OPEN_FILES = (
@@ -51,14 +52,18 @@ class QtDialogs:
     def open_paths(self, folder: bool) -> list[Path]:
         """Ask for a folder, or for files, to open; empty when the user thought better of it."""
         if folder:
-            chosen = [QFileDialog.getExistingDirectory(self._parent, "Open folder")]
+            chosen = [QFileDialog.getExistingDirectory(self._parent, tr("Open folder"))]
         else:
-            chosen, _ = QFileDialog.getOpenFileNames(self._parent, "Open files", "", ";;".join(OPEN_FILES))
+            chosen, _ = QFileDialog.getOpenFileNames(
+                self._parent, tr("Open files"), "", ";;".join(tr(one) for one in OPEN_FILES)
+            )
         return [Path(name) for name in chosen if name]
 
     def save_path(self, title: str, suggestion: str, filters: Sequence[str]) -> Path | None:
         """Ask where to save; the filter's ending is added to a name without one."""
-        name, chosen = QFileDialog.getSaveFileName(self._parent, title, suggestion, ";;".join(filters))
+        name, chosen = QFileDialog.getSaveFileName(
+            self._parent, tr(title), suggestion, ";;".join(tr(one) for one in filters)
+        )
         if not name:
             return None
         ending = chosen.partition("*")[2].rstrip(")")
@@ -66,15 +71,15 @@ class QtDialogs:
 
     def confirm(self, title: str, text: str, accept: str) -> bool:
         """Ask a yes-or-no question; `accept` names the button that does it."""
-        box = QMessageBox(QMessageBox.Icon.Question, title, text, parent=self._parent)
-        yes = box.addButton(accept, QMessageBox.ButtonRole.AcceptRole)
+        box = QMessageBox(QMessageBox.Icon.Question, tr(title), tr(text), parent=self._parent)
+        yes = box.addButton(tr(accept), QMessageBox.ButtonRole.AcceptRole)
         box.addButton(QMessageBox.StandardButton.Cancel)
         box.exec()
         return box.clickedButton() is yes
 
     def ask_text(self, title: str, text: str, suggestion: str = "") -> str | None:
         """Ask for a line of text, which begins as the suggestion; None when the user thought better of it."""
-        answer, accepted = QInputDialog.getText(self._parent, title, text, text=suggestion)
+        answer, accepted = QInputDialog.getText(self._parent, tr(title), tr(text), text=suggestion)
         return answer if accepted else None
 
 
@@ -83,7 +88,7 @@ class Sheet(QDialog):
 
     def __init__(self, title: str, parent: QWidget, size: tuple[int, int]) -> None:
         super().__init__(parent)
-        self.setWindowTitle(title)
+        self.setWindowTitle(tr(title))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(*size)
         self.body = QVBoxLayout(self)
@@ -121,7 +126,7 @@ class _KeysArea(QScrollArea):
 def _keys_page(app: Application) -> QWidget:
     page = QWidget()
     columns = QHBoxLayout(page)
-    groups = [(title.replace("&", ""), _rows(app, menu)) for menu, title in MENUS.items()]
+    groups = [(tr(title).replace("&", ""), _rows(app, menu)) for menu, title in MENUS.items()]
     third = sum(len(rows) + 2 for _, rows in groups) / 3
     grid, filled = _column(columns), 0
     for title, rows in groups:
@@ -144,7 +149,7 @@ def _column(columns: QHBoxLayout) -> QGridLayout:
 
 
 def _fill(grid: QGridLayout, title: str, rows: list[tuple[str, str]]) -> None:
-    head = QLabel(title)
+    head = QLabel(tr(title))
     head.setObjectName("sheetHead")
     grid.addWidget(head, grid.rowCount(), 0, 1, 2)
     for key, text in rows:
@@ -152,7 +157,7 @@ def _fill(grid: QGridLayout, title: str, rows: list[tuple[str, str]]) -> None:
         shown = QLabel(key)
         shown.setObjectName("key")
         grid.addWidget(shown, row, 0)
-        grid.addWidget(QLabel(text), row, 1)
+        grid.addWidget(QLabel(tr(text)), row, 1)
 
 
 def _rows(app: Application, menu: str) -> list[tuple[str, str]]:

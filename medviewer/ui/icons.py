@@ -75,6 +75,8 @@ _GLYPHS = {
     "sphere": MDI7.sphere,
     "swap": MDI7.swap_horizontal,
     "text": MDI7.format_text,
+    "todo": MDI7.circle_outline,
+    "tour": MDI7.map_marker_path,
     "train": MDI7.school_outline,
     "trust": MDI7.shield_check_outline,
     "undo": MDI7.undo_variant,

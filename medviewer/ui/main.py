@@ -14,11 +14,12 @@ from types import TracebackType
 from PySide6.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
+from medviewer.app import settings
 from medviewer.app.commands import catalog, study
 from medviewer.app.resources import resource
 from medviewer.app.services import Services
 from medviewer.jobs import Runner
-from medviewer.ui import theme
+from medviewer.ui import theme, translate
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class Program:
         self.app = application()
         self.services = Services.open(home)
         keep_napari_apart(self.services.archive.home)
+        translate.install(settings.load(self.services.archive.home).language, self.services.archive.home)
         self._pump = Pump(self.services.runner)
         catalog.housekeep(self.services)
         if paths:
@@ -81,6 +83,7 @@ class Program:
 
         self.window = MainWindow(self.services)
         self.window.show()
+        self.window.tour.offer()
         # What lives until now lives to the end: the collector need not walk through it, in the middle of a drag.
         gc.freeze()
         gc.enable()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from itertools import count
+from typing import Any
 
 from app_model import Application
 from app_model.backends.qt import QModelMenu, QModelMenuBar
+from app_model.types import Action
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMainWindow, QMenu
@@ -13,12 +15,14 @@ from PySide6.QtWidgets import QMainWindow, QMenu
 from medviewer.app import actions, context
 from medviewer.app.hanging.companions import looked_at
 from medviewer.app.mask_store import MaskStore
+from medviewer.app.pointing import of_layouts
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.presets import by_key
 from medviewer.app.services import Services
 from medviewer.app.shortcuts import Shortcuts
 from medviewer.domain.image import Window
 from medviewer.ui.keyboard import Keyboard
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.palette import Entry, entries_of
 
 _names = count()
@@ -42,17 +46,19 @@ class Menus(QObject):
         self.keyboard = Keyboard(self.model, Shortcuts(services.archive.home))
         self._reasons: dict[str, str] = {}
         self._register()
-        self.bar = QModelMenuBar(actions.MENUS, self.model, window)
+        self.bar = QModelMenuBar({name: tr(title) for name, title in actions.MENUS.items()}, self.model, window)
         window.setMenuBar(self.bar)
         self.commands: dict[str, QAction] = _by_id(self.bar)
         self._pending = False
         self._context: object = None
 
     def _register(self) -> None:
-        plugins = actions.of_plugins(self._services, self._dialogs, self._shell)
+        plugins = [_translated(one) for one in actions.of_plugins(self._services, self._dialogs, self._shell)]
         known = {action.id for action in plugins}
-        made = actions.build(self._services, self._dialogs, self._shell)
+        made = [_translated(one) for one in actions.build(self._services, self._dialogs, self._shell)]
         self._reasons = {action.id: context.REASONS.get(str(action.enablement or ""), "not now") for action in made}
+        self.layouts = of_layouts(made)
+        """Ids of the actions that lay out the viewports."""
         self.model.register_actions(self.keyboard.without_keys(action for action in made if action.id not in known))
         self._forget_plugins = self.model.register_actions(self.keyboard.without_keys(plugins))
 
@@ -72,6 +78,10 @@ class Menus(QObject):
             if self.commands[before] in parent.actions():
                 parent.insertMenu(self.commands[before], menu)
 
+    def reason(self, name: str) -> str:
+        """Why a command is not possible while it is not."""
+        return self._reasons.get(name, "not now")
+
     # -- the palette and the sheet of shortcuts
 
     def placed(self) -> dict[str, tuple[str, QAction]]:
@@ -85,7 +95,11 @@ class Menus(QObject):
 
     def entries(self) -> list[Entry]:
         """What the palette offers: every command but itself, and why one cannot be chosen now."""
-        found = entries_of(actions.MENUS, self.placed(), lambda name: self._reasons.get(name, "not now"))
+        found = entries_of(
+            {name: tr(title) for name, title in actions.MENUS.items()},
+            self.placed(),
+            lambda name: tr(self.reason(name)),
+        )
         return [entry for entry in found if entry.id != "edit.palette"]
 
     # -- enablement
@@ -113,7 +127,7 @@ class Menus(QObject):
             action = self.commands[f"image.window_{number}"]
             action.setVisible(number in windows or not windows)
             if number in windows:
-                action.setText(f"Window: {windows[number].name}".replace("&", "&&"))
+                action.setText(tr(f"Window: {windows[number].name}").replace("&", "&&"))
 
     def _after_action(self, *_: object) -> None:
         """Qt has switched the check mark of what was chosen, also where nothing changed: look again."""
@@ -127,7 +141,9 @@ class Menus(QObject):
     def _follow_plugins(self, *_: object) -> None:
         """A plugin came, went or was switched: the menus offer what there is."""
         self._forget_plugins()
-        made = self.keyboard.without_keys(actions.of_plugins(self._services, self._dialogs, self._shell))
+        made = self.keyboard.without_keys(
+            _translated(one) for one in actions.of_plugins(self._services, self._dialogs, self._shell)
+        )
         self._reasons |= {action.id: context.REASONS.get(str(action.enablement or ""), "not now") for action in made}
         self._forget_plugins = self.model.register_actions(made)
         former = set(self.commands.values())
@@ -144,6 +160,12 @@ class Menus(QObject):
     def _follow_mask(self, store: MaskStore | None) -> None:
         if store is not None:
             store.edited.connect(self._request)
+
+
+def _translated(action: Action[..., Any]) -> Action[..., Any]:
+    """An action as the window shows it."""
+    told = {"title": tr(action.title), "tooltip": tr(action.tooltip or ""), "status_tip": tr(action.status_tip or "")}
+    return action.model_copy(update=told)
 
 
 def _by_id(menus: QModelMenuBar) -> dict[str, QAction]:

@@ -40,11 +40,11 @@ class Panels(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._fused = False
-        segments = SegmentsPanel(services)
+        segments = self.segments = SegmentsPanel(services)
         segments.export_requested.connect(commands["file.save_mask"].trigger)
         segments.approve_requested.connect(commands["segment.approve"].trigger)
         segments.reject_requested.connect(commands["segment.reject"].trigger)
-        measures = MeasurePanel(services)
+        measures = self.measures = MeasurePanel(services)
         measures.delete_requested.connect(commands["measure.delete"].trigger)
         measures.save_requested.connect(commands["measure.save"].trigger)
         measures.read_requested.connect(commands["measure.read"].trigger)
@@ -52,8 +52,9 @@ class Panels(QScrollArea):
         keys.delete_requested.connect(commands["key.remove"].trigger)
         keys.pictures_requested.connect(commands["key.pictures"].trigger)
         keys.objects_requested.connect(commands["key.objects"].trigger)
+        self.ai = AiPanel(services)
         panels: dict[str, tuple[str, QWidget, bool]] = {
-            "ai": ("AI", AiPanel(services), True),
+            "ai": ("AI", self.ai, True),
             "segments": ("Segments", segments, True),
             "fusion": ("Fusion", FusionPanel(services, confirm), False),
             "measure": ("Measurements", measures, True),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QUrl
-from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QDockWidget, QMainWindow
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
 from medviewer.app import actions, settings
 from medviewer.app.ports import DeidentifyChoice, SolidSide
@@ -18,6 +18,8 @@ from medviewer.ui.menus import Menus
 from medviewer.ui.panels import Panels
 from medviewer.ui.report.window import show_report
 from medviewer.ui.research import Research
+from medviewer.ui.tour import Tour
+from medviewer.ui.translate import tr
 from medviewer.ui.viewport import SliceView
 from medviewer.ui.viewport_grid import ViewportGrid
 from medviewer.ui.viewport_pane import marked
@@ -26,6 +28,8 @@ from medviewer.ui.widgets.corners_dialog import CornersDialog
 from medviewer.ui.widgets.deidentify_dialog import DeidentifyDialog
 from medviewer.ui.widgets.document_view import show_document
 from medviewer.ui.widgets.fuse_menu import FuseMenu
+from medviewer.ui.widgets.language_dialog import LanguageDialog
+from medviewer.ui.widgets.mode_tabs import ModeTabs
 from medviewer.ui.widgets.palette import Palette
 from medviewer.ui.widgets.plugins_dialog import show_plugins
 from medviewer.ui.widgets.shortcuts_dialog import Named, ShortcutsDialog
@@ -49,7 +53,9 @@ class ShellWindow(QMainWindow):
     panel_area: Panels
     panel_dock: QDockWidget
     palette_box: Palette
+    modes: ModeTabs
     research: Research
+    tour: Tour
     windows: WindowMenu
     fuse_menu: FuseMenu
 
@@ -62,6 +68,10 @@ class ShellWindow(QMainWindow):
     def fit(self) -> None:
         """Fit the picture of every viewport."""
         self.grid.fit()
+
+    def fit_active(self) -> None:
+        """Fit the picture of the active viewport."""
+        self._active_slices().fit()
 
     def true_size(self) -> None:
         """Show the picture of the active viewport as large as it is in the patient."""
@@ -117,6 +127,11 @@ class ShellWindow(QMainWindow):
             raise StoreError(f"The picture should be written to {path}, but could not be; choose another folder.")
         self.services.session.say(f"Saved the picture to {path.name}.", "ok")
 
+    def copy_text(self, text: str) -> None:
+        """Put a text into the clipboard, and say so."""
+        QGuiApplication.clipboard().setText(text)
+        self.services.session.say(f"Copied: {text}", "ok")
+
     # -- parts of the window
 
     def find_study(self) -> None:
@@ -131,6 +146,21 @@ class ShellWindow(QMainWindow):
     def toggle_panels(self) -> None:
         """Show or hide the panels on the right."""
         self.panel_dock.setVisible(not self.panel_dock.isVisible())
+
+    def next_area(self) -> None:
+        """Bring the keyboard to the next part of the window that is seen: viewports, panels, studies, tabs."""
+        areas: list[tuple[QWidget, QWidget | None]] = [
+            (self.grid, self.grid),
+            (self.panel_area, _first_control(self.panel_area.widget())),
+            (self.browser, self.browser.tree),
+            (self.modes, self.modes),
+        ]
+        seen = [(area, target) for area, target in areas if target is not None and area.isVisible()]
+        focus = QApplication.focusWidget()
+        now = next((k for k, (area, _) in enumerate(seen) if focus is not None and _holds(area, focus)), -1)
+        target = seen[(now + 1) % len(seen)][1]
+        if target is not None:
+            target.setFocus(Qt.FocusReason.TabFocusReason)
 
     def show_panel(self, name: str) -> None:
         """Open one of the panels and bring it into view."""
@@ -186,6 +216,17 @@ class ShellWindow(QMainWindow):
         """Open the sheet of keys."""
         dialogs.show_keys(self.menus.model, self, self.menus.keyboard.shortcuts)
 
+    def show_language(self) -> None:
+        """Let the language of the window be chosen."""
+        dialog = self.findChild(LanguageDialog) or LanguageDialog(self.services, self)
+        dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
+
+    def show_tour(self) -> None:
+        """Start the tour of three steps."""
+        self.tour.start()
+
     def open_napari(self) -> None:
         """Open the image and its mask as layers in a full napari window."""
         self.research.open()
@@ -211,7 +252,7 @@ class ShellWindow(QMainWindow):
             Named(
                 name,
                 action.text().replace("&", "").rstrip("…"),
-                actions.MENUS[menu].replace("&", ""),
+                tr(actions.MENUS[menu]).replace("&", ""),
                 action.statusTip(),
             )
             for name, (menu, action) in self.menus.placed().items()
@@ -245,3 +286,18 @@ class ShellWindow(QMainWindow):
     def show_pacs_send(self) -> None:
         """Ask what to send to which archive."""
         pacs.show_send(self.services, self)
+
+
+def _holds(area: QWidget, widget: QWidget) -> bool:
+    return area is widget or area.isAncestorOf(widget)
+
+
+def _first_control(column: QWidget | None) -> QWidget | None:
+    """The first widget in the order of the Tab key that takes the keyboard."""
+    one = column.nextInFocusChain() if column is not None else None
+    while one is not None and one is not column:
+        able = one.isVisible() and one.isEnabled() and bool(one.focusPolicy() & Qt.FocusPolicy.TabFocus)
+        if able and column is not None and column.isAncestorOf(one):
+            return one
+        one = one.nextInFocusChain()
+    return None

@@ -11,6 +11,7 @@ from medviewer.app import modes
 from medviewer.app.services import Services
 from medviewer.app.state import MEASURE_TOOLS
 from medviewer.ui.icons import icon
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.slab_box import SlabBox
 
 TOOLBAR: tuple[tuple[tuple[str, str], ...], ...] = (
@@ -58,7 +59,7 @@ class ToolBar(QToolBar):
     """
 
     def __init__(self, services: Services, commands: Mapping[str, QAction], parent: QWidget) -> None:
-        super().__init__("Tools", parent)
+        super().__init__(tr("Tools"), parent)
         self.setObjectName("toolBar")
         self.setMovable(False)
         self._commands = commands
@@ -71,8 +72,9 @@ class ToolBar(QToolBar):
         more = self.findChild(QToolButton, "qt_toolbar_ext_button")
         if more is not None:  # what a narrow window has no room for; Qt's own picture is black
             more.setIcon(icon("more"))
-            more.setToolTip("More tools")
-        self._slab_box = self.addWidget(SlabBox(services))
+            more.setToolTip(tr("More tools"))
+        self.slab_box = SlabBox(services)
+        self._slab_box = self.addWidget(self.slab_box)
 
     def show_mode(self, mode: str) -> None:
         """Have at hand what a mode of `app.modes` needs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent
+from PySide6.QtGui import QContextMenuEvent, QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QWidget
 
 from medviewer.app.commands import beside, fusion, listed, measuring
@@ -25,6 +25,8 @@ class ViewportGrid(ViewportPane):
 
     read_out = Signal(str)
     """What is under the pointer, for the status bar."""
+    menu_asked = Signal(int, QPointF, object)
+    """A right click in a viewport: its number, where in its widget, and what of a measurement is there."""
 
     def __init__(self, services: Services, empty: QWidget, parent: QWidget | None = None) -> None:
         def in_thread(work: Callable[[], Solid], done: Callable[[Solid], None]) -> None:
@@ -67,6 +69,16 @@ class ViewportGrid(ViewportPane):
             if event.type() == QEvent.Type.KeyPress and self.measuring.cancel():
                 return True
         return super().event(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """The key of the menu asks for it in the active viewport; the mouse's click is known from its release."""
+        number = self.session.view.active
+        if event.reason() == QContextMenuEvent.Reason.Keyboard and number in visible_panes(self.session):
+            slices = self.slices[number]
+            cross = slices.overlay.state.crosshair
+            point = QPointF(*cross) if cross is not None else QPointF(slices.canvas.native.rect().center())
+            self.menu_asked.emit(number, point, None)
+        event.accept()
 
     def _count_voxels(
         self,
@@ -134,4 +146,5 @@ class ViewportGrid(ViewportPane):
         hand.read_out.connect(self.read_out)
         self._hands.append(hand)
         slice_view.moved.connect(lambda: self._move_others(number))
+        slice_view.menu_asked.connect(lambda point, hit: self.menu_asked.emit(number, point, hit))
         slice_view.activated.connect(lambda: self.setFocus(Qt.FocusReason.MouseFocusReason))

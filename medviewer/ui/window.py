@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app_model import Application
 from PySide6.QtCore import QByteArray, Qt
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractSlider,
@@ -27,9 +27,12 @@ from medviewer.ui import dialogs
 from medviewer.ui.menus import Menus
 from medviewer.ui.panels import Panels
 from medviewer.ui.research import Research
+from medviewer.ui.right_clicks import RightClicks
 from medviewer.ui.shell import ShellWindow
 from medviewer.ui.theme import RESEARCH_USE
 from medviewer.ui.tool_bar import ToolBar
+from medviewer.ui.tour import Tour
+from medviewer.ui.translate import tr
 from medviewer.ui.viewport_grid import ViewportGrid
 from medviewer.ui.widgets.drops import OpensDrops
 from medviewer.ui.widgets.empty_state import EmptyState
@@ -57,7 +60,7 @@ class MainWindow(OpensDrops, ShellWindow):
     def __init__(self, services: Services) -> None:
         super().__init__()
         self.services = services
-        self.setWindowTitle(f"medviewer - {RESEARCH_USE}")
+        self.setWindowTitle(f"medviewer - {tr(RESEARCH_USE)}")
         self.setAcceptDrops(True)
         self.resize(1440, 900)
         self.dialogs = dialogs.QtDialogs(self)
@@ -78,6 +81,8 @@ class MainWindow(OpensDrops, ShellWindow):
         services.session.events.document.connect(self._take_document)
         services.session.events.image.connect(self._focus_viewports)
         self._share_keys()
+        self.right_clicks = RightClicks(self)
+        self.tour = Tour(self)
         self.palette_box = Palette(self)
         self.palette_box.chosen.connect(self._note_chosen)
         self.menus.keyboard.shortcuts.changed.connect(self._apply_keys)
@@ -93,12 +98,12 @@ class MainWindow(OpensDrops, ShellWindow):
     # -- parts ----------------------------------------------------------------------------------------------------
 
     def _corner_label(self) -> None:
-        label = QLabel(RESEARCH_USE.upper(), self.menus.bar)
+        label = QLabel(tr(RESEARCH_USE).upper(), self.menus.bar)
         label.setObjectName("researchUse")
         self.menus.bar.setCornerWidget(label)
 
     def _make_tool_bars(self) -> None:
-        tabs = QToolBar("Modes", self)
+        tabs = self.mode_bar = QToolBar(tr("Modes"), self)
         tabs.setObjectName("modeBar")
         tabs.setMovable(False)
         self.modes = ModeTabs(self.services.session)
@@ -135,13 +140,14 @@ class MainWindow(OpensDrops, ShellWindow):
         self.research = Research(self.services)
         self.browser = StudyBrowser(self.services)
         self.browser.commands, self.browser.confirm = self.commands, self._confirm
+        self.browser.reason = self.menus.reason
         self.browser_dock = self._dock("Studies", self.browser, Qt.DockWidgetArea.LeftDockWidgetArea, BROWSER_WIDTH)
         self.panel_area = Panels(self.services, self.commands, self._confirm)
         self.panels = self.panel_area.sections
         self.panel_dock = self._dock("Panels", self.panel_area, Qt.DockWidgetArea.RightDockWidgetArea, PANEL_WIDTH)
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea, width: int) -> QDockWidget:
-        dock = QDockWidget(title, self)
+        dock = QDockWidget(tr(title), self)
         dock.setObjectName(f"dock{title}")
         dock.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
         dock.setTitleBarWidget(QWidget())
@@ -183,7 +189,18 @@ class MainWindow(OpensDrops, ShellWindow):
         keyboard.apply(self.commands)
         key_of = keyboard.shortcuts.key_of
         self.empty.name_keys(key_of)
+        self.tools.slab_box.name_keys(key_of)
+        self.panel_area.measures.name_keys(key_of)
         self.modes.name_keys({name: key_of(f"mode.{name}") for name in modes.MODES})
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape that nobody else wanted ends the tour, and else brings the keyboard back to the viewports."""
+        if event.key() == Qt.Key.Key_Escape and self.tour.running:
+            self.tour.end()
+        elif event.key() == Qt.Key.Key_Escape:
+            self.grid.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        else:
+            super().keyPressEvent(event)
 
     # -- what is open ---------------------------------------------------------------------------------------------
 
@@ -196,7 +213,7 @@ class MainWindow(OpensDrops, ShellWindow):
         parts = (origin(series.modality, series.reader), series.description) if series else ()
         name = " ".join(part for part in parts if part)
         name = f"{name} - " if name else ""
-        self.setWindowTitle(f"{name}medviewer - {RESEARCH_USE}")
+        self.setWindowTitle(f"{name}medviewer - {tr(RESEARCH_USE)}")
 
     def _take_document(self, document: Document | None) -> None:
         if document is not None:
@@ -245,6 +262,7 @@ class MainWindow(OpensDrops, ShellWindow):
                 event.ignore()
                 return
         self._remember()
+        self.tour.stop()
         self.phases.stop()
         for dialog in self.findChildren(QDialog):
             dialog.close()  # while there still is a runner: what they prepared and nobody agreed to is removed

@@ -15,6 +15,7 @@ from medviewer.app.actions.looking import view_specs
 from medviewer.app.actions.measuring import measure_specs
 from medviewer.app.actions.pacs import pacs_specs
 from medviewer.app.actions.planes import planes_specs
+from medviewer.app.actions.pointed import pointed_specs
 from medviewer.app.actions.program import edit_specs, file_specs, help_specs, queue_specs
 from medviewer.app.actions.reporting import key_specs, report_specs
 from medviewer.app.actions.solid import solid_specs
@@ -62,6 +63,7 @@ _GROUPS = (
     report_specs,
     segment_specs,
     ai_specs,
+    pointed_specs,
     queue_specs,
     pacs_specs,
     help_specs,

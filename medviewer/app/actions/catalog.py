@@ -10,10 +10,10 @@ from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
 _MARKS = (
-    ("new", "&New", "Nobody has read it yet"),
-    ("read", "&Read", "It was read"),
-    ("to-correct", "To &correct", "A mask of it is to be corrected"),
-    ("approved", "&Approved", "A mask of it is approved; approving one does this too"),
+    ("new", "&New", "Mark the chosen study: nobody has read it yet"),
+    ("read", "&Read", "Mark the chosen study: it was read"),
+    ("to-correct", "To &correct", "Mark the chosen study: a mask of it is to be corrected"),
+    ("approved", "&Approved", "Mark the chosen study: a mask of it is approved; approving one does this too"),
 )
 
 
@@ -109,7 +109,7 @@ def _marks(services: Services) -> list[Spec]:
             f"Mark: {title}",
             "study",
             mark(state),
-            f"Mark the chosen study: {text[0].lower()}{text[1:]}",
+            text,
             (f"Alt+{number}",),
             "2",
             "study_chosen",

@@ -136,6 +136,7 @@ def measure_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             (),
             "3",
             "measurement_chosen",
+            "chosen_target",
         ),
         Spec(
             "measure.node",
@@ -146,6 +147,7 @@ def measure_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             (),
             "3",
             "measurement_chosen",
+            "chosen_node",
         ),
         Spec(
             "measure.organ",

@@ -158,6 +158,14 @@ def help_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
     """The manual, the keys, and what this is."""
     return [
         Spec("help.manual", "&Manual", "help", shell.show_manual, "Read the manual", ("F1",)),
+        Spec(
+            "help.tour",
+            "&Tour",
+            "help",
+            shell.show_tour,
+            "Go through opening, looking and correcting in three steps, in the window itself",
+            ("Ctrl+F1",),
+        ),
         Spec("help.keys", "&Keys", "help", shell.show_keys, "Show every key on one sheet", ("Shift+/",)),
         Spec("help.about", "&About", "help", shell.show_about, "Version, licence and intended use", ("Shift+F1",)),
     ]

@@ -80,6 +80,13 @@ def next_plane(session: Session) -> None:
     view.panes = tuple(replace(pane, kind=kind) if k == view.active else one for k, one in enumerate(view.hung))
 
 
+def show_plane(session: Session, number: int, kind: SliceKind) -> None:
+    """Show a plane in a viewport; nothing happens where no volume is open or there is no such viewport."""
+    view, image = session.view, session.image
+    if image is not None and image.is_volume and number < len(view.hung):
+        view.panes = tuple(replace(pane, kind=kind) if k == number else pane for k, pane in enumerate(view.hung))
+
+
 def let_go(session: Session) -> None:
     """Forget the companions that no pane shows any more."""
     shown = shown_series(session)

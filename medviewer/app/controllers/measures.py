@@ -9,6 +9,7 @@ import numpy as np
 from medviewer.app.drafts import DRAFT
 from medviewer.app.ports import DrawnMeasure
 from medviewer.app.state import Companion, Session
+from medviewer.app.words import word
 from medviewer.domain.geometry import Vector
 from medviewer.domain.measure.measurement import PLACES, REGIONS, Measurement, vector
 from medviewer.domain.measure.outline import Line, outline
@@ -71,9 +72,11 @@ def text_of(session: Session, m: Measurement) -> tuple[str, ...]:
     values = values_in(session, m)
     if values is None:
         return (*(line for line in (m.label, m.text) if line), _WAITING)
+    own = sum(bool(text) for text in (m.label, m.text))
     lines = summary(m, values)
+    lines = (*lines[:own], *map(_worded, lines[own:]))  # what a person wrote stays as it is
     if _elsewhere(session, m):
-        return (*lines, f"phase {m.phase + 1}")
+        return (*lines, word(f"phase {m.phase + 1}"))
     return lines
 
 
@@ -89,6 +92,13 @@ def _elsewhere(session: Session, m: Measurement) -> bool:
         return session.elsewhere(m.phase)
     dynamic = companion.image.dynamic
     return dynamic is not None and m.phase < len(dynamic.axis) and m.phase != companion.phase
+
+
+def _worded(line: str) -> str:
+    """A line of values in the language of the window: as a whole, or the name at its start."""
+    name, _, rest = line.partition(" ")
+    found = word(line)
+    return found if found != line or not name.isalpha() else f"{word(name)} {rest}".rstrip()
 
 
 def values_in(session: Session, m: Measurement) -> tuple[Value, ...] | None:
@@ -111,9 +121,9 @@ def _drawn(
     spots = to_slice(plane, m.points)
     handles = tuple((n, *spot) for n, (spot, here) in enumerate(zip(spots, near, strict=True)) if here)
     drafted = m.uid == DRAFT
-    return DrawnMeasure(
-        m.uid, m.kind, handles, tuple(to_slice(plane, line) for line in lines), text, chosen and not drafted, drafted
-    )
+    drawn = tuple(to_slice(plane, line) for line in lines)
+    text_at = to_slice(plane, (m.text_at,))[0] if m.text_at is not None else None
+    return DrawnMeasure(m.uid, m.kind, handles, drawn, text, chosen and not drafted, drafted, text_at)
 
 
 @lru_cache(maxsize=512)

@@ -17,8 +17,13 @@ from medviewer.domain.measure.measurement import Kind, Measurement, new_uid, shi
 from medviewer.domain.measure.placing import moved
 from medviewer.domain.plane import Plane
 
-Grip = tuple[str, int]
-"""UID of a measurement, and the number of the handle that is held, or -1 for all of it."""
+Grip = tuple[str, int] | tuple[str, int, Point | None]
+"""UID of a measurement, and the number of the handle that is held, -1 for all of it, -2 for its text.
+
+Of a text, row and column of its middle come with it.
+"""
+
+TEXT = -2
 
 Ask = Callable[[str, str, str], str | None]
 """Asks for a line of text by title, question and what stands there already; None when the user thought better of it."""
@@ -57,7 +62,9 @@ class MeasureTool:
             return
         world = to_world(plane, k, *at)
         draft = self._placing(plane, k, companion)
-        if draft is None and grip is not None and self._take(grip, world):
+        middle = grip[2] if grip is not None and len(grip) > 2 else None
+        text_at = to_world(plane, k, *middle) if middle is not None else None
+        if draft is None and grip is not None and self._take(grip, world, text_at):
             return
         tool = self._session.view.tool
         if tool not in MEASURE_TOOLS:
@@ -168,10 +175,12 @@ class MeasureTool:
         turned = float(np.linalg.norm(np.cross(normal, draft.normal)))
         return draft if away < slice_mm / 2 and turned < 1e-3 else None
 
-    def _take(self, grip: Grip, world: Vector) -> bool:
+    def _take(self, grip: Grip, world: Vector, text_at: Vector | None) -> bool:
         m = self._known(grip[0])
         if m is None:
             return False  # it went, and is on the screen until the next frame
+        if grip[1] == TEXT:
+            m = replace(m, text_at=text_at or world)
         self._session.draft = None
         self._session.chosen_measurement = m.uid
         self._grip = m, grip[1], world
@@ -181,7 +190,11 @@ class MeasureTool:
         assert self._grip is not None
         m, handle, start = self._grip
         by = np.asarray(world) - np.asarray(start)
-        changed = moved(m, handle, m.array[handle] + by) if handle >= 0 else shifted(m, by)
+        if handle == TEXT:
+            assert m.text_at is not None  # it was taken there
+            changed = replace(m, text_at=vector(np.asarray(m.text_at) + by))
+        else:
+            changed = moved(m, handle, m.array[handle] + by) if handle >= 0 else shifted(m, by)
         self._session.draft = Draft.of(changed)
 
     def _let_go(self, dragged: bool) -> None:

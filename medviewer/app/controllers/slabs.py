@@ -7,6 +7,7 @@ import numpy as np
 from medviewer.app.controllers.turning import turned_of
 from medviewer.app.ports import Slab
 from medviewer.app.state import Session
+from medviewer.app.words import word
 from medviewer.domain.image import Image
 from medviewer.domain.plane import Plane
 from medviewer.domain.slab import NAMES, project, slab_slices, stored_mode
@@ -34,7 +35,7 @@ def slab_text(session: Session, image: Image, plane: Plane) -> str:
     if slab is None:
         return ""
     count = slab.slices.stop - slab.slices.start
-    return f"{NAMES[view.slab_mode]} {count * plane.grid.spacing[plane.axis]:.1f} mm"
+    return f"{word(NAMES[view.slab_mode])} {count * plane.grid.spacing[plane.axis]:.1f} mm"
 
 
 def slab_value(session: Session, image: Image, plane: Plane, index: tuple[int, int, int]) -> float | None:

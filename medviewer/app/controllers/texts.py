@@ -12,6 +12,7 @@ from medviewer.app.mask_store import phase_of
 from medviewer.app.ports import Corners
 from medviewer.app.settings import LINE_PLACES, PLACES, Place
 from medviewer.app.state import Session, View
+from medviewer.app.words import word
 from medviewer.domain.image import Image
 from medviewer.domain.plane import PLANES, Plane
 from medviewer.domain.slab import NAMES
@@ -62,19 +63,21 @@ def patient_lines(study: Study | None) -> tuple[str, str, str]:
 def window_text(view: View, unit: str) -> str:
     """Window width and level with the unit, the preset's name, and its function where that is not linear."""
     if view.window.lut is not None:
-        return "  ".join(part for part in ("VOI LUT", view.window.name, "inverted" if view.inverted else "") if part)
+        return "  ".join(
+            part for part in ("VOI LUT", view.window.name, word("inverted") if view.inverted else "") if part
+        )
     width, center = (f"{v:.0f}" if abs(v) >= 20 else f"{v:.3g}" for v in (view.window.width, view.window.center))
-    name = f"  {view.window.name}" if view.window.name else ""
+    name = f"  {word(view.window.name)}" if view.window.name else ""
     suffix = f" {unit}" if unit and not view.window.name.startswith(unit) else ""
-    shape = "" if view.window.is_linear else "  sigmoid"
-    return f"W {width}  L {center}{suffix}{name}{shape}{'  inverted' if view.inverted else ''}"
+    shape = "" if view.window.is_linear else f"  {word('sigmoid')}"
+    return f"W {width}  L {center}{suffix}{name}{shape}{'  ' + word('inverted') if view.inverted else ''}"
 
 
 def _window(view: View, image: Image) -> list[str]:
     """The window of grey values and the colour map they are shown through; colours are shown as they are."""
     if image.is_colour:
         return []
-    colours = [f"Colours: {colour_map(view.colours).title}"] if view.colours != GREY else []
+    colours = [word(f"Colours: {colour_map(view.colours).title}")] if view.colours != GREY else []
     return [window_text(view, image.rescale.unit), *colours]
 
 
@@ -93,7 +96,9 @@ def phase_value(axis: PhaseAxis, phase: int) -> str:
 
 def phase_text(axis: PhaseAxis, phase: int) -> str:
     """Which phase is shown of how many, with its value: ``time 5 / 12  t = 400 ms``."""
-    return "  ".join(part for part in (f"{axis.name} {phase + 1} / {len(axis)}", phase_value(axis, phase)) if part)
+    return "  ".join(
+        part for part in (f"{word(axis.name)} {phase + 1} / {len(axis)}", phase_value(axis, phase)) if part
+    )
 
 
 def _results(session: Session) -> list[str]:
@@ -112,12 +117,12 @@ def _results(session: Session) -> list[str]:
         made = mask.base.provenance
         corrected = mask.can_undo or made.author != "algorithm"
         told = session.maker(made)
-        lines.append(f"Mask: {told}{', corrected' if corrected else ''}")
+        lines.append(word(f"Mask: {told}{', corrected' if corrected else ''}"))
     heat = session.heatmap
     if heat is not None and session.view.heat_visible:
         away = _away(session, "Heat map", phase_of(heat))
         maker = session.maker(heat.provenance)
-        lines += away or [f"{heat.method} of {heat.target}{f', {maker}' if maker != told else ''}"]
+        lines += away or [word(f"{heat.method} of {heat.target}{f', {maker}' if maker != told else ''}")]
     if session.detections is not None and session.view.mask_visible:
         lines += _away(session, "Finds", phase_of(session.detections))
     return list(dict.fromkeys(lines))
@@ -129,7 +134,7 @@ def _away(session: Session, what: str, phase: int | None) -> list[str]:
     if phase is None or image is None or image.dynamic is None or not session.elsewhere(phase):
         return []
     axis = image.dynamic.axis
-    return [f"{what} not drawn here: of {axis.name} {phase + 1} / {len(axis)}"]
+    return [word(f"{what} not drawn here: of {axis.name} {phase + 1} / {len(axis)}")]
 
 
 def _leading(session: Session) -> int:
@@ -158,7 +163,10 @@ def corners(session: Session, image: Image, series: Series, plane: Plane, number
         for name, line in zip(("name", "person", "study"), patient_lines(session.study), strict=True):
             put(places[name], line)
     put(places["slice"], *_where(session, image, series, plane))
-    put("top_right", "turned plane" if turned_of(session) is not None and plane.name and not image.is_colour else "")
+    put(
+        "top_right",
+        word("turned plane") if turned_of(session) is not None and plane.name and not image.is_colour else "",
+    )
     put("top_right", slab_text(session, image, plane) if plane.name else "")
     if first and image.dynamic is not None:
         put("top_right", phase_text(image.dynamic.axis, image.phase))
@@ -166,7 +174,7 @@ def corners(session: Session, image: Image, series: Series, plane: Plane, number
     put("top_right", view.hung[number].turn.text if number < len(view.hung) else "")
     if first:
         put(places["series"], series.description or series.modality)
-        put("bottom_left", *_results(session), "" if image.calibrated else "uncalibrated: no lengths in mm")
+        put("bottom_left", *_results(session), "" if image.calibrated else word("uncalibrated: no lengths in mm"))
         put(places["window"], *_window(view, image))
     return Corners(**{place: "\n".join(texts.get(place, ())) for place in PLACES}, shown=True)
 
@@ -176,9 +184,11 @@ def _where(session: Session, image: Image, series: Series, plane: Plane) -> tupl
         return ("  ".join(part for part in (series.body_part, series.view, series.laterality) if part),)
     turned = turned_of(session)
     if turned is not None and plane.name in PLANES and not image.is_colour:
-        return plane.name, f"{turned.spacing:.2f} mm"  # the corner says that it is turned: which slice means nothing
+        return word(
+            plane.name
+        ), f"{turned.spacing:.2f} mm"  # the corner says that it is turned: which slice means nothing
     k, step = session.view.cursor[plane.axis], image.grid.spacing[plane.axis]
-    return f"{plane.name}  {k + 1} / {plane.count}", f"{step:.2f} mm"
+    return f"{word(plane.name)}  {k + 1} / {plane.count}", f"{step:.2f} mm"
 
 
 def read_out(
@@ -199,12 +209,12 @@ def read_out(
         slab = slab_value(session, image, plane, (z, y, x)) if plane is not None else None
         found = image.value_at((z, y, x)) if slab is None else slab
         name = f" {NAMES[session.view.slab_mode]}" if slab is not None else ""
-        value = f"{image.rescale.unit or 'value'}{name} {found:.5g}"
+        value = f"{image.rescale.unit or word('value')}{name} {found:.5g}"
     if plane is not None and number is not None and session.fusion is not None:
         at = (*plane.to_screen((z, y, x)), (z, y, x)[plane.axis])
         value = " · ".join(part for part in (value, fused_value(session, plane, at, number)) if part)
     if not image.calibrated or not image.is_volume:
-        where = f"column {x}, row {y}"
+        where = word(f"column {x}, row {y}")
     else:
         where = "{:.1f}, {:.1f}, {:.1f} mm".format(*image.grid.index_to_world((z, y, x)))
     mask = session.mask

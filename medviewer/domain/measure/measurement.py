@@ -120,6 +120,8 @@ class Measurement:
     prior
         UID of the same lesion's measurement in an earlier study, as a person confirmed it; `NO_PRIOR` where a person
         said that there is none; empty where nobody said anything and the label decides.
+    text_at
+        Where the middle of its text was dragged to, (x, y, z) in mm; None where it stands beside what was drawn.
 
     Raises
     ------
@@ -141,6 +143,7 @@ class Measurement:
     node: bool = False
     organ: str = ""
     prior: str = ""
+    text_at: Vector | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in HANDLES:
@@ -153,6 +156,8 @@ class Measurement:
         length = float(np.linalg.norm(normal))
         if not (np.isfinite(points).all() and np.isfinite(length) and length > 0):
             raise ValueError("a measurement needs finite points and a normal that is not zero")
+        if self.text_at is not None and not np.isfinite(np.asarray(self.text_at, float)).all():
+            raise ValueError("the text of a measurement stands at finite numbers")
         object.__setattr__(self, "points", tuple(vector(point) for point in points))
         object.__setattr__(self, "normal", vector(normal / length))
 
@@ -197,14 +202,18 @@ class Measurement:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
-        return {**asdict(self), "points": [list(p) for p in self.points], "normal": list(self.normal)}
+        made = {**asdict(self), "points": [list(p) for p in self.points], "normal": list(self.normal)}
+        if self.text_at is not None:
+            made["text_at"] = list(self.text_at)
+        return made
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Measurement:
         """Read back what `to_json` wrote."""
         known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
         points = tuple(vector(point) for point in data["points"])
-        return cls(**{**known, "points": points, "normal": vector(data["normal"])})
+        text_at = vector(data["text_at"]) if data.get("text_at") is not None else None
+        return cls(**{**known, "points": points, "normal": vector(data["normal"]), "text_at": text_at})
 
 
 def new_uid() -> str:
@@ -219,7 +228,8 @@ def radius_of(m: Measurement) -> float:
 
 def shifted(m: Measurement, by: ArrayLike) -> Measurement:
     """The measurement, all of it moved by (x, y, z) mm."""
-    return replace(m, points=tuple(vector(point) for point in m.array + np.asarray(by, float)))
+    text_at = None if m.text_at is None else vector(np.asarray(m.text_at) + np.asarray(by, float))
+    return replace(m, points=tuple(vector(point) for point in m.array + np.asarray(by, float)), text_at=text_at)
 
 
 def vector(values: ArrayLike) -> Vector:

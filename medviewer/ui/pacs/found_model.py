@@ -10,6 +10,7 @@ from PySide6.QtGui import QStandardItem, QStandardItemModel
 from medviewer.app.controllers.texts import person
 from medviewer.archive.remote import SeriesFound, StudyFound, Wanted
 from medviewer.ui.theme import colour
+from medviewer.ui.translate import tr
 
 COLUMNS = ("Patient", "ID", "Date", "Modality", "Description", "Series", "Images", "State")
 STATE = COLUMNS.index("State")
@@ -22,7 +23,7 @@ class FoundModel(QStandardItemModel):
 
     def __init__(self) -> None:
         super().__init__(0, len(COLUMNS))
-        self.setHorizontalHeaderLabels(list(COLUMNS))
+        self.setHorizontalHeaderLabels([tr(column) for column in COLUMNS])
         self.setSortRole(_SORT)
         for column in _NUMBERS:
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -49,7 +50,7 @@ class FoundModel(QStandardItemModel):
             tip = f"{person(study.patient_name)}  born {study.birth_date or 'unknown'}  {study.sex}\n"
             tip += f"Accession number {study.accession or 'none'}, {study.date} {study.time}"
             for item in row:
-                item.setToolTip(tip)
+                item.setToolTip(tr(tip))
             row[0].appendRow(_note("…"))
             self.appendRow(row)
             self._studies[study.study_uid] = row[0]
@@ -88,8 +89,8 @@ class FoundModel(QStandardItemModel):
         first = self._studies.get(study_uid)
         if first is not None:
             state = self.item(first.row(), STATE)
-            state.setText(text)
-            state.setToolTip(text)
+            state.setText(tr(text))
+            state.setToolTip(tr(text))
             state.setData(text, _SORT)
             state.setForeground(colour(role))
 

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from medviewer.archive.remote import Node, make_node
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.parts import combo, explain, label, push, set_text
 
 _DIMSE = ("host", "port", "ae_title", "own_ae_title", "retrieve_by", "receiver_host", "receiver_port", "tls")
@@ -150,11 +151,11 @@ class NodeForm(QWidget):
         if name in _CHOICES:
             box = combo("", "")
             for text, value in _CHOICES[name]:
-                box.addItem(text, value)
+                box.addItem(tr(text), value)
             box.currentIndexChanged.connect(self._on_change)
             return box
         if name in _TICKS:
-            tick = QCheckBox(_TICKS[name])
+            tick = QCheckBox(tr(_TICKS[name]))
             tick.toggled.connect(self._on_change)
             return tick
         if name.endswith("port"):
@@ -164,7 +165,7 @@ class NodeForm(QWidget):
             spin.valueChanged.connect(self._on_change)
             return spin
         line = QLineEdit()
-        line.setPlaceholderText(example)
+        line.setPlaceholderText(tr(example))
         if name == "secret":
             line.setEchoMode(QLineEdit.EchoMode.Password)
         line.textEdited.connect(self._on_change)
@@ -201,6 +202,6 @@ class NodeForm(QWidget):
             hidden |= set(_MOVE)
         if not (values["url"].startswith("https") if web else values["tls"]):
             hidden |= set(_TLS)
-        self._titles["secret"].setText("Token" if values["auth"] == "bearer" else "Password")
+        self._titles["secret"].setText(tr("Token" if values["auth"] == "bearer" else "Password"))
         for name, row in self._rows.items():
             self._form.setRowVisible(row, name not in hidden)

@@ -14,6 +14,7 @@ from medviewer.errors import MedviewerError
 from medviewer.jobs import Job
 from medviewer.ui.pacs.hint import hint_in
 from medviewer.ui.pacs.node_form import NodeForm
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.parts import explain, label, push, set_role, set_text
 
 _NOTE = "Passwords and tokens are kept in nodes.json in medviewer's folder, readable by your user only."
@@ -30,7 +31,7 @@ class NodesWindow(QDialog):
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Archives on the network")
+        self.setWindowTitle(tr("Archives on the network"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._services = services
         self._book = pacs.book(services)
@@ -189,7 +190,7 @@ class NodesWindow(QDialog):
 
     def _tell(self, text: str, role: str) -> None:
         set_role(self.verdict, role)
-        self.verdict.setText(text)
+        self.verdict.setText(tr(text))
 
     def _attempt(self, act: Any) -> bool:
         try:

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QLineEdit, QWidget
 
 from medviewer.archive.remote import Query
 from medviewer.errors import InputError
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.parts import explain, label, set_text
 
 _FIELDS = (
@@ -39,7 +40,7 @@ class QueryForm(QWidget):
         widgets: list[tuple[str, QWidget]] = []
         for name, title, tip, example in _FIELDS:
             line = QLineEdit()
-            line.setPlaceholderText(example)
+            line.setPlaceholderText(tr(example))
             line.setClearButtonEnabled(True)
             line.returnPressed.connect(self.entered)
             explain(line, tip, title)

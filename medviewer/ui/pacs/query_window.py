@@ -18,6 +18,7 @@ from medviewer.jobs import Job
 from medviewer.ui.pacs.found_model import COLUMNS, STATE, FoundModel
 from medviewer.ui.pacs.hint import hint_in
 from medviewer.ui.pacs.query_form import QueryForm
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.parts import combo, explain, label, push, refill, set_role
 
 _WIDTHS = (220, 120, 92, 84, 230, 62, 70)
@@ -34,7 +35,7 @@ class QueryWindow(QDialog):
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Query archive")
+        self.setWindowTitle(tr("Query archive"))
         self._services = services
         self._nodes: dict[str, Node] = {}
         self._searched: Node | None = None
@@ -211,12 +212,12 @@ class QueryWindow(QDialog):
 
     def _advise(self, text: str) -> None:
         """Say what to do where the list has nothing."""
-        self.hint.setText(text)
+        self.hint.setText(tr(text))
         self.hint.setVisible(self.model.rowCount() == 0)
 
     def _tell(self, text: str, role: str) -> None:
         set_role(self.status, role)
-        self.status.setText(text)
+        self.status.setText(tr(text))
 
     def _show_nodes(self) -> None:
         from medviewer.ui import pacs as windows

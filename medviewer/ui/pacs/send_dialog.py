@@ -9,6 +9,7 @@ from medviewer.app.commands import pacs
 from medviewer.app.services import Services
 from medviewer.domain.study import Attachment
 from medviewer.errors import MedviewerError
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.parts import combo, explain, fit_height, label, push, refill, set_role
 
 _NOTE = "Patient and study are in what is sent, as in the files."
@@ -21,13 +22,13 @@ class SendDialog(QDialog):
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Send to archive")
+        self.setWindowTitle(tr("Send to archive"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._services = services
         self.node = combo("The archive that gets it", "Archive")
-        self.mask_choice = QRadioButton("The mask, as DICOM SEG")
-        self.series_choice = QRadioButton("The open series, as it is")
-        self.report_choice = QRadioButton("A report of the study")
+        self.mask_choice = QRadioButton(tr("The mask, as DICOM SEG"))
+        self.series_choice = QRadioButton(tr("The open series, as it is"))
+        self.report_choice = QRadioButton(tr("A report of the study"))
         self.report = combo("The report that is sent", "Report")
         explain(self.mask_choice, "Send the mask as it is now", "Mask")
         explain(self.series_choice, "Send the files of the open series, byte for byte", "Series")
@@ -49,7 +50,7 @@ class SendDialog(QDialog):
         self.report_choice.setEnabled(bool(self._reports))
         if series is not None:
             files = len(set(series.files))
-            self.series_choice.setText(f"The open series, {files} {'file' if files == 1 else 'files'} as they are")
+            self.series_choice.setText(tr(f"The open series, {files} {'file' if files == 1 else 'files'} as they are"))
         refill(self.report, [(_titled(one), one.uid) for one in self._reports])
         self.report.activated.connect(lambda _: self.report_choice.setChecked(True))
         chosen = bool(self._reports) and self._reports[0].uid == session.chosen_attachment
@@ -94,7 +95,7 @@ class SendDialog(QDialog):
 
     def _complain(self, text: str) -> None:
         set_role(self.note, "error")
-        self.note.setText(text)
+        self.note.setText(tr(text))
 
     def _lay_out(self) -> None:
         form = QFormLayout()

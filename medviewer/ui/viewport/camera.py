@@ -27,6 +27,11 @@ class CameraView(QFrame):
         self.shown: Display | None = None
         self._fitted = True
 
+    @property
+    def fitted(self) -> bool:
+        """Whether the slice fits the viewport, as it does until the user zooms or moves it."""
+        return self._fitted
+
     def _draw_overlay(self) -> None:
         """Draw anew what lies over the slice, as the camera now sees it."""
         raise NotImplementedError

@@ -51,5 +51,9 @@ def measures(display: Display, to_pixel: ToPixel, under: Hit | None) -> tuple[Pi
         handles = tuple((n, p.x(), p.y()) for n, p in ((n, to_pixel(r, c)) for n, r, c in one.handles))
         lines = tuple(tuple((p.x(), p.y()) for p in (to_pixel(*at) for at in line)) for line in one.lines)
         hovered = under is not None and under.uid == one.uid
-        made.append(PixelMeasure(one.uid, one.kind, handles, lines, one.text, one.chosen, hovered, one.drafted))
+        middle = to_pixel(*one.text_at) if one.text_at is not None else None
+        text_at = (middle.x(), middle.y()) if middle is not None else None
+        made.append(
+            PixelMeasure(one.uid, one.kind, handles, lines, one.text, one.chosen, hovered, one.drafted, text_at)
+        )
     return tuple(made)

@@ -49,6 +49,8 @@ class PixelMeasure:
         Whether the pointer is at it.
     drafted
         Whether it is still being placed.
+    text_at
+        Where the middle of its text was dragged to, or None for a place beside what is drawn.
     """
 
     uid: str
@@ -59,13 +61,22 @@ class PixelMeasure:
     chosen: bool = False
     hovered: bool = False
     drafted: bool = False
+    text_at: XY | None = None
+
+
+WHOLE, TEXT = -1, -2
+"""In place of a handle's number: the lines, which move all of it; the text."""
 
 
 class Hit(NamedTuple):
-    """What of a measurement is under the pointer: a handle by its number, or -1 for its lines."""
+    """What of a measurement is under the pointer: a handle by its number, -1 for its lines, or `TEXT`.
+
+    Of a text, `middle` is the row and column of its middle.
+    """
 
     uid: str
     handle: int = -1
+    middle: XY | None = None
 
 
 def hit(measures: Sequence[PixelMeasure], at: XY) -> Hit | None:
@@ -85,6 +96,16 @@ def hit(measures: Sequence[PixelMeasure], at: XY) -> Hit | None:
         if away <= reach:
             best, reach = Hit(one.uid), away
     return best
+
+
+def hit_text(
+    measures: Sequence[PixelMeasure], boxes: Sequence[QRectF | None], at: XY
+) -> tuple[PixelMeasure, QRectF] | None:
+    """The measurement whose text is under a point, and the text's box; the last of those that lie over each other."""
+    for one, box in zip(reversed(measures), reversed(boxes), strict=True):
+        if box is not None and not one.drafted and box.contains(QPointF(*at)):
+            return one, box
+    return None
 
 
 def _distance(line: Sequence[XY], at: XY) -> float:
@@ -122,16 +143,26 @@ def place_texts(
     taken: list[QRectF] = []
     found: list[QRectF | None] = []
     for one in measures:
+        if one.text and one.text_at is not None:
+            taken.append(_dragged(one.text_at, *size(one.text), room))  # the others make room for it
+    for one in measures:
         points = _points(one)
         if not one.text or not points:
             found.append(None)
             continue
         width, height = size(one.text)
+        if one.text_at is not None:
+            found.append(_dragged(one.text_at, width, height, room))
+            continue
         choices = [_inside(box, room) for box in _choices(points, width, height)]
         box = min(choices, key=lambda b: _blame(b, lines, handles, taken, choices[0]))
         taken.append(box)
         found.append(box)
     return tuple(found)
+
+
+def _dragged(at: XY, width: float, height: float, room: QRectF) -> QRectF:
+    return _inside(QRectF(at[0] - width / 2, at[1] - height / 2, width, height), room)
 
 
 def _points(one: PixelMeasure) -> list[XY]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from math import cos, pi, sin
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -18,6 +19,10 @@ from medviewer.ui.viewport.measures import PixelMeasure
 
 MARGIN = 8
 _LETTER_ROOM = 30
+_LETTER_ROWS = 2
+"""Rows of text that stand beside the letter at the upper edge."""
+_BETWEEN = 14
+"""Room between texts of one row, in px."""
 _MARK_RADIUS = 6.0
 _FEW_BOXES = 8
 _TEXT_PART = 0.7
@@ -101,6 +106,43 @@ def scale_bar(pixels_per_mm: float, width: float) -> tuple[float, str] | None:
     return mm * pixels_per_mm, f"{mm // 10} cm" if mm >= 10 else f"{mm} mm"
 
 
+def top_rows(left: str, right: str, metrics: QFontMetricsF, width: float, letter: bool) -> list[tuple[str, str]]:
+    """The rows of the two upper corners, each shortened to the room that the other one leaves it.
+
+    Parameters
+    ----------
+    left, right
+        Texts of the corners, lines separated by newlines.
+    metrics
+        Of the font that they are written in.
+    width
+        From the left edge of the one to the right edge of the other, in pixels.
+    letter
+        Whether an orientation letter stands between the first rows.
+    """
+    rows = []
+    lines = zip_longest(*(text.split("\n") if text else [] for text in (left, right)), fillvalue="")
+    for number, (one, other) in enumerate(lines):
+        between = _LETTER_ROOM if letter and number < _LETTER_ROWS else _BETWEEN
+        half = (width - between) / 2
+        wanted = [metrics.horizontalAdvance(text) for text in (one, other)]
+        most = (
+            [half, half]
+            if letter and number < _LETTER_ROWS
+            else [
+                max(half, width - between - wanted[1]),
+                max(half, width - between - wanted[0]),
+            ]
+        )
+        elided = (
+            metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
+            for text, room in zip((one, other), most, strict=True)
+        )
+        first, last = elided
+        rows.append((first, last))
+    return rows
+
+
 class Overlay(QWidget):
     """A transparent sheet over the GL widget; it never takes the mouse."""
 
@@ -138,8 +180,11 @@ class Overlay(QWidget):
 
     def text_boxes(self) -> tuple[QRectF, ...]:
         """Where the texts of measurements stand."""
-        found = measures.text_boxes(self.state.measures, self.font(), self._room())
-        return tuple(box for box in found if box is not None)
+        return tuple(box for box in self.boxes_of_texts() if box is not None)
+
+    def boxes_of_texts(self) -> tuple[QRectF | None, ...]:
+        """Where the text of each measurement stands; None where it has none."""
+        return measures.text_boxes(self.state.measures, self.font(), self._room())
 
     def _room(self) -> QRectF:
         return QRectF(self.rect()).adjusted(2, 2, -2, -2)
@@ -260,18 +305,25 @@ class Overlay(QWidget):
         font.setPixelSize(12)
         painter.setFont(font)
         corners, flags = self.state.corners, Qt.AlignmentFlag
-        # each corner wraps within its part of the width: never over its neighbour, nor over the letter between them
+        # each lower corner wraps within its part of the width: never over the other, nor over the letter between them
         width, height = self.width() / 2 - MARGIN - _LETTER_ROOM / 2, self.height() - 2 * MARGIN
         left = QRectF(MARGIN, MARGIN, width, height)
         right = QRectF(self.width() - MARGIN - width, MARGIN, width, height)
         above_bar = right.adjusted(0, 0, 0, -18 if self.state.pixels_per_mm else 0)
-        for box, text, place in (
-            (left, corners.top_left, flags.AlignLeft | flags.AlignTop),
-            (right, corners.top_right, flags.AlignRight | flags.AlignTop),
-            (above_bar, corners.bottom_right, flags.AlignRight | flags.AlignBottom),
-        ):
-            self._write(painter, box, place, text, self._text, wrap=True)
+        self._draw_top(painter)
+        place = flags.AlignRight | flags.AlignBottom
+        self._write(painter, above_bar, place, corners.bottom_right, self._text, wrap=True)
         self._draw_bottom_left(painter, left)
+
+    def _draw_top(self, painter: QPainter) -> None:
+        """Row by row; what has no room ends in an ellipsis, and never lies over the other corner or the letter."""
+        corners, metrics = self.state.corners, QFontMetricsF(painter.font())
+        letter = self.state.letters[2]
+        rows = top_rows(corners.top_left, corners.top_right, metrics, self.width() - 2 * MARGIN, bool(letter))
+        for k, (left, right) in enumerate(rows):
+            room = QRectF(MARGIN, MARGIN + k * metrics.lineSpacing(), self.width() - 2 * MARGIN, metrics.height())
+            self._write(painter, room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, left, self._text)
+            self._write(painter, room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, right, self._text)
 
     def _draw_bottom_left(self, painter: QPainter, room: QRectF) -> None:
         """The last line stands beside the letter at the lower edge; those above it have more of the width."""

@@ -16,6 +16,8 @@ _WHEEL_STEP = 120
 _ZOOM_STEP = 1.1
 _BOX_PIXELS = 6
 """Pixels from where a drag of the click tool draws a box; a hand trembles by less."""
+_STILL_PIXELS = 4
+"""Pixels that the right button may move and still be a click, which opens the menu, and no window/level drag."""
 _SCROLL_PIXELS = 8
 """Pixels of a scroll drag that move one slice."""
 
@@ -35,6 +37,8 @@ class Pointer(QObject):
     """The same with Shift: for what is laid over the image."""
     turned = Signal(QPointF, QPointF)
     """The crosshair's lines should turn as the hand goes from one place to the other."""
+    asked = Signal(QPointF)
+    """A click of the right button: what can be done here?"""
     panned = Signal(QPointF)
     zoomed = Signal(float, QPointF)
     """Factor, and the point that stays where it is."""
@@ -108,7 +112,7 @@ class Pointer(QObject):
         button = event.button()
         shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
         if button == Qt.MouseButton.RightButton:
-            self._action = "fused" if shift else "window"
+            self._action = "fused" if shift else "menu"  # the menu, until the hand moves
         elif button == Qt.MouseButton.MiddleButton:
             self._action = "pan"
         elif button == Qt.MouseButton.LeftButton:
@@ -132,7 +136,9 @@ class Pointer(QObject):
 
     def _release(self, event: QMouseEvent) -> None:
         action, self._action = self._action, ""
-        if action in EDIT_TOOLS:
+        if action == "menu":
+            self.asked.emit(event.position())
+        elif action in EDIT_TOOLS:
             self.stroke_ended.emit()
         elif action == "click" and self._drags(event.position()):
             self.boxed.emit(self._anchor, event.position(), self._wanted)
@@ -149,6 +155,10 @@ class Pointer(QObject):
 
     def _move(self, event: QMouseEvent) -> None:
         position = event.position()
+        if self._action == "menu":
+            if (position - self._anchor).manhattanLength() <= _STILL_PIXELS:
+                return
+            self._action, self._last = "window", self._anchor  # the drag counts from where it began
         delta = position - self._last
         if self._action == "window":
             self.windowed.emit(delta.x() / max(self._widget.width(), 1), delta.y() / max(self._widget.height(), 1))

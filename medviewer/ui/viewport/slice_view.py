@@ -15,7 +15,7 @@ from medviewer.ui.viewport.camera import CameraView
 from medviewer.ui.viewport.colour_bar import ColourBar
 from medviewer.ui.viewport.lens import Lens, lens_at
 from medviewer.ui.viewport.marking import found_boxes, measures, prompt_marks, reference_lines
-from medviewer.ui.viewport.measures import Hit, hit
+from medviewer.ui.viewport.measures import TEXT, WHOLE, Hit, hit, hit_text
 from medviewer.ui.viewport.overlay import Overlay, OverlayState
 from medviewer.ui.viewport.picture import SlicePicture
 from medviewer.ui.viewport.pointer import Pointer
@@ -51,6 +51,8 @@ class SliceView(CameraView):
     measure_edited = Signal(object)
     """A double click, and the `Hit` or None."""
     hovered = Signal(float, float)
+    menu_asked = Signal(QPointF, object)
+    """A click of the right button, in the widget's pixels, and the `Hit` of a measurement or None."""
     left = Signal()
     activated = Signal()
     enlarged = Signal()
@@ -132,17 +134,24 @@ class SliceView(CameraView):
 
     def _find(self, point: QPointF) -> Hit | None:
         """What of a measurement is at a pixel."""
-        return hit(self.overlay.state.measures, (point.x(), point.y()))
+        measured, at = self.overlay.state.measures, (point.x(), point.y())
+        found = hit(measured, at)
+        if measured and (found is None or found.handle < 0):
+            worded = hit_text(measured, self.overlay.boxes_of_texts(), at)
+            if worded is not None:
+                one, box = worded
+                return Hit(one.uid, TEXT, self.to_slice(box.center()))
+        return found
 
     def _grabs(self, point: QPointF) -> bool:
-        """Whether a press there takes a handle, also when the tool is none that measures."""
+        """Whether a press there takes a handle or a text, also when the tool is none that measures."""
         found = self._find(point)
-        return found is not None and found.handle >= 0
+        return found is not None and found.handle != WHOLE
 
     def _hover_measure(self, point: QPointF) -> None:
         """Light up what the pointer is at."""
         found = self._find(point)
-        if found != self._under:
+        if (found and found[:2]) != (self._under and self._under[:2]):
             self._under = found
             self._draw_overlay()
             self._shape_pointer()
@@ -154,7 +163,7 @@ class SliceView(CameraView):
 
     def _shape_pointer(self) -> None:
         tool = self.pointer.tool
-        if self._under is not None and (tool in MEASURE_TOOLS or self._under.handle >= 0):
+        if self._under is not None and (tool in MEASURE_TOOLS or self._under.handle != WHOLE):
             self.canvas.native.setCursor(QCursor(Qt.CursorShape.SizeAllCursor))
             return
         shapes = {"pan": Qt.CursorShape.OpenHandCursor, "scroll": Qt.CursorShape.SizeVerCursor}
@@ -183,6 +192,7 @@ class SliceView(CameraView):
         pointer.measure_released.connect(self._on_measure_released)
         pointer.measure_edited.connect(lambda point: self.measure_edited.emit(self._find(point)))
         pointer.hovered.connect(self._on_hovered)
+        pointer.asked.connect(lambda point: self.menu_asked.emit(point, self._find(point)))
         pointer.left.connect(self._on_left)
         pointer.pressed.connect(self.activated)
         pointer.doubled.connect(self.enlarged)

@@ -12,6 +12,7 @@ from PySide6.QtGui import QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QWidget
 
 from medviewer.app.ports import Scene, SolidSide
+from medviewer.ui.translate import tr
 from medviewer.ui.viewport.canvas import NapariCanvas
 from medviewer.ui.viewport.solid import Factors, Solid, Surfaces, factors_for, mesh_of, texture_of, thin_labels
 from medviewer.ui.viewport.solid_camera import DIRECTIONS, rotated
@@ -150,7 +151,7 @@ class VolumeView(QFrame):
             self._tell("Working out 3D…")
 
     def _tell(self, text: str) -> None:
-        self._note.setText(text)
+        self._note.setText(tr(text))
         self._place_marks()
         self._note.show()
         self._note.raise_()

@@ -7,6 +7,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from medviewer.ui.theme import colour
+from medviewer.ui.translate import tr
 
 
 class ProbabilityBars(QWidget):
@@ -16,7 +17,7 @@ class ProbabilityBars(QWidget):
         super().__init__(parent)
         self._values: dict[str, float] = {}
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Class probabilities")
+        self.setAccessibleName(tr("Class probabilities"))
 
     @property
     def values(self) -> dict[str, float]:
@@ -27,8 +28,8 @@ class ProbabilityBars(QWidget):
         """Show these, or hide where there are none."""
         self._values = dict(values)
         text = "\n".join(f"{name} {p:.2f}" for name, p in values.items())
-        self.setToolTip(text)
-        self.setAccessibleDescription(text)
+        self.setToolTip(tr(text))
+        self.setAccessibleDescription(tr(text))
         self.setVisible(bool(values))
         self.updateGeometry()
         self.update()

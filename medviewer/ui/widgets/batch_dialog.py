@@ -25,6 +25,7 @@ from medviewer.app.volumes import millilitres
 from medviewer.archive.catalog import Query
 from medviewer.domain.doubt import Doubt
 from medviewer.jobs import Job
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import combo, explain, label, push, refill, set_role
 from medviewer.ui.widgets.plain_table import PlainTable, Row
@@ -44,7 +45,7 @@ class BatchDialog(QDialog):
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Run on all in worklist")
+        self.setWindowTitle(tr("Run on all in worklist"))
         self._services = services
         self._links = Links(self)
         self._running: batch.Batch | None = None
@@ -64,7 +65,7 @@ class BatchDialog(QDialog):
     def _make_parts(self) -> None:
         self.plugin = combo("The plugin that runs, as its card's Options say", "Plugin")
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Name, ID, date, description… (empty: all)")
+        self.search.setPlaceholderText(tr("Name, ID, date, description… (empty: all)"))
         explain(self.search, "Only studies in which every word begins one of theirs", "Search")
         self.filter = StudyFilterPanel(self._services)
         self.count = label(role="quiet")
@@ -207,7 +208,7 @@ class BatchDialog(QDialog):
     def _count(self, *_: object) -> None:
         found = self._services.attempt(lambda: self._services.archive.catalog.page(self.query, 1))
         count = found[1] if found is not None else 0
-        self.count.setText(f"{count} {'study matches' if count == 1 else 'studies match'}.")
+        self.count.setText(tr(f"{count} {'study matches' if count == 1 else 'studies match'}."))
         idle = self._listing is None and (self._running is None or self._running.done)
         self.run_button.setEnabled(bool(count) and self.plugin.count() > 0 and idle)
 
@@ -237,7 +238,7 @@ class BatchDialog(QDialog):
 
     def _say(self, text: str, role: str) -> None:
         set_role(self.status, role)
-        self.status.setText(text)
+        self.status.setText(tr(text))
 
 
 def show_batch(services: Services, parent: QWidget | None = None) -> BatchDialog:

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QComboBox, QDialog, QFormLayout, QHBoxLayout, QVBo
 from medviewer.app.commands import looks
 from medviewer.app.services import Services
 from medviewer.app.settings import LINE_PLACES
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.parts import combo, label, push
 
 _LINES = {
@@ -23,7 +24,7 @@ _PLACES = {
     "top_right": "top right",
     "bottom_left": "bottom left",
     "bottom_right": "bottom right",
-    "hidden": "hidden",
+    "hidden": "not shown",
 }
 
 
@@ -39,16 +40,16 @@ class CornersDialog(QDialog):
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._services = services
-        self.setWindowTitle("Text in the corners")
+        self.setWindowTitle(tr("Text in the corners"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.boxes: dict[str, QComboBox] = {}
         form = QFormLayout()
         for name, title in _LINES.items():
             box = self.boxes[name] = combo(f"Where this stands: {title}", title)
             for place, text in _PLACES.items():
-                box.addItem(text, place)
+                box.addItem(tr(text), place)
             box.currentIndexChanged.connect(self._chosen)
-            form.addRow(title, box)
+            form.addRow(tr(title), box)
         note = "Results of models, how a viewport is turned, and what is not calibrated always show."
         first = push("As at first", "Put every line where it stood at first", self._reset)
         close = push("Close", "Leave the lines as they are now", self.accept, primary=True)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QCheckBox, QDialog, QFileDialog, QHBoxLayout, QLin
 
 from medviewer.app.ports import DeidentifyChoice
 from medviewer.formats.dicom.deidentify.options import Options
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.parts import explain, fit_height, label, push
 
 _OPTIONS = (
@@ -39,17 +40,17 @@ class DeidentifyDialog(QDialog):
 
     def __init__(self, parent: QWidget | None = None, what: str = "") -> None:
         super().__init__(parent)
-        self.setWindowTitle("Export de-identified")
+        self.setWindowTitle(tr("Export de-identified"))
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.folder = QLineEdit()
-        self.folder.setPlaceholderText("Folder for the copies")
+        self.folder.setPlaceholderText(tr("Folder for the copies"))
         explain(self.folder, "Folder for the copies; made when missing, nothing in it is overwritten", "Folder")
         self.folder.textChanged.connect(self._enable)
         browse = push("Browse…", "Choose the folder", self._browse, "open")
         browse.setAutoDefault(False)
         self.boxes = {name: _box(text, tip) for name, text, tip in _OPTIONS}
         self.patient_id = QLineEdit()
-        self.patient_id.setPlaceholderText("New patient ID and name; made up when empty")
+        self.patient_id.setPlaceholderText(tr("New patient ID and name; made up when empty"))
         explain(self.patient_id, "What stands for the patient; put no real name here", "New patient ID and name")
         self.keep_key = _box(
             "Same pseudonyms as in other exports from here",
@@ -100,6 +101,6 @@ class DeidentifyDialog(QDialog):
 
 
 def _box(text: str, tip: str) -> QCheckBox:
-    made = QCheckBox(text)
+    made = QCheckBox(tr(text))
     explain(made, tip, text)
     return made

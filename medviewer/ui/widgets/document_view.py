@@ -18,6 +18,7 @@ from medviewer.formats.atomic import replacing
 from medviewer.jobs import Job
 from medviewer.ui.dialogs import Sheet
 from medviewer.ui.theme import RESEARCH_USE
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.parts import explain, label, push, set_role, set_text, tool
 
 _DPI = (50, 72, 96, 120, 150, 200, 300)
@@ -56,7 +57,7 @@ class ReportView(QWidget):
         self.text.setHtml(html)
         explain(self.text, "The report as text", "Report")
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Find in the report")
+        self.search.setPlaceholderText(tr("Find in the report"))
         self.search.setClearButtonEnabled(True)
         explain(self.search, "Find words in the report; Enter finds the next (Ctrl+F)", "Find in the report")
         self.missing = label("", "quiet")
@@ -158,7 +159,7 @@ class PdfView(QWidget):
         if not self._count:
             return
         self._enable()
-        self.state.setText(f"Page {self._number + 1} of {self._count}")
+        self.state.setText(tr(f"Page {self._number + 1} of {self._count}"))
         dpi, number = _DPI[self._zoom] * self.devicePixelRatioF(), self._number
         self._ask(lambda: pdf.page(self._data, number, dpi), self._show)
 
@@ -188,7 +189,7 @@ class PdfView(QWidget):
             if job.error is None:
                 then(job.result())
             else:
-                self.state.setText(str(job.error))
+                self.state.setText(tr(str(job.error)))
                 set_role(self.state, "error")
 
         job.finished.connect(finished)

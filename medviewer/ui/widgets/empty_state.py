@@ -7,6 +7,8 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from medviewer.ui.translate import tr
+
 
 class EmptyState(QWidget):
     """What the centre says while nothing is open."""
@@ -17,7 +19,10 @@ class EmptyState(QWidget):
         layout = QVBoxLayout(self)
         layout.addStretch(1)
         self._text = QLabel()
-        for name, label in (("emptyTitle", QLabel("Drop a folder, files or a ZIP here")), ("emptyText", self._text)):
+        for name, label in (
+            ("emptyTitle", QLabel(tr("Drop a folder, files or a ZIP here"))),
+            ("emptyText", self._text),
+        ):
             label.setObjectName(name)
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             layout.addWidget(label)
@@ -27,7 +32,7 @@ class EmptyState(QWidget):
         """Say which keys open something, as they are now."""
         folder, demo = (key_of(name) for name in ("file.open_folder", "file.open_demo"))
         ways = (
-            "or open a folder" + (f" with {folder}" if folder else ""),
-            "or the demo" + (f" with {demo}" if demo else ""),
+            tr(f"or open a folder with {folder}" if folder else "or open a folder"),
+            tr(f"or the demo with {demo}" if demo else "or the demo"),
         )
         self._text.setText(", ".join(ways))

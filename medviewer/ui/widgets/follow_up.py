@@ -11,6 +11,7 @@ from medviewer.domain.measure.follow_up import RESPONSES, Change, Measured
 from medviewer.domain.measure.measurement import NO_PRIOR
 from medviewer.domain.measure.target_table import TargetTable
 from medviewer.domain.measure.values import Value, format_number, with_unit
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import GAP, combo, label, push, refill, set_text
 from medviewer.ui.widgets.plain_table import PlainTable, Row
@@ -111,7 +112,7 @@ class FollowUpBox(QWidget):
             self.targets.setColumnHidden(2, len(table.dates) < 3)
             heading = self.targets.horizontalHeaderItem(3)
             if heading is not None:
-                heading.setText("Now" if table.current else "Last")
+                heading.setText(tr("Now" if table.current else "Last"))
             self.targets.fill(target_rows(table))
         set_text(self.response, response_text(table))
         set_text(self.notes, "\n".join(table.notes))

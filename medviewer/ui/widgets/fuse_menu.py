@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from medviewer.app.commands import fusion
 from medviewer.app.services import Services
+from medviewer.ui.translate import tr
 
 
 class FuseMenu(QMenu):
@@ -20,7 +21,7 @@ class FuseMenu(QMenu):
     """
 
     def __init__(self, services: Services, confirm: fusion.Confirm, parent: QWidget | None = None) -> None:
-        super().__init__("Fuse with", parent)
+        super().__init__(tr("Fuse with"), parent)
         self._services, self._confirm = services, confirm
         self.setToolTipsVisible(True)
 
@@ -40,12 +41,12 @@ class FuseMenu(QMenu):
             self._add(one)
 
     def _head(self, text: str) -> None:
-        self.addAction(text).setEnabled(False)
+        self.addAction(tr(text)).setEnabled(False)
 
     def _add(self, one: fusion.Candidate) -> None:
         services, uid = self._services, one.series.uid
         action = self.addAction(one.title.replace("&", "&&"))
-        action.setToolTip(one.series.grid.describe())
+        action.setToolTip(tr(one.series.grid.describe()))
         laid = services.session.fusion
         action.setCheckable(True)
         action.setChecked(laid is not None and laid.series.uid == uid)

@@ -14,6 +14,7 @@ from medviewer.app.controllers.fusing import follows_phases
 from medviewer.app.services import Services
 from medviewer.app.state import Fusion
 from medviewer.ui.icons import icon
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import GAP, MARGIN, combo, explain, label, push, refill, set_text, slider, tool
 
@@ -98,9 +99,9 @@ class FusionPanel(QWidget):
         self.form = QFormLayout()
         self.form.setVerticalSpacing(GAP)
         for text, part in (("Opacity", self.opacity), ("Window", self.windows), ("Colours", self.colours)):
-            self.form.addRow(text, part)
+            self.form.addRow(tr(text), part)
         self.form.insertRow(2, "Values", limits)
-        self.form.addRow("Phase", self.phase)
+        self.form.addRow(tr("Phase"), self.phase)
         inner.addLayout(head)
         inner.addWidget(self.note)
         inner.addLayout(self.form)

@@ -13,6 +13,7 @@ from superqt import QElidingLabel
 from medviewer.app.services import Services
 from medviewer.inference.device import GPU, has_gpu
 from medviewer.jobs import Job, JobState, Place, Runner
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.numbers import clock
 from medviewer.ui.widgets.parts import MARGIN, explain, label, push, tool
@@ -60,7 +61,7 @@ class JobRow(QWidget):
         super().__init__(parent)
         self.job = job
         self._place = place
-        self.title = QElidingLabel(job.title)
+        self.title = QElidingLabel(tr(job.title))
         self.title.setFixedWidth(min(TITLE_PX, self.title.fontMetrics().horizontalAdvance(job.title) + 6))
         self.bar = QProgressBar(textVisible=False)
         self.bar.setFixedSize(84, 4)
@@ -92,8 +93,8 @@ class JobRow(QWidget):
         else:
             text = "  ".join(part for part in (f"{job.fraction:.0%}" if known else "", self._left()) if part)
         self.bar.setVisible(job.state is not JobState.QUEUED)
-        self.figures.setText(text)
-        self.setToolTip("\n".join(part for part in (job.title, job.message) if part))
+        self.figures.setText(tr(text))
+        self.setToolTip(tr("\n".join(part for part in (job.title, job.message) if part)))
 
     def _left(self) -> str:
         return time_left(self.job, time.monotonic())
@@ -155,7 +156,7 @@ class JobBar(QWidget):
             row.refresh()
         more = len(lasting) - len(shown)
         self.more_button.setVisible(more > 0)
-        self.more_button.setText(f"{len(lasting)} jobs")
+        self.more_button.setText(tr(f"{len(lasting)} jobs"))
         self.setVisible(bool(shown))
         if self._list.isVisible():
             self._fill_list(lasting)
@@ -182,7 +183,7 @@ class JobBar(QWidget):
             text, tip = "GPU busy", "A job uses the GPU; further ones wait for it"
         else:
             text, tip = "GPU idle", "No job of medviewer uses the GPU"
-        self.gpu.setText(text)
+        self.gpu.setText(tr(text))
         explain(self.gpu, tip, text)
 
     def _replace(self, jobs: list[Job[Any]]) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QListWidget, QListWidgetIt
 from medviewer.app.commands import key_images
 from medviewer.app.services import Services
 from medviewer.domain.measure.key_image import KeyImage
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import GAP, MARGIN, explain, label, tool
 
@@ -42,7 +43,7 @@ class KeyPanel(QWidget):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         explain(self.list, "Key images; choose one to look at it as it was marked", "Key images")
         self.note = QLineEdit()
-        self.note.setPlaceholderText("What it shows")
+        self.note.setPlaceholderText(tr("What it shows"))
         explain(self.note, "What the chosen key image shows: its caption in the report", "Note of the key image")
         self.delete_button = tool(
             "delete", "Take the chosen mark away; undo brings it back", self.delete_requested.emit
@@ -83,7 +84,7 @@ class KeyPanel(QWidget):
             for one in session.key_images:
                 item = QListWidgetItem(self._text(one))
                 item.setData(_UID, one.uid)
-                item.setToolTip(self._tip(one))
+                item.setToolTip(tr(self._tip(one)))
                 item.setSizeHint(QSize(0, _EDGE + 8))
                 if one.uid in self._pictures:
                     item.setIcon(self._pictures[one.uid])

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QDialog, QFormLayout, QHBoxLayout, QLineEdit, QPus
 
 from medviewer.learning.finetune import SplitCases
 from medviewer.learning.options import FinetuneOptions
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.parts import combo, explain, fit_height, label, push, refill
 
 _LENGTHS = (
@@ -26,7 +27,7 @@ class FinetuneDialog(QDialog):
 
     def __init__(self, name: str, cases: SplitCases, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle(f"Fine-tune {name}")
+        self.setWindowTitle(tr(f"Fine-tune {name}"))
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.length = combo("How long to train; it can be stopped at any time", "Length of the training")
         refill(self.length, [(text, (steps, epochs)) for text, steps, epochs in _LENGTHS])
@@ -54,10 +55,10 @@ class ReasonDialog(QDialog):
 
     def __init__(self, version: str, sentence: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle(f"Promote {version}")
+        self.setWindowTitle(tr(f"Promote {version}"))
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.reason = QLineEdit()
-        self.reason.setPlaceholderText("For example: I compared the masks of ten studies")
+        self.reason.setPlaceholderText(tr("For example: I compared the masks of ten studies"))
         explain(self.reason, "Why you take this version; it is kept in the history", "Reason")
         self.promote_button = push("Promote", "Use this version from now on", self.accept, "promote", primary=True)
         self.promote_button.setDefault(True)

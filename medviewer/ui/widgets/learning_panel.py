@@ -15,6 +15,7 @@ from medviewer.learning.finetune import FinetuneResult, split_cases
 from medviewer.learning.gate import VerdictKind
 from medviewer.learning.options import FinetuneOptions
 from medviewer.learning.versions import ModelVersion, VersionState, line_of_activations
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.learning_dialogs import FinetuneDialog, ReasonDialog
 from medviewer.ui.widgets.learning_rows import case_row, count_line, sentence_of, version_row
 from medviewer.ui.widgets.links import Links
@@ -184,7 +185,7 @@ class LearningPanel(QWidget):
         if job is not None:
             self.bar.setRange(0, 100 if job.fraction > 0 else 0)
             self.bar.setValue(round(job.fraction * 100))
-            self.step.setText(job.message or "Starting")
+            self.step.setText(tr(job.message or "Starting"))
 
     # -- from the session
 
@@ -209,12 +210,12 @@ class LearningPanel(QWidget):
         self._stale = False
         services, plugin_id = self._services, self.plugin_id
         if not plugin_id:
-            self.counts.setText("No installed plugin can learn.")
+            self.counts.setText(tr("No installed plugin can learn."))
         cases = services.queue.list(plugin_id) if plugin_id else ()
         self.queue.fill([case_row(case) for case in reversed(cases)])
         self.queue.setVisible(bool(cases))
         if plugin_id:
-            self.counts.setText(count_line(cases))
+            self.counts.setText(tr(count_line(cases)))
         # Read only: commands.learning.versions would hash the weights, on this thread.
         versions = services.registry.versions(plugin_id) if plugin_id else []
         rows = [version_row(v, services.registry.scores(plugin_id, v.version)) for v in reversed(versions)]
@@ -234,17 +235,17 @@ class LearningPanel(QWidget):
     def _show_version(self) -> None:
         version = self._chosen()
         text, role = sentence_of(version) if version is not None else ("No version was used yet.", "quiet")
-        self.sentence.setText(text)
+        self.sentence.setText(tr(text))
         set_role(self.sentence, role)
         active = next((row.key for row in self.versions.rows if row.cells[1] == VersionState.ACTIVE), "")
         other = version is not None and version.version != active
         self.compare_button.setEnabled(other and self._job is None)
         may, tip = _may_promote(version, active)
         self.promote_button.setEnabled(may)
-        self.promote_button.setToolTip(tip)
+        self.promote_button.setToolTip(tr(tip))
         line = line_of_activations(self._services.registry.history(self.plugin_id)) if active else []
         self.rollback_button.setEnabled(len(line) > 1)
-        self.rollback_button.setToolTip(f"Go back to {line[-2]}" if len(line) > 1 else "There is no version before")
+        self.rollback_button.setToolTip(tr(f"Go back to {line[-2]}" if len(line) > 1 else "There is no version before"))
 
 
 def _may_promote(version: ModelVersion | None, active: str) -> tuple[bool, str]:

@@ -9,6 +9,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from medviewer.ui.theme import colour
+from medviewer.ui.translate import tr
 
 
 class LossCurve(QWidget):
@@ -19,7 +20,7 @@ class LossCurve(QWidget):
         self._losses: list[tuple[int, float]] = []
         self._steps = 1
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Training loss")
+        self.setAccessibleName(tr("Training loss"))
         self.clear()
 
     @property
@@ -30,7 +31,7 @@ class LossCurve(QWidget):
     def clear(self) -> None:
         """Begin a new run."""
         self._losses = []
-        self.setToolTip("Training loss of each step; it should fall")
+        self.setToolTip(tr("Training loss of each step; it should fall"))
         self.update()
 
     def add(self, step: int, steps: int, loss: float) -> None:
@@ -39,8 +40,8 @@ class LossCurve(QWidget):
             self._losses.append((step, loss))
             self._steps = max(steps, step, 1)
             text = f"Training loss {loss:.4f} at step {step} of {self._steps}"
-            self.setToolTip(text)
-            self.setAccessibleDescription(text)
+            self.setToolTip(tr(text))
+            self.setAccessibleDescription(tr(text))
             self.update()
 
     def sizeHint(self) -> QSize:
@@ -61,7 +62,7 @@ class LossCurve(QWidget):
         painter.setPen(colour("quiet"))
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if not self._losses:
-            painter.drawText(plot, Qt.AlignmentFlag.AlignCenter, "waiting for the first step")
+            painter.drawText(plot, Qt.AlignmentFlag.AlignCenter, tr("waiting for the first step"))
             return
         values = [loss for _, loss in self._losses]
         low, high = min(values), max(values)
@@ -69,8 +70,8 @@ class LossCurve(QWidget):
         if high > low:
             painter.drawText(QRectF(0, plot.bottom() - line + 3, margin - 5, line), right, f"{low:.3g}")
         foot = QRectF(plot.left(), plot.bottom() + 2, plot.width(), line)
-        painter.drawText(foot, Qt.AlignmentFlag.AlignLeft, f"step {self._losses[-1][0]}")
-        painter.drawText(foot, Qt.AlignmentFlag.AlignRight, f"{self._steps}")
+        painter.drawText(foot, Qt.AlignmentFlag.AlignLeft, tr(f"step {self._losses[-1][0]}"))
+        painter.drawText(foot, Qt.AlignmentFlag.AlignRight, tr(f"{self._steps}"))
         span = (high - low) or 1.0
         points = [
             QPointF(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QTableWidgetItem, QVBoxLayout, QWidget
 
 from medviewer.app.commands import measuring
@@ -13,12 +14,16 @@ from medviewer.app.services import Services
 from medviewer.app.state import Session
 from medviewer.domain.measure.measurement import TITLES, Measurement
 from medviewer.domain.measure.values import summary
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.follow_up import FollowUpBox
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import GAP, MARGIN, label, tool
 from medviewer.ui.widgets.plain_table import PlainTable, Row
 
-EMPTY = "Nothing is measured yet. Press D and drag a line on the image, or choose a tool of the Measure menu."
+EMPTY = "Nothing is measured yet. Choose a tool of the Measure menu, and drag a line on the image."
+EMPTY_WITH_KEY = (
+    "Nothing is measured yet. Press {key} and drag a line on the image, or choose a tool of the Measure menu."
+)
 _NAME = 0
 
 
@@ -39,6 +44,8 @@ class MeasurePanel(QWidget):
     """The chosen one is to go."""
     save_requested = Signal()
     read_requested = Signal()
+    menu_requested = Signal(QPoint)
+    """What can be done with the chosen one? The place is one of the screen."""
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,6 +72,8 @@ class MeasurePanel(QWidget):
         self.table.currentCellChanged.connect(self._jump)
         self.table.cellClicked.connect(self._jump)  # the row that is chosen already, after one has scrolled away
         self.table.itemChanged.connect(self._rename)
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(self._ask_menu)
         session = services.session
         for signal in (session.events.measurements, session.events.measured, session.events.series):
             self._links.add(signal, self.refresh)
@@ -86,6 +95,11 @@ class MeasurePanel(QWidget):
         row.addStretch(1)
         box.addLayout(row)
         box.addWidget(self.follow_up)
+
+    def name_keys(self, key_of: Callable[[str], str]) -> None:
+        """Say which key measures a length, as it is now."""
+        key = key_of("tool.length")
+        self.empty.setText(tr(EMPTY_WITH_KEY.format(key=key) if key else EMPTY))
 
     def refresh(self, *_: object) -> None:
         """List what the session has."""
@@ -113,6 +127,14 @@ class MeasurePanel(QWidget):
             uid = self.table.rows[row].key
             self._services.attempt(lambda: measuring.jump_to(self._services, uid))
 
+    def _ask_menu(self, where: QPoint) -> None:
+        """A right click chooses its row first, and shows it; the key of the menu is about the chosen one."""
+        row = self.table.rowAt(where.y())
+        if row >= 0 and self.table.rows[row].key != self._services.session.chosen_measurement:
+            self._jump(row)
+        if self._services.session.chosen_measurement:
+            self.menu_requested.emit(self.table.viewport().mapToGlobal(where))
+
     def _rename(self, item: QTableWidgetItem) -> None:
         row = self.table.rows[item.row()]
         if item.text().strip() != row.cells[_NAME]:
@@ -126,6 +148,6 @@ def row_of(session: Session, m: Measurement) -> Row:
     values = (values_in(session, m) if here else None) or session.measured.get(m.uid, ())
     lines = summary(replace(m, label="", text=""), values)
     place, series = where_of(session, m)
-    tip = "\n".join(part for part in (m.label, m.text, TITLES[m.kind], *lines, series, place) if part)
-    cells = (m.title, lines[0].removeprefix("Mean ") if lines else "", place)
+    tip = "\n".join(part for part in (m.label, m.text, tr(TITLES[m.kind]), *map(tr, lines), series, place) if part)
+    cells = (m.label or m.text or tr(TITLES[m.kind]), tr(lines[0].removeprefix("Mean ")) if lines else "", place)
     return Row(m.uid, cells, tip, "text" if here else "quiet", m.kind)

@@ -19,6 +19,7 @@ from medviewer.app.services import Services
 from medviewer.app.state import Message
 from medviewer.ui.icons import icon
 from medviewer.ui.theme import COLOURS
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import explain, push, tool
 
@@ -174,9 +175,9 @@ class MessageStrip(QWidget):
         colour = _COLOURS.get(message.level, "quiet")
         self._edge.setStyleSheet(f"background: {COLOURS[colour]}")
         self._icon.setPixmap(icon(message.level if message.level in _COLOURS else "info", colour).pixmap(16, 16))
-        self._icon.setAccessibleName(message.level)
+        self._icon.setAccessibleName(tr(message.level))
         self.details_button.setChecked(False)
-        self.text.say(message.text)
+        self.text.say(tr(message.text))
         self._fold()
         if message.level in ("info", "ok"):
             self.fade.start()
@@ -186,7 +187,7 @@ class MessageStrip(QWidget):
         message = self._session.message
         if message is None:
             return
-        parts = (message.text if self.text.shortened else "", message.details)
+        parts = (tr(message.text) if self.text.shortened else "", tr(message.details))
         text = "\n\n".join(part for part in parts if part)
         if text != self.details.toPlainText():
             self.details.setPlainText(text)

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QTabBar, QWidget
 
 from medviewer.app.modes import MODES
 from medviewer.app.state import Session
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
 
 
@@ -19,11 +20,11 @@ class ModeTabs(QTabBar):
         self.setDrawBase(False)
         self.setExpanding(False)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setAccessibleName("Modes")
+        self.setAccessibleName(tr("Modes"))
         self._session = session
         self._names = tuple(MODES)
         for mode in MODES.values():
-            self.setTabToolTip(self.addTab(mode.title), mode.tip)
+            self.setTabToolTip(self.addTab(tr(mode.title)), tr(mode.tip))
         self._links = Links(self)
         self._links.add(session.events.mode, self._follow)
         self._follow()
@@ -32,7 +33,7 @@ class ModeTabs(QTabBar):
     def name_keys(self, keys: dict[str, str]) -> None:
         """Say in the tool tips which keys choose the modes, as they are now."""
         for number, name in enumerate(self._names):
-            self.setTabToolTip(number, f"{MODES[name].tip} ({keys[name]})" if keys[name] else MODES[name].tip)
+            self.setTabToolTip(number, tr(f"{MODES[name].tip} ({keys[name]})" if keys[name] else MODES[name].tip))
 
     def _follow(self, *_: object) -> None:
         self.setCurrentIndex(self._names.index(self._session.mode))

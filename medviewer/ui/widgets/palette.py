@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from medviewer.app.fuzzy import score
 from medviewer.ui.icons import icon
 from medviewer.ui.theme import colour
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.parts import explain
 
 _ROW, _ROWS, _WIDTH, _TOP = 26, 14, 620, 44
@@ -151,7 +152,7 @@ class Palette(QFrame):
         self._commands: Mapping[str, QAction] = {}
         self._before: QWidget | None = None
         self.field = QLineEdit()
-        self.field.setPlaceholderText("Type a command")
+        self.field.setPlaceholderText(tr("Type a command"))
         self.field.addAction(icon("search", "quiet"), QLineEdit.ActionPosition.LeadingPosition)
         explain(self.field, "Some letters of a command's name, menu or purpose", "Command")
         self.list = QListView()
@@ -161,7 +162,7 @@ class Palette(QFrame):
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setAccessibleName("Commands")
+        self.list.setAccessibleName(tr("Commands"))
         box = QVBoxLayout(self)
         box.setContentsMargins(8, 8, 8, 8)
         box.addWidget(self.field)

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from medviewer.ui.icons import SIZE, icon
+from medviewer.ui.translate import tr
 
 Button = TypeVar("Button", bound=QAbstractButton)
 
@@ -29,7 +30,7 @@ GAP = 6
 
 def label(text: str = "", role: str = "", *, wrap: bool = False) -> QLabel:
     """A text; its role (``quiet``, ``title``, ``ok``, ``warning``, ``error``) is a rule of the style sheet."""
-    made = QLabel(text)
+    made = QLabel(tr(text))
     made.setTextFormat(Qt.TextFormat.PlainText)  # what files and plugins say is never taken for markup
     made.setWordWrap(wrap)
     if role:
@@ -47,19 +48,19 @@ def set_role(widget: QWidget, role: str) -> None:
 
 def set_text(widget: QLabel, text: str) -> None:
     """Show a text, or nothing at all where it is empty."""
-    widget.setText(text)
+    widget.setText(tr(text))
     widget.setVisible(bool(text))
 
 
 def explain(widget: QWidget, tip: str, name: str = "") -> None:
     """Give a widget its tool tip, and the name that a screen reader says."""
-    widget.setToolTip(tip)
-    widget.setAccessibleName(name or tip)
+    widget.setToolTip(tr(tip))
+    widget.setAccessibleName(tr(name or tip))
 
 
 def push(text: str, tip: str, slot: Callable[[], object], icon_name: str = "", *, primary: bool = False) -> QPushButton:
     """A button with a word on it."""
-    made = QPushButton(text)
+    made = QPushButton(tr(text))
     if icon_name:
         made.setIcon(icon(icon_name))
         made.setIconSize(QSize(16, 16))
@@ -103,7 +104,7 @@ def refill(box: QComboBox, rows: list[tuple[str, object]]) -> None:
     with QSignalBlocker(box):
         box.clear()
         for text, data in rows:
-            box.addItem(text, data)
+            box.addItem(tr(text), data)
         box.setCurrentIndex(next((k for k, (_, data) in enumerate(rows) if data == chosen), 0 if rows else -1))
 
 

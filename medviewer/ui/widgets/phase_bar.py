@@ -10,6 +10,7 @@ from medviewer.app.controllers.texts import phase_value
 from medviewer.app.services import Services
 from medviewer.domain.study import PhaseAxis
 from medviewer.ui.icons import icon
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
 
 _SHORTEST_MS = 10
@@ -53,10 +54,10 @@ class PhaseBar(QWidget):
         row.setSpacing(8)
         self.button = QToolButton()
         self.button.setIcon(icon("play"))
-        self.button.setAccessibleName("Play all phases")
+        self.button.setAccessibleName(tr("Play all phases"))
         self.button.clicked.connect(lambda: view.toggle_play(self._services))
         self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setAccessibleName("Phase")
+        self.slider.setAccessibleName(tr("Phase"))
         self.slider.valueChanged.connect(self._chosen)
         self.count = QLabel()
         self.count.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -78,8 +79,8 @@ class PhaseBar(QWidget):
             return
         with QSignalBlocker(self.slider):
             self.slider.setRange(0, len(axis) - 1)
-        self.name.setText(axis.name.capitalize())
-        self.slider.setToolTip(f"Which {axis.name} is shown (, and .)")
+        self.name.setText(tr(axis.name.capitalize()))
+        self.slider.setToolTip(tr(f"Which {axis.name} is shown (, and .)"))
         # as wide as the widest text, or the slider would grow and shrink while the film runs
         last = len(axis) - 1
         for label, texts in (
@@ -101,14 +102,14 @@ class PhaseBar(QWidget):
         with QSignalBlocker(self.slider):
             self.slider.setValue(phase)
         self.count.setText(f"{phase + 1} / {len(self._axis)}")
-        self.value.setText(phase_value(self._axis, phase))
+        self.value.setText(tr(phase_value(self._axis, phase)))
         if self._timer.isActive() and phase != self._drawn:
             self._start(phase)  # somebody chose another one: the film goes on from there
 
     def _follow_playing(self, *_: object) -> None:
         playing = self._services.session.view.playing and self._axis is not None
         self.button.setIcon(icon("pause" if playing else "play"))
-        self.button.setToolTip("Pause (K)" if playing else "Play all phases as a film (K)")
+        self.button.setToolTip(tr("Pause (K)" if playing else "Play all phases as a film (K)"))
         if playing and not self._timer.isActive():
             self._start(self._services.session.view.phase)
             self._timer.start(max(_SHORTEST_MS, round(view.play_interval(self._services) / 2)))

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTab
 
 from medviewer.ui.icons import icon
 from medviewer.ui.theme import colour
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.parts import explain
 
 _ROW_PX = 22
@@ -60,7 +61,7 @@ class PlainTable(QTableWidget):
         self._rows: list[Row] = []
         self._numbers = [k for k, column in enumerate(columns) if column in numbers]
         self._most_rows = most_rows
-        self.setHorizontalHeaderLabels(list(columns))
+        self.setHorizontalHeaderLabels([tr(column) for column in columns])
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(_ROW_PX)
         header = self.horizontalHeader()
@@ -69,7 +70,7 @@ class PlainTable(QTableWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for k in self._numbers:
-            heading = QTableWidgetItem(columns[k])
+            heading = QTableWidgetItem(tr(columns[k]))
             heading.setTextAlignment(_RIGHT)
             self.setHorizontalHeaderItem(k, heading)
         self.setShowGrid(False)

@@ -22,6 +22,7 @@ from medviewer.inference.suitability import check_suitable
 from medviewer.jobs import Job
 from medviewer.plugin_api import Manifest
 from medviewer.plugin_api.discovery import DiscoverResult
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.consent_dialog import ConsentDialog
 from medviewer.ui.widgets.detection_list import DetectionList
 from medviewer.ui.widgets.label_counter import LabelCounter
@@ -100,7 +101,7 @@ class PluginCard(QFrame):
         self.description = QElidingLabel(self.manifest.description)
         self.description.setProperty("role", "quiet")
         kinds = [text for kind, text in _KINDS.items() if kind in self.manifest.kinds]
-        explain(self.description, f"{', '.join(kinds)}. {self.manifest.description}")
+        explain(self.description, f"{', '.join(map(tr, kinds))}. {self.manifest.description}")
         self.reason = label(role="quiet", wrap=True)
         self.bar = QProgressBar(textVisible=False)
         explain(self.bar, f"How far {name} is", f"Progress of {name}")
@@ -215,7 +216,7 @@ class PluginCard(QFrame):
         fraction = job.fraction if job is not None else 0.0
         self.bar.setRange(0, 100 if fraction > 0 else 0)
         self.bar.setValue(round(fraction * 100))
-        self.step.setText((job.message if job is not None else "") or "Starting")
+        self.step.setText(tr((job.message if job is not None else "") or "Starting"))
 
     # -- from the session
 
@@ -238,7 +239,7 @@ class PluginCard(QFrame):
             why_not = "The weights are missing; install the plugin again."
         elif fetchable:
             why_not = "Its weights are not on this machine yet."
-        self.run_button.setToolTip(why_not or self._running_says)
+        self.run_button.setToolTip(tr(why_not or self._running_says))
         set_text(self.reason, "" if running else why_not)
         if self.options is not None and self.fold.expanded:
             self.options.refresh()

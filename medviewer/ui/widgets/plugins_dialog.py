@@ -18,6 +18,7 @@ from medviewer.inference.acquiring.install import Candidate
 from medviewer.jobs import Job
 from medviewer.plugin_api.discovery import AdapterResult, Origin
 from medviewer.plugin_api.testing import CheckRow
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.consent_dialog import ConsentDialog
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import GAP, explain, label, push, set_role, set_text
@@ -46,7 +47,7 @@ class PluginsDialog(QDialog):
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Plugins")
+        self.setWindowTitle(tr("Plugins"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setAcceptDrops(True)
         self._services = services
@@ -186,7 +187,7 @@ class PluginsDialog(QDialog):
         self.distrust_button.setEnabled(idle and mine and state is not None and bool(state.row.trusted))
         self.switch_button.setEnabled(idle and state is not None)
         off = state is not None and not state.row.enabled
-        self.switch_button.setText("Switch on" if off else "Switch off")
+        self.switch_button.setText(tr("Switch on" if off else "Switch off"))
         there = state is not None and manifest is not None and predict.weights_present(self._services, state.row)
         runs = idle and state is not None and state.runs
         self.fetch_button.setEnabled(bool(runs and manifest is not None and manifest.weights.fetch and not there))
@@ -414,7 +415,7 @@ class PluginsDialog(QDialog):
 
     def _say(self, text: str, role: str, details: str = "") -> None:
         set_role(self.status, role)
-        self.status.setText(text)
+        self.status.setText(tr(text))
         explain(self.status, details or text, text)
 
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 from medviewer.app.commands import recent, study
 from medviewer.app.services import Services
 from medviewer.jobs import Job
+from medviewer.ui.translate import tr
 
 _LONGEST = 70
 """Letters of a path that are shown; the tool tip has all of them."""
@@ -24,11 +25,11 @@ class RecentMenu(QMenu):
     """
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
-        super().__init__("Open &recent", parent)
+        super().__init__(tr("Open &recent"), parent)
         self._services = services
         self._job: Job[list[Path]] | None = None
         self.setToolTipsVisible(True)
-        self.menuAction().setStatusTip("Open again what was opened before")
+        self.menuAction().setStatusTip(tr("Open again what was opened before"))
         self.aboutToShow.connect(self.fill)
 
     def fill(self) -> None:
@@ -41,10 +42,10 @@ class RecentMenu(QMenu):
             action.setData(path)
             action.triggered.connect(lambda _=False, path=path: self._open(path))
         if not paths:
-            self.addAction("Nothing was opened yet").setEnabled(False)
+            self.addAction(tr("Nothing was opened yet")).setEnabled(False)
             return
         self.addSeparator()
-        self.addAction("&Clear list").triggered.connect(
+        self.addAction(tr("&Clear list")).triggered.connect(
             lambda: self._services.attempt(lambda: recent.clear(self._services))
         )
         # Not here: a network drive that does not answer would hold up the window.
@@ -62,7 +63,7 @@ class RecentMenu(QMenu):
         for action in self.actions():
             if action.data() in gone:
                 action.setEnabled(False)
-                action.setText(f"{action.text()} (not there)")
+                action.setText(f"{action.text()} {tr('(not there)')}")
 
 
 def _there(path: Path) -> bool:

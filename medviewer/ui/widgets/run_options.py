@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QSpinBox, QVBox
 from medviewer.app.run_choice import RunChoice
 from medviewer.app.services import Services
 from medviewer.plugin_api import Manifest
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.params_form import ParamsForm
 from medviewer.ui.widgets.parts import GAP, combo, explain, keep_height, label, push, refill
 
@@ -31,9 +32,9 @@ class RunOptions(QWidget):
         self.tta = combo("Run on mirrored images as well, and average: slower, steadier, and tells doubt", "Passes")
         self.samples = QSpinBox()
         self.samples.setRange(0, _MOST_SAMPLES)
-        self.samples.setSpecialValueText("off")
+        self.samples.setSpecialValueText(tr("off"))
         explain(self.samples, "Passes with the network's dropout switched on: how much they differ tells doubt")
-        self.uncertainty = QCheckBox("Map of doubt")
+        self.uncertainty = QCheckBox(tr("Map of doubt"))
         explain(self.uncertainty, "Also make a map of where the model is in doubt; it lies over the image as saliency")
         self.device = combo("Where it runs", "Device")
         self.version = combo("The model version that runs", "Version")

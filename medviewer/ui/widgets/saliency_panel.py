@@ -16,6 +16,7 @@ from medviewer.domain.heatmap import Heatmap
 from medviewer.explain.methods import METHODS
 from medviewer.jobs import Job
 from medviewer.plugin_api.discovery import DiscoverResult
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import GAP, MARGIN, combo, explain, label, push, refill, set_text, slider, tool
 from medviewer.ui.widgets.plugin_card import obstacle
@@ -67,7 +68,7 @@ class SaliencyPanel(QWidget):
         self.bar = QProgressBar(textVisible=False)
         explain(self.bar, "How far the explanation is", "Progress of the explanation")
         self.reason = label(role="quiet", wrap=True)
-        self.shown = QCheckBox("Show")
+        self.shown = QCheckBox(tr("Show"))
         explain(self.shown, "Show or hide the heat map", "Show the heat map")
         self.shown.toggled.connect(self._shown_toggled)
         self.opacity = slider(0, 100, "How much of the image the heat map covers", "Heat map opacity")
@@ -237,7 +238,7 @@ class SaliencyPanel(QWidget):
         fraction = job.fraction if job is not None else 0.0
         self.bar.setRange(0, 100 if fraction > 0 else 0)
         self.bar.setValue(round(fraction * 100))
-        self.bar.setToolTip((job.message if job is not None else "") or "How far the explanation is")
+        self.bar.setToolTip(tr((job.message if job is not None else "") or "How far the explanation is"))
 
     def _show_heatmap(self, *_: object) -> None:
         session = self._services.session

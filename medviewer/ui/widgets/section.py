@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from medviewer.ui.icons import icon
+from medviewer.ui.translate import tr
 
 
 class Section(QWidget):
@@ -23,6 +24,8 @@ class Section(QWidget):
     """
 
     toggled = Signal(bool)
+    menu_requested = Signal(QPoint)
+    """What can be done with the panels? The place is one of the screen."""
 
     def __init__(self, title: str, content: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -30,15 +33,19 @@ class Section(QWidget):
         self._title = title
         self._bar = QToolButton()
         self._bar.setProperty("section", True)
-        self._bar.setText(title)
+        self._bar.setText(tr(title))
         self._bar.setCheckable(True)
         self._bar.setChecked(True)
         self._bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._bar.setIconSize(QSize(16, 16))
         self._bar.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._bar.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._bar.setAccessibleName(title)
+        self._bar.setAccessibleName(tr(title))
         self._bar.toggled.connect(self._toggle)
+        self._bar.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self._bar.customContextMenuRequested.connect(
+            lambda where: self.menu_requested.emit(self._bar.mapToGlobal(where))
+        )
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
@@ -58,11 +65,11 @@ class Section(QWidget):
     def rename(self, title: str) -> None:
         """Put another title on the bar."""
         self._title = title
-        self._bar.setText(title)
-        self._bar.setAccessibleName(title)
+        self._bar.setText(tr(title))
+        self._bar.setAccessibleName(tr(title))
 
     def _toggle(self, expanded: bool) -> None:
         self._bar.setIcon(icon("chevron_down" if expanded else "chevron_right", "quiet"))
-        self._bar.setToolTip(f"{'Fold' if expanded else 'Unfold'} {self._title}")
+        self._bar.setToolTip(tr(f"{'Fold' if expanded else 'Unfold'} {self._title}"))
         self.content.setVisible(expanded)
         self.toggled.emit(expanded)

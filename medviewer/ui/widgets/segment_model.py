@@ -12,6 +12,7 @@ from medviewer.app.services import Services
 from medviewer.app.volumes import millilitres
 from medviewer.domain.mask import Segment
 from medviewer.ui.icons import icon
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.label_counter import LabelCounter
 
 Index = QModelIndex | QPersistentModelIndex
@@ -101,15 +102,15 @@ class SegmentModel(QAbstractTableModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Column names, for screen readers: the header is not shown."""
         if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
-            return _HEADINGS[section]
+            return tr(_HEADINGS[section])
         return None
 
 
 def _tip(segment: Segment, column: int, hidden: bool, volume: str) -> str:
     if column == EYE:
-        return f"{'Show' if hidden else 'Hide'} {segment.name}"
+        return tr(f"{'Show' if hidden else 'Hide'} {segment.name}")
     if column == NAME:
-        return f"{segment.name}: {segment.code.meaning}. Double-click to rename."
+        return tr(f"{segment.name}: {segment.code.meaning}. Double-click to rename.")
     return f"{segment.name}, {volume}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QGridLayout, QHBoxLayout, QHeaderView, QTableView, QVBoxLayout, QWidget
 
@@ -13,6 +13,7 @@ from medviewer.app.mask_store import MaskStore
 from medviewer.app.services import Services
 from medviewer.domain.strokes import Box
 from medviewer.learning.queue import QueueCase
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.label_counter import LabelCounter
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.mask_state import last_verdict, state_of
@@ -33,6 +34,8 @@ class SegmentsPanel(QWidget):
     """The mask is right; the window asks what it teaches where that is not plain."""
     reject_requested = Signal()
     """The mask is wrong; the window asks why."""
+    menu_requested = Signal(QPoint)
+    """What can be done with the segment that is active now? The place is one of the screen."""
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -83,6 +86,8 @@ class SegmentsPanel(QWidget):
         made.clicked.connect(self._clicked)
         made.selectionModel().currentRowChanged.connect(self._row_chosen)
         made.installEventFilter(self)
+        made.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        made.customContextMenuRequested.connect(self._ask_menu)
         return made
 
     def _make_parts(self) -> None:
@@ -166,7 +171,7 @@ class SegmentsPanel(QWidget):
         self.undo_button.setEnabled(store is not None and store.can_undo)
         self.redo_button.setEnabled(store is not None and store.can_redo)
         state = state_of(self._services, self._verdict)
-        self.state.setText(state.text)
+        self.state.setText(tr(state.text))
         set_role(self.state, state.role)
 
     def _read_verdict(self, *_: object) -> None:
@@ -208,6 +213,13 @@ class SegmentsPanel(QWidget):
     def _clicked(self, index: QModelIndex) -> None:
         if index.column() == EYE:
             self._toggle_row(index.row())
+
+    def _ask_menu(self, where: QPoint) -> None:
+        """A right click chooses its row first; the key of the menu is about the row that is chosen."""
+        if self.table.indexAt(where).isValid():
+            self.table.selectRow(self.table.indexAt(where).row())
+        if self.table.currentIndex().isValid():
+            self.menu_requested.emit(self.table.viewport().mapToGlobal(where))
 
     def _toggle_row(self, row: int) -> None:
         view.toggle_label(self._services, self.model.segments[row].label)

@@ -16,6 +16,7 @@ from medviewer.ui.dialogs import Sheet
 from medviewer.ui.icons import icon
 from medviewer.ui.keyboard import sequences
 from medviewer.ui.theme import colour
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import GAP, explain, label, push, set_role
 
@@ -52,7 +53,7 @@ class ShortcutsDialog(Sheet):
         self.shortcuts = shortcuts
         self._commands = {command.id: command for command in commands}
         self.field = QLineEdit()
-        self.field.setPlaceholderText("Find a command or a key")
+        self.field.setPlaceholderText(tr("Find a command or a key"))
         self.field.setClearButtonEnabled(True)
         self.field.addAction(icon("search", "quiet"), QLineEdit.ActionPosition.LeadingPosition)
         explain(self.field, "Some letters of a command's name, or a key", "Find a command")
@@ -85,10 +86,10 @@ class ShortcutsDialog(Sheet):
 
     def _make_tree(self) -> QTreeWidget:
         made = QTreeWidget()
-        made.setHeaderLabels(["Command", "Key", ""])
+        made.setHeaderLabels([tr("Command"), tr("Key"), ""])
         made.setIndentation(12)
         made.setUniformRowHeights(True)
-        made.setAccessibleName("Commands")
+        made.setAccessibleName(tr("Commands"))
         header = made.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -146,7 +147,7 @@ class ShortcutsDialog(Sheet):
         for name, item in self._items.items():
             item.setText(1, self.shortcuts.key_of(name))
             came_with = self.shortcuts.default_of(name) or "none"
-            item.setText(2, f"was {came_with}" if self.shortcuts.is_changed(name) else "")
+            item.setText(2, tr(f"was {came_with}") if self.shortcuts.is_changed(name) else "")
         self.all_button.setEnabled(any(self.shortcuts.is_changed(name) for name in self._items))
         self._show_chosen()
 
@@ -157,7 +158,7 @@ class ShortcutsDialog(Sheet):
             part.setEnabled(command is not None)
         self.none_button.setEnabled(bool(name and self.shortcuts.key_of(name)))
         self.reset_button.setEnabled(bool(name and self.shortcuts.is_changed(name)))
-        self.title.setText(f"{command.menu} > {command.title}" if command else "Choose a command to change its key")
+        self.title.setText(f"{command.menu} > {command.title}" if command else tr("Choose a command to change its key"))
         key = self.shortcuts.key_of(name) if command else ""
         self.keys.setKeySequence(sequences(key)[0] if key else QKeySequence())
         self._judge()
@@ -185,7 +186,7 @@ class ShortcutsDialog(Sheet):
         name, key = self.chosen, self._wanted()
         other = self.shortcuts.holder(key, name) if name and key else ""
         known = self.shortcuts.is_usable(key)
-        self.assign_button.setText("Take it" if other else "Assign")
+        self.assign_button.setText(tr("Take it" if other else "Assign"))
         self.assign_button.setEnabled(bool(name and key and known and key != self.shortcuts.key_of(name)))
         if key and not known:
             text = "This key cannot be used; choose another, or one with Ctrl, Shift or Alt."
@@ -194,7 +195,7 @@ class ShortcutsDialog(Sheet):
         else:
             text = ""
         set_role(self.note, "warning" if text else "quiet")
-        self.note.setText(text)
+        self.note.setText(tr(text))
 
     def _called(self, name: str) -> str:
         command = self._commands.get(name)

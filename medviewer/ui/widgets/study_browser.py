@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, QSize, Qt, Signal
@@ -19,14 +19,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from medviewer.app import pointing
 from medviewer.app.commands import catalog, fusion, listed, study
 from medviewer.app.services import Services
 from medviewer.archive.catalog import Query, SeriesEntry, StudyEntry
 from medviewer.domain.study import Attachment, Patient
 from medviewer.jobs import Job
 from medviewer.ui.icons import icon
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.drops import OpensDrops
 from medviewer.ui.widgets.links import Links
+from medviewer.ui.widgets.mirror import mirror
 from medviewer.ui.widgets.parts import GAP, MARGIN, explain, label, push, set_text
 from medviewer.ui.widgets.study_delegate import StudyDelegate
 from medviewer.ui.widgets.study_filter import StudyFilterPanel, filter_button
@@ -39,13 +42,6 @@ _FEW = 10
 """Up to so many studies are shown with their series."""
 _AHEAD = 3
 """The next page is loaded when so many screens are left below."""
-_MENU = (
-    ("study.mark_new", "study.mark_read", "study.mark_to_correct", "study.mark_approved"),
-    ("study.tag",),
-    ("file.deidentify", "pacs.send"),
-    ("study.reveal", "study.remove"),
-)
-"""Actions of the context menu in groups; those that the program does not have are left out."""
 
 
 class StudyBrowser(OpensDrops, QWidget):
@@ -54,7 +50,9 @@ class StudyBrowser(OpensDrops, QWidget):
     Attributes
     ----------
     commands
-        The actions of the window by their id, for the context menu.
+        The actions of the window by their id, for the context menu; those that it has not are left out.
+    reason
+        Why one of them is not possible just now, by its id.
     confirm
         Asks a yes-or-no question.
     """
@@ -66,6 +64,7 @@ class StudyBrowser(OpensDrops, QWidget):
         super().__init__(parent)
         self.commands: Mapping[str, QAction] = {}
         self.confirm: fusion.Confirm = lambda *_: False
+        self.reason: Callable[[str], str] = lambda _: ""
         self.services = services
         self._links = Links(self)
         self._folded: set[str] = set()
@@ -119,7 +118,7 @@ class StudyBrowser(OpensDrops, QWidget):
 
     def _make_search(self) -> QLineEdit:
         made = QLineEdit()
-        made.setPlaceholderText("Search studies")
+        made.setPlaceholderText(tr("Search studies"))
         made.setClearButtonEnabled(True)
         made.setAcceptDrops(False)  # a dropped folder is opened, not typed
         made.addAction(icon("search", "quiet"), QLineEdit.ActionPosition.LeadingPosition)
@@ -140,7 +139,7 @@ class StudyBrowser(OpensDrops, QWidget):
         made.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         made.setExpandsOnDoubleClick(False)
         made.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
-        made.setAccessibleName("Studies")
+        made.setAccessibleName(tr("Studies"))
         made.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         made.installEventFilter(self)
         return made
@@ -232,7 +231,7 @@ class StudyBrowser(OpensDrops, QWidget):
     def _choose_page(self) -> None:
         text = self.search.text().strip()
         self.number.setVisible(self.model.rowCount() > 0)
-        self.number.setText(self._number())
+        self.number.setText(tr(self._number()))
         if self.model.rowCount() > 0:
             self.pages.setCurrentIndex(0)
         elif self.model.empty:
@@ -240,7 +239,7 @@ class StudyBrowser(OpensDrops, QWidget):
         else:
             filtered = " with this filter" if self.filters.text() else ""
             what = f"matches “{text}”{filtered}" if text else "matches this filter"
-            self.no_match.setText(f"No study {what}.")
+            self.no_match.setText(tr(f"No study {what}."))
             self.pages.setCurrentIndex(2)
 
     def _number(self) -> str:
@@ -339,27 +338,29 @@ class StudyBrowser(OpensDrops, QWidget):
         index = self.tree.indexAt(where)
         if index.isValid():
             menu = self.menu_of(index)
-            menu.exec(self.tree.viewport().mapToGlobal(where))
-            menu.deleteLater()
+            menu.aboutToHide.connect(menu.deleteLater)
+            menu.popup(self.tree.viewport().mapToGlobal(where))
 
     def menu_of(self, index: QModelIndex) -> QMenu:
         """The context menu of a row."""
         menu = QMenu(self)
         node = index.data(Role.NODE)
         if isinstance(node, Node) and isinstance(node.value, (SeriesEntry, Attachment)):
-            menu.addAction(icon("open"), "Open", lambda: self._open(index))
+            menu.addAction(icon("open"), tr("Open"), lambda: self._open(index))
             if isinstance(node.value, SeriesEntry):
                 uid = node.value.uid
-                menu.addAction("Open beside", lambda: self._open_beside(node.study, uid))
-                lay = menu.addAction("Lay over the open series", lambda: self._lay_over(node.study, uid))
+                menu.addAction(tr("Open beside"), lambda: self._open_beside(node.study, uid))
+                lay = menu.addAction(tr("Lay over the open series"), lambda: self._lay_over(node.study, uid))
                 lay.setEnabled(self._may_lay_over(uid))
         elif isinstance(node, Node) and isinstance(node.value, StudyEntry):
-            menu.addAction(icon("open"), "Open", lambda: self._open_study(node.study))
-        for group in _MENU:
-            there = [self.commands[name] for name in group if name in self.commands]
-            if there and not menu.isEmpty():
+            menu.addAction(icon("open"), tr("Open"), lambda: self._open_study(node.study))
+        if not menu.isEmpty():
+            menu.addSeparator()
+        for name in pointing.STUDY:
+            if not name:
                 menu.addSeparator()
-            menu.addActions(there)
+            elif isinstance(name, str) and name in self.commands:
+                mirror(menu, self.commands[name], self.reason(name))
         return menu
 
     def _open_beside(self, study_uid: str, uid: str) -> None:

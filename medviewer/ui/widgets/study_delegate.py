@@ -13,7 +13,7 @@ from medviewer.domain.study import Attachment, Patient, is_usual
 from medviewer.ui.icons import icon
 from medviewer.ui.theme import colour
 from medviewer.ui.widgets.study_model import Index, Role, StudyModel
-from medviewer.ui.widgets.study_rows import Node, subtitle, title
+from medviewer.ui.widgets.study_rows import Node, state_text, subtitle, title
 from medviewer.ui.widgets.thumbnails import EDGE, Thumbnails
 
 _PAD = 3
@@ -67,7 +67,7 @@ class StudyDelegate(QStyledItemDelegate):
         row = option.rect.adjusted(2, 0, -(22 if node.absent else _PAD), 0)
         upper, lower = _halves(row)
         self._line(painter, option, upper, title(value), "text")
-        width = self._line(painter, option, lower, value.state.label, _STATE_COLOURS[value.state])
+        width = self._line(painter, option, lower, state_text(value.state), _STATE_COLOURS[value.state])
         self._line(painter, option, lower.adjusted(width + 8, 0, 0, 0), subtitle(value), "quiet")
         if node.absent:
             _warn(painter, option.rect)

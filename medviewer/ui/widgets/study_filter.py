@@ -12,7 +12,9 @@ from PySide6.QtWidgets import QFormLayout, QLineEdit, QMenu, QToolButton, QWidge
 from medviewer.app.services import Services
 from medviewer.archive.catalog import Query, State
 from medviewer.ui.icons import icon
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.parts import GAP, MARGIN, combo, explain, push, refill, set_role
+from medviewer.ui.widgets.study_rows import state_text
 
 _DATE = re.compile(r"(\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?)?")
 """A year, a month or a day; or nothing."""
@@ -38,13 +40,13 @@ class StudyFilterPanel(QWidget):
         self.first = self._date("First day, month or year: 2020, 2020-03 or 2020-03-14", "From")
         self.last = self._date("Last day, month or year: 2020, 2020-03 or 2020-03-14", "Until")
         self.clear_button = push("Show all studies", "Take every filter away", self.clear)
-        refill(self.state, [("Any", ""), *((state.label.capitalize(), state.value) for state in State)])
+        refill(self.state, [("Any", ""), *((state_text(state).capitalize(), state.value) for state in State)])
         self._form = form = QFormLayout(self)
         form.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         form.setSpacing(GAP)
         rows = {"Modality": self.modality, "State": self.state, "Tag": self.tag, "From": self.first, "Until": self.last}
         for name, field in rows.items():
-            form.addRow(name, field)
+            form.addRow(tr(name), field)
         form.addRow(self.clear_button)
         self.refresh()
         for box in (self.modality, self.state, self.tag):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medviewer.app.controllers.texts import person
-from medviewer.archive.catalog import SeriesEntry, StudyEntry
+from medviewer.archive.catalog import SeriesEntry, State, StudyEntry
 from medviewer.domain.study import Attachment, Patient, is_usual
+from medviewer.ui.translate import tr
 
 _OTHER = "OT"
 _FILES = {"nifti": "NIfTI", "raster": "Picture"}
@@ -44,12 +45,12 @@ class Node:
 def title(value: Value) -> str:
     """The upper line of a row."""
     if isinstance(value, Patient):
-        return person(value.name) or value.id or "No name"
+        return person(value.name) or value.id or tr("No name")
     if isinstance(value, StudyEntry):
-        return "  ".join(part for part in (value.date, value.description) if part) or "Study without a date"
+        return "  ".join(part for part in (value.date, value.description) if part) or tr("Study without a date")
     if isinstance(value, SeriesEntry):
-        number = f"Series {value.number}" if value.number is not None else ""
-        return value.description or number or origin(value.modality, value.reader) or "Series"
+        number = tr(f"Series {value.number}") if value.number is not None else ""
+        return value.description or number or origin(value.modality, value.reader) or tr("Series")
     return value.title or value.modality or value.kind
 
 
@@ -58,15 +59,26 @@ def subtitle(value: Value) -> str:
     if isinstance(value, Patient):
         return _dots(value.id if person(value.name) else "", value.birth_date, value.sex)
     if isinstance(value, StudyEntry):
-        return _dots(_known(value), counted(value.images, "image"), *value.tags)
+        return _dots(_known(value), images(value.images), *value.tags)
     if isinstance(value, SeriesEntry):
         return _dots(origin(value.modality, value.reader), extent(value))
     return _dots(value.modality or value.kind.upper(), value.date)
 
 
+def state_text(state: State) -> str:
+    """Where a study stands on the worklist."""
+    texts = {
+        State.NEW: tr("new"),
+        State.READ: tr("read"),
+        State.TO_CORRECT: tr("to correct"),
+        State.APPROVED: tr("approved"),
+    }
+    return texts[state]
+
+
 def origin(modality: str, reader: str) -> str:
     """The modality, or the kind of file where that does not say it; ``OT`` (other) is DICOM's word for not knowing."""
-    return modality if modality != _OTHER else _FILES.get(reader, "")
+    return modality if modality != _OTHER else tr(_FILES.get(reader, ""))
 
 
 def _known(study: StudyEntry) -> str:
@@ -76,13 +88,13 @@ def _known(study: StudyEntry) -> str:
 def extent(series: SeriesEntry) -> str:
     """Number of slices, of images where it has a 4th axis, or the size of a single picture."""
     if series.images > max(series.slices, 1):
-        return f"{series.images:,} images"
-    return f"{series.slices:,} slices" if series.slices > 1 else f"{series.columns} × {series.rows}"
+        return tr(f"{series.images:,} images")
+    return tr(f"{series.slices:,} slices") if series.slices > 1 else f"{series.columns} × {series.rows}"
 
 
-def counted(number: int, what: str) -> str:
-    """A number with its noun."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+def images(number: int) -> str:
+    """How many images."""
+    return tr(f"{number:,} image" if number == 1 else f"{number:,} images")
 
 
 def tip(node: Node, warnings: tuple[str, ...] = ()) -> str:
@@ -90,12 +102,15 @@ def tip(node: Node, warnings: tuple[str, ...] = ()) -> str:
     value = node.value
     lines = [title(value), subtitle(value)]
     if isinstance(value, StudyEntry):
-        lines[1] = _dots(_known(value), counted(value.images, "image"))
-        lines += [f"Tags: {', '.join(value.tags)}"] if value.tags else []
-        lines += [f"State: {value.state.label}", *([f"Accession number {value.accession}"] if value.accession else [])]
-        lines += ["Copied into the archive"] if value.copied else []
+        lines[1] = _dots(_known(value), images(value.images))
+        lines += [tr(f"Tags: {', '.join(value.tags)}")] if value.tags else []
+        lines += [
+            tr(f"State: {state_text(value.state)}"),
+            *([tr(f"Accession number {value.accession}")] if value.accession else []),
+        ]
+        lines += [tr("Copied into the archive")] if value.copied else []
         if node.absent:
-            lines.append("⚠ Files are missing where they were; open them from where they are now.")
+            lines.append(f"⚠ {tr('Files are missing where they were; open them from where they are now.')}")
     if isinstance(value, SeriesEntry):
         kind = origin(value.modality, value.reader)
         lines = [title(value), kind, value.size_text, value.body_part, *map(_noted, warnings)]
@@ -103,7 +118,7 @@ def tip(node: Node, warnings: tuple[str, ...] = ()) -> str:
 
 
 def _noted(text: str) -> str:
-    return text if is_usual(text) else f"⚠ {text}"
+    return tr(text) if is_usual(text) else f"⚠ {tr(text)}"
 
 
 def _dots(*parts: str) -> str:

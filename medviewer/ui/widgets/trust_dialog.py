@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QDialog, QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
 
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.parts import explain, fit_height, label, push
 
 _WIDTH = 560
@@ -38,7 +39,7 @@ class TrustDialog(QDialog):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle(title)
+        self.setWindowTitle(tr(title))
         self.setWindowModality(Qt.WindowModality.WindowModal)
         form = QFormLayout()
         form.setHorizontalSpacing(16)
@@ -48,7 +49,7 @@ class TrustDialog(QDialog):
             value = label(_broken(text), wrap=True)
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             form.addRow(label(name, "quiet"), value)
-        self.trust = QCheckBox("I trust this code. It runs with my rights: it can read and write what I can.")
+        self.trust = QCheckBox(tr("I trust this code. It runs with my rights: it can read and write what I can."))
         explain(self.trust, "Without this the plugin is listed, and nothing of it runs", "Trust its code")
         self.trust.setVisible(trust)
         self.accept_button = push(accept, question, self.accept, primary=True)

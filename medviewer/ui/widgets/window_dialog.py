@@ -23,6 +23,7 @@ from medviewer.app.hanging.companions import looked_at
 from medviewer.app.services import Services
 from medviewer.app.settings import OwnWindow
 from medviewer.domain.image import Image, Window
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.parts import MARGIN, explain, label, push, tool
 
 _LARGEST = 1e12
@@ -46,7 +47,7 @@ class WindowDialog(QDialog):
         self._services = services
         view = services.session.view
         self._before = shown_window(services.session)
-        self.setWindowTitle("Window")
+        self.setWindowTitle(tr("Window"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.width_box, self.level_box = self._number("Window width", 1e-6), self._number("Window level", -_LARGEST)
         self.low_box = self._number("Value that is shown black", -_LARGEST)
@@ -77,17 +78,17 @@ class WindowDialog(QDialog):
             ("Black at", self.low_box),
             ("White at", self.high_box),
         ):
-            numbers.addRow(title, box)
+            numbers.addRow(tr(title), box)
         numbers.addRow("", self.unit)
         self.name_box = QLineEdit()
         self.name_box.setMaxLength(40)
-        self.name_box.setPlaceholderText("Name")
+        self.name_box.setPlaceholderText(tr("Name"))
         explain(self.name_box, "Name under which this window is kept", "Name of the window")
         self.key_box = QComboBox()
         explain(self.key_box, "The digit that chooses it, in place of a preset", "Key of the window")
-        self.key_box.addItem("no key", 0)
+        self.key_box.addItem(tr("no key"), 0)
         for digit in range(1, 10):
-            self.key_box.addItem(f"key {digit}", digit)
+            self.key_box.addItem(f"{tr('key')} {digit}", digit)
         self.keep_button = push("Keep", "Keep this window for all images of this kind", self._keep, "save")
         self.keep_button.setAutoDefault(False)
         self.name_box.textChanged.connect(lambda text: self.keep_button.setEnabled(bool(text.strip())))
@@ -154,7 +155,7 @@ class WindowDialog(QDialog):
                 with QSignalBlocker(box):
                     box.setValue(value)
         unit = self._image.rescale.unit
-        self.unit.setText(f"in {unit}" if unit else "in the values of the file, which have no unit")
+        self.unit.setText(tr(f"in {unit}" if unit else "in the values of the file, which have no unit"))
 
     def _typed(self) -> None:
         self._set(self.level_box.value(), self.width_box.value())
@@ -169,7 +170,7 @@ class WindowDialog(QDialog):
         self._services.attempt(lambda: looks.set_window(self._services, center, width))
 
     def _tell(self, text: str) -> None:
-        self.problem.setText(text)
+        self.problem.setText(tr(text))
         self.problem.setVisible(bool(text))
 
     def _image_changed(self, image: Image | None) -> None:
@@ -192,7 +193,7 @@ class WindowDialog(QDialog):
         image = self._image
         kept = self._services.session.own_windows
         mine = [] if image is None else [one for one in kept if one.fits(image.modality, image.rescale.unit)]
-        self.own_head.setText("Yours for such images" if mine else "")
+        self.own_head.setText(tr("Yours for such images" if mine else ""))
         self.own_head.setVisible(bool(mine))
         for one in mine:
             self._own.addWidget(self._row(one))

@@ -16,6 +16,7 @@ from medviewer.app.hanging.companions import looked_at
 from medviewer.app.presets import Choice, listed, same_grey
 from medviewer.app.services import Services
 from medviewer.domain.image import Window
+from medviewer.ui.translate import tr
 
 _HEADS = {"preset": "Presets", "own": "Yours", "file": "Of the file"}
 _SWATCH = (16, 12)
@@ -34,11 +35,11 @@ class WindowMenu(QMenu):
     """
 
     def __init__(self, services: Services, commands: Mapping[str, QAction], parent: QWidget | None = None) -> None:
-        super().__init__("&Windows and colours", parent)
+        super().__init__(tr("&Windows and colours"), parent)
         self._services, self._commands = services, commands
         self._swatches: dict[str, QIcon] = {}
         self.setToolTipsVisible(True)
-        self.menuAction().setStatusTip("Every window and colour map for the open image")
+        self.menuAction().setStatusTip(tr("Every window and colour map for the open image"))
         self.aboutToShow.connect(self.fill)
 
     def fill(self) -> None:
@@ -48,7 +49,7 @@ class WindowMenu(QMenu):
         image = looked_at(session)
         if image is None or image.is_colour:
             none = "Nothing is open" if image is None else "A picture in colour is shown as it is"
-            self.addAction(none).setEnabled(False)
+            self.addAction(tr(none)).setEnabled(False)
             return
         chosen = QActionGroup(self)
         for source, choices in groupby(listed(image, session.own_windows), lambda choice: choice.source):
@@ -66,7 +67,7 @@ class WindowMenu(QMenu):
 
     def _head(self, text: str) -> None:
         self.addSeparator()
-        self.addAction(text).setEnabled(False)
+        self.addAction(tr(text)).setEnabled(False)
 
     def _add_window(self, choice: Choice, group: QActionGroup, shown: Window) -> None:
         window = choice.window
@@ -75,8 +76,8 @@ class WindowMenu(QMenu):
         self._wire(action, group, same_grey(window, shown), lambda: looks.choose(self._services, window))
 
     def _add_colours(self, one: ColourMap, group: QActionGroup, shown: str) -> None:
-        action = self.addAction(self._swatch(one.id), one.title)
-        action.setToolTip(one.help)
+        action = self.addAction(self._swatch(one.id), tr(one.title))
+        action.setToolTip(tr(one.help))
         self._wire(action, group, one.id == shown, lambda: looks.set_colours(self._services, one.id))
 
     def _wire(self, action: QAction, group: QActionGroup, checked: bool, act: Callable[[], None]) -> None:

@@ -1,0 +1,59 @@
+"""What a right click asks of a viewport or of a measurement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from medviewer.app.colours import GREY
+from medviewer.app.commands import companion_looks, panes
+from medviewer.app.commands.measuring import found
+from medviewer.app.controllers.measures import text_of
+from medviewer.app.controllers.texts import read_out
+from medviewer.app.hanging.companions import aside, companion_of, cursor_of, looked_at
+from medviewer.app.presets import first_window, opens_inverted
+from medviewer.domain.measure.measurement import TITLES
+from medviewer.domain.measure.values import summary
+from medviewer.errors import InputError
+
+if TYPE_CHECKING:
+    from medviewer.app.state import Session
+
+
+def reset(session: Session) -> None:
+    """Show the active viewport with the window, the colours and the side up that it opened with."""
+    image = looked_at(session)
+    if image is None:
+        return
+    panes.turn(session, None)
+    companion = companion_of(session, session.view.active)
+    if companion is None:
+        session.view.window, session.view.inverted = first_window(image), opens_inverted(image)
+        session.view.colours = GREY
+    else:
+        companion_looks.change(session, companion, window=first_window(image), inverted=opens_inverted(image))
+
+
+def value_at_crosshair(session: Session) -> str:
+    """Position and value under the crosshair, of the active viewport's series, as the status bar writes them.
+
+    Raises
+    ------
+    InputError
+        If the crosshair is nowhere on that image.
+    """
+    companion = companion_of(session, session.view.active)
+    if companion is None:
+        text = read_out(session, session.view.cursor)
+    else:
+        text = read_out(aside(session, companion), cursor_of(session, companion))
+    if not text:
+        raise InputError("A value needs an open image with the crosshair on it; click on the image first.")
+    return text
+
+
+def measured_text(session: Session, uid: str) -> str:
+    """What a measurement comes to, its name first, in one line. Raises NotFoundError if there is none of that UID."""
+    m = found(session, uid)
+    here = session.series is not None and session.series.uid == m.series_uid
+    lines = text_of(session, m) if here else summary(m, session.measured.get(uid, ()))
+    return ", ".join(lines if m.label else (TITLES[m.kind], *lines))

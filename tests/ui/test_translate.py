@@ -175,8 +175,10 @@ _KEY = re.compile(
 )
 
 
-_FILE = re.compile(r"(?i)[\w.+/~-]+\.(png|csv|dcm|nii|gz|ts|qm|onnx|pt|yaml)\b|\*\.\w+(\.\w+)?|\S*\.example\S*")
-"""Names of files, and addresses of examples."""
+_FILE = re.compile(
+    r"(?i)[\w.+/~-]+\.(png|csv|dcm|nii|gz|ts|qm|onnx|pt|yaml)\b|\*\.\w+(\.\w+)?|\S*\.example\S*|(/[\w.+-]+)+"
+)
+"""Names of files, folders, and addresses of examples."""
 
 
 def untranslated(text: str, known: set[str]) -> list[str]:

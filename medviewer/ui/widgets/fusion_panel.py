@@ -100,7 +100,7 @@ class FusionPanel(QWidget):
         self.form.setVerticalSpacing(GAP)
         for text, part in (("Opacity", self.opacity), ("Window", self.windows), ("Colours", self.colours)):
             self.form.addRow(tr(text), part)
-        self.form.insertRow(2, "Values", limits)
+        self.form.insertRow(2, tr("Values"), limits)
         self.form.addRow(tr("Phase"), self.phase)
         inner.addLayout(head)
         inner.addWidget(self.note)

@@ -56,7 +56,7 @@ class StudyFilterPanel(QWidget):
         """Put more fields above, in line with these, where the form is part of a window and needs no margin."""
         self._form.setContentsMargins(0, 0, 0, 0)
         for k, (name, field) in enumerate(rows.items()):
-            self._form.insertRow(k, name, field)
+            self._form.insertRow(k, tr(name), field)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Offer the modalities and tags that there are now."""

@@ -141,7 +141,7 @@ def _segment(services: Services, dialogs: Dialogs) -> list[Spec]:
             "segment",
             lambda: segments.show_all(services),
             "Show every segment again",
-            ("Shift+K",),
+            ("Alt+I",),
             "55",
             "segments_hidden",
         ),

@@ -63,7 +63,7 @@ def habit_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
             "view",
             shell.next_area,
             "Bring the keyboard from the viewports to the panels, to the list of studies, to the tabs, and back",
-            ("F8",),
+            ("Ctrl+Tab",),
             "5",
         ),
         Spec(

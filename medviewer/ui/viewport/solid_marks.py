@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QWidget
 from medviewer.app.solid_looks import PROJECTIONS, SolidLook
 from medviewer.domain.mask import Colour
 from medviewer.ui.theme import colour
+from medviewer.ui.translate import tr
 from medviewer.ui.viewport.solid_camera import LETTERS, CubeFace, Direction, cube_faces
 
 _CUBE = 84
@@ -37,7 +38,7 @@ class OrientationCube(QWidget):
         self.setObjectName("orientationCube")
         self.setFixedSize(_CUBE, _CUBE)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setToolTip("Where you look from; click on a face to look from there")
+        self.setToolTip(tr("Where you look from; click on a face to look from there"))
         self.lettered = True
         self.faces: list[CubeFace] = []
 

@@ -17,6 +17,7 @@ from superqt import QDoubleRangeSlider
 
 from medviewer.app.commands import solid
 from medviewer.app.services import Services
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
 
 _NAMES = ("left and right", "front and back", "head and feet")
@@ -38,14 +39,14 @@ class _Side:
         self.ends = QLabel(), QLabel()
         self.fields = QDoubleSpinBox(), QDoubleSpinBox()
         self.slider = QDoubleRangeSlider(Qt.Orientation.Horizontal)  # type: ignore[no-untyped-call]  # superqt has no types here
-        self.slider.setAccessibleName(f"Clipping box, {_NAMES[world]}, mm")
+        self.slider.setAccessibleName(tr(f"Clipping box, {_NAMES[world]}, mm"))
         self.slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         for field, which in zip(self.fields, ("first", "last"), strict=True):
             field.setDecimals(1)
             field.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
             field.setKeyboardTracking(False)
             field.setFixedWidth(54)
-            field.setAccessibleName(f"Clipping box, {_NAMES[world]}, {which} mm")
+            field.setAccessibleName(tr(f"Clipping box, {_NAMES[world]}, {which} mm"))
             field.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
             field.valueChanged.connect(self._type)
         self.slider.valueChanged.connect(self._slide)
@@ -62,7 +63,7 @@ class _Side:
         whole = image.grid.size_mm[axis]
         low, high = solid.box_mm(self._services.session)[axis]
         for end, letter in zip(self.ends, image.grid.letters(axis), strict=True):
-            end.setText(letter)
+            end.setText(tr(letter))
         with QSignalBlocker(self.slider), QSignalBlocker(self.fields[0]), QSignalBlocker(self.fields[1]):
             self.slider.setRange(0, whole)
             self.slider.setValue((low, high))
@@ -100,7 +101,7 @@ class ClipPanel(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 6, 8, 6)
         column.setSpacing(4)
-        title = QLabel("Clipping box, mm from the edge")
+        title = QLabel(tr("Clipping box, mm from the edge"))
         title.setProperty("role", "quiet")
         column.addWidget(title)
         grid = QGridLayout()
@@ -112,8 +113,8 @@ class ClipPanel(QFrame):
         row = QHBoxLayout()
         row.addStretch(1)
         self.to_mask, self.reset = QPushButton("Clip to mask"), QPushButton("Reset")
-        self.to_mask.setToolTip("Cut to a box around the shown structures of the mask (Shift+Alt+M)")
-        self.reset.setToolTip("Show all of the volume (Shift+Alt+U)")
+        self.to_mask.setToolTip(tr("Cut to a box around the shown structures of the mask (Shift+Alt+M)"))
+        self.reset.setToolTip(tr("Show all of the volume (Shift+Alt+U)"))
         for button in (self.to_mask, self.reset):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             row.addWidget(button)

@@ -12,6 +12,7 @@ from medviewer.app.commands import solid
 from medviewer.app.services import Services
 from medviewer.app.solid_looks import presets, solid_look
 from medviewer.ui.icons import icon
+from medviewer.ui.translate import tr
 from medviewer.ui.viewport import VolumeView
 from medviewer.ui.widgets.clip_panel import ClipPanel
 from medviewer.ui.widgets.links import Links
@@ -46,11 +47,11 @@ class SolidBar(QFrame):
         self.clip = QToolButton()
         self.clip.setIcon(icon("crop"))
         self.clip.setCheckable(True)
-        self.clip.setToolTip("Clipping box")
+        self.clip.setToolTip(tr("Clipping box"))
         self.sides = self._menu_button("", "rotate_3d", "Look from a side")
         self.large = QToolButton()
         self.large.setIcon(icon("single"))
-        self.large.setToolTip("3D large, and back; a double click does too")
+        self.large.setToolTip(tr("3D large, and back; a double click does too"))
         for button in (self.looks, self.clip, self.sides, self.large):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             row.addWidget(button)
@@ -78,8 +79,8 @@ class SolidBar(QFrame):
     def _menu_button(self, text: str, picture: str, tip: str) -> QToolButton:
         button = QToolButton()
         button.setIcon(icon(picture))
-        button.setText(text)
-        button.setToolTip(tip)
+        button.setText(tr(text))
+        button.setToolTip(tr(tip))
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         if text:
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -91,7 +92,7 @@ class SolidBar(QFrame):
         self.setVisible(look is not None)
         self.panel.setVisible(look is not None and self.clip.isChecked())
         if look is not None:
-            self.looks.setText(look.preset.name)
+            self.looks.setText(tr(look.preset.name))
         self._place()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

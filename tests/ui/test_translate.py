@@ -136,6 +136,7 @@ NAMES = {
     "px",
     "DICOM",
     "SEG",
+    "SUV",
     "NIfTI",
     "ZIP",
     "MIP",

@@ -41,12 +41,12 @@ class _Side:
         self.slider = QDoubleRangeSlider(Qt.Orientation.Horizontal)  # type: ignore[no-untyped-call]  # superqt has no types here
         self.slider.setAccessibleName(tr(f"Clipping box, {_NAMES[world]}, mm"))
         self.slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        for field, which in zip(self.fields, ("first", "last"), strict=True):
+        for field, which in zip(self.fields, ("First", "Last"), strict=True):
             field.setDecimals(1)
             field.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
             field.setKeyboardTracking(False)
             field.setFixedWidth(54)
-            field.setAccessibleName(tr(f"Clipping box, {_NAMES[world]}, {which} mm"))
+            field.setAccessibleName(tr(f"Clipping box, {_NAMES[world]}, {tr(which)} mm"))
             field.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
             field.valueChanged.connect(self._type)
         self.slider.valueChanged.connect(self._slide)
@@ -112,7 +112,7 @@ class ClipPanel(QFrame):
         column.addLayout(grid)
         row = QHBoxLayout()
         row.addStretch(1)
-        self.to_mask, self.reset = QPushButton("Clip to mask"), QPushButton("Reset")
+        self.to_mask, self.reset = QPushButton(tr("Clip to mask")), QPushButton(tr("Reset"))
         self.to_mask.setToolTip(tr("Cut to a box around the shown structures of the mask (Shift+Alt+M)"))
         self.reset.setToolTip(tr("Show all of the volume (Shift+Alt+U)"))
         for button in (self.to_mask, self.reset):

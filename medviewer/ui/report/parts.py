@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QLine
 from medviewer.domain.measure.follow_up import OTHERS
 from medviewer.domain.report import Report
 from medviewer.reporting.page import ANSWERS, KEYS, PARTS, TARGETS, Answer, KeyEntry, Page, Table
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.parts import GAP, combo, explain, label, refill
 from medviewer.ui.widgets.plain_table import PlainTable, Row
 
@@ -35,7 +36,7 @@ class PagePart(QWidget):
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.name = name
-        self.head = QCheckBox(PARTS[name])
+        self.head = QCheckBox(tr(PARTS[name]))
         self.head.setProperty("role", "title")
         explain(self.head, f"Whether the report has the part {PARTS[name]}", PARTS[name])
         self.head.toggled.connect(lambda on: self.left_out.emit(self.name, not on))
@@ -82,7 +83,7 @@ class PagePart(QWidget):
         others = combo("How the lesions went that are no targets", "Other lesions")
         refill(others, [(f"Other lesions: {text}", key) for key, text in OTHERS.items()])
         others.setCurrentIndex(others.findData(report.others))
-        new = QCheckBox("New lesions")
+        new = QCheckBox(tr("New lesions"))
         new.setChecked(report.new_lesions)
         explain(new, "Whether there are lesions that were not there before: that is progressive disease", "New lesions")
 
@@ -129,16 +130,16 @@ class PagePart(QWidget):
             shown.setDevicePixelRatio(2)
             picture.setPixmap(shown)
         else:
-            picture.setText("The picture is on its way.")
+            picture.setText(tr("The picture is on its way."))
             picture.setProperty("role", "quiet")
         explain(picture, key.place, f"Key image {key.place}")
-        has = QCheckBox(key.place)
+        has = QCheckBox(tr(key.place))
         has.setChecked(key.uid not in report.left_out)
         has.setEnabled(not report.is_final)
         explain(has, "Whether the report has this key image", f"Key image {key.place}")
         has.toggled.connect(lambda on: self.left_out.emit(key.uid, not on))
         caption = QLineEdit(key.caption)
-        caption.setPlaceholderText("What it shows")
+        caption.setPlaceholderText(tr("What it shows"))
         caption.setReadOnly(report.is_final)
         explain(caption, "Caption: what this key image shows", f"Caption of {key.place}")
         caption.editingFinished.connect(lambda: self.noted.emit(key.uid, caption.text()))

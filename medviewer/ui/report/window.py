@@ -26,6 +26,7 @@ from medviewer.domain.report import RESEARCH_USE, Report
 from medviewer.errors import MedviewerError
 from medviewer.reporting.page import PARTS, Page, state_line
 from medviewer.ui.report.parts import PagePart, small
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.growing_text import GrowingText
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import combo, explain, label, push, refill, set_role, set_text
@@ -46,7 +47,7 @@ class ReportWindow(QDialog):
 
     def __init__(self, services: Services, commands: Mapping[str, QAction], parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Window)
-        self.setWindowTitle(f"Report - {RESEARCH_USE}")
+        self.setWindowTitle(f"{tr('Report')} - {tr(RESEARCH_USE)}")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(_WIDTH, _HEIGHT)
         self._services, self._commands = services, commands

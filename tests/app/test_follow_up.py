@@ -131,6 +131,11 @@ def test_what_was_written_is_read_back_once(scanned: tuple[Services, Path]) -> N
     assert session.measured[back.uid][0].number == pytest.approx(30.0, abs=1e-3)
     undoing.undo(services)
     assert session.measurements == ()
+    services.runner.wait(study_commands.open_paths(services, [path]), 60)  # as a file that is dropped
+    for job in list(services.runner.jobs):
+        services.runner.wait(job, 60)
+    assert [m.uid for m in session.measurements] == [made.uid]
+    assert session.message.text == "Took over 1 measurement."
     other = next(study_commands.resource("demo/colin27").glob("*"))
     job = measured_read.read(services, other)
     services.runner.wait(job, 60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from medviewer.jobs import Job
 if TYPE_CHECKING:
     # They load the database, which commands that only read files do without.
     from medviewer.app.services import Services
+    from medviewer.domain.study import ScanResult, Series
     from medviewer.formats.dicom.measurement_read import ReadReport
 
 
@@ -36,6 +38,29 @@ def read(services: Services, path: Path) -> Job[ReadReport]:
         raise InputError("A report of measurements needs the images that were measured; open them first.")
     job = services.runner.submit(lambda _: formats.read_report(path, listed), title=f"Reading {path.name}")
     return services.when_done(job, lambda found: _take(services, found))
+
+
+def dropped(services: Services, paths: Sequence[Path], found: ScanResult) -> list[Job[ReadReport]]:
+    """Take over the measurements of reports that were opened by name, where their images are listed.
+
+    Reports in a folder are left alone, for nobody asked for them; and a report without measurements is a document.
+    """
+    named = {path.absolute() for path in paths if path.is_file()}
+    listed = [series for study in services.session.studies for series in study.series]
+    reports = [one.file for one in found.attachments if one.kind == "report" and one.file.absolute() in named]
+    return [_quietly(services, path, listed) for path in reports if listed]
+
+
+def _quietly(services: Services, path: Path, listed: list[Series]) -> Job[ReadReport]:
+    job = services.runner.submit(lambda _: formats.read_report(path, listed), title="")
+
+    def finished() -> None:
+        # what holds no measurements is listed as a document, which has been said
+        if job.error is None and job.result().measured:
+            services.attempt(lambda: _take(services, job.result()))
+
+    job.finished.connect(finished)
+    return job
 
 
 def _take(services: Services, found: ReadReport) -> None:

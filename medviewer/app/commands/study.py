@@ -15,6 +15,7 @@ from medviewer.app.commands import (
     key_images,
     mask_restore,
     masks,
+    measured_read,
     measuring,
     panes,
     recent,
@@ -55,6 +56,7 @@ def open_paths(services: Services, paths: Sequence[Path], show_first: bool = Tru
         _add(services, found, show_first)
         if not found.series and not found.warnings:
             attachments.announce(services, found)
+            measured_read.dropped(services, chosen, found)
         catalog.register(services, found)
 
     return services.when_done(job, found_some)

@@ -49,7 +49,8 @@ class ReportWindow(QDialog):
         super().__init__(parent, Qt.WindowType.Window)
         self.setWindowTitle(f"{tr('Report')} - {tr(RESEARCH_USE)}")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(_WIDTH, _HEIGHT)
+        room = parent.screen().availableGeometry()
+        self.resize(min(_WIDTH, room.width() - 40), min(_HEIGHT, room.height() - 60))
         self._services, self._commands = services, commands
         self._links = Links(self)
         self.fields: dict[str, GrowingText] = {}

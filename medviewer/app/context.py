@@ -17,7 +17,8 @@ def _solid_look(session: Session) -> str:
 
 
 def _offers(one: SolidPreset) -> Callable[[Session], bool]:
-    return lambda session: session.image is not None and one.fits(session.image)
+    # not of half an image: what its values spread over is kept from when it is first asked for
+    return lambda session: session.image is not None and session.arrival is None and one.fits(session.image)
 
 
 KEYS: dict[str, Callable[[Session], object]] = {

@@ -152,9 +152,12 @@ def look_of(chosen: SolidPreset, image: Image, shift: float = 0.0, stretch: floa
 
 
 def solid_look(session: Session) -> SolidLook | None:
-    """How the open image looks in 3D; None where it has no look: nothing open, a single slice, or colours."""
+    """How the open image looks in 3D; None where it has no look: nothing open, a single slice, or colours.
+
+    None also while it is being read: what its values spread over is kept from when it is first asked for.
+    """
     image = session.image
-    if image is None:
+    if image is None or session.arrival is not None:
         return None
     chosen = first_preset(image, session.solid_looks.get(image.modality, ""))
     if chosen is None:

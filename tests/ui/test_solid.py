@@ -211,15 +211,18 @@ def test_real_values_are_seen_whatever_slope_and_intercept(shown: VolumeView) ->
         assert picture[110:130, 110:130].mean() == pytest.approx((100 * slope + intercept) / 1000, abs=0.01)
 
 
+@pytest.mark.parametrize("software", [False, True])
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (1.0, 0.5, 1.0)])
 def test_opacity_is_per_mm_whatever_the_step_and_the_voxels_size(
-    shown: VolumeView, spacing: tuple[float, float, float]
+    shown: VolumeView, monkeypatch: pytest.MonkeyPatch, spacing: tuple[float, float, float], software: bool
 ) -> None:
     """Light through d mm of opacity a is (1 - a) ** d: Beer and Lambert."""
     voxels = np.full(SHAPE, 1000, np.int16)
     voxels[0, 0, 0] = 0
     expected = 1 - 0.9 ** (SHAPE[1] * spacing[1])
+    monkeypatch.setattr(shown.stage, "_software", software)
     draw(shown, scene(voxels, look("shaded", opacity=0.1), spacing=spacing))
+    assert shown.stage.node.method == ("quick" if software else "shaded")
     for moving in (False, True):
         shown.stage.set_moving(moving)
         # white, blended with black by its opacity

@@ -96,6 +96,7 @@ _SHADED = {
 _QUICK = {
     "before_loop": """
         vec4 seen = vec4(0.0);
+        start_loc += step * (rand(gl_FragCoord.xy) - 0.5);
         vec3 met = start_loc;
         frag_depth_point = front + view_ray * (t_far - t_near);
         """,
@@ -112,7 +113,9 @@ _QUICK = {
             discard;
         if (seen.a > 0.5)
             frag_depth_point = met * u_shape - 0.5;
-        gl_FragColor = vec4(lit(seen.rgb / seen.a, met), seen.a);
+        vec3 colour = seen.rgb / seen.a;
+        // what is seen through has no one surface
+        gl_FragColor = vec4(mix(colour, lit(colour, met), smoothstep(0.3, 0.9, seen.a)), seen.a);
         """,
 }
 """Lit once a ray, where it becomes opaque, not once a sample: a processor goes through both sides of every branch."""

@@ -121,7 +121,7 @@ def turned(scene: Scene, volume: NDArray[Any]) -> NDArray[Any]:
 
 
 def thin_labels(scene: Scene, factors: Factors) -> NDArray[Any] | None:
-    """A copy of the mask's labels, turned and thinned; None when there is no mask. Quick: for the Qt thread."""
+    """A copy of the mask's labels, turned and thinned; None when there is no mask."""
     if scene.mask is None:
         return None
     at = tuple(slice((f - 1) // 2, None, f) for f in factors)

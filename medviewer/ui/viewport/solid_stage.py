@@ -28,7 +28,7 @@ _METHODS: dict[SolidMode, str] = {
     "minip": "minip",
     "mean": "average",
 }
-_STEPS = {False: (0.6, 1.6), True: (1.0, 3.0)}
+_STEPS = {False: (0.6, 1.6), True: (1.2, 3.5)}
 """Voxels between two samples at rest and in motion, without and with drawing in software."""
 _STEEP = 0.06
 """The part of a look's range that values have to change by in a mm for a surface to be lit fully."""

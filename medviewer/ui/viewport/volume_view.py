@@ -179,13 +179,13 @@ class VolumeView(QFrame):
         shape = tuple(scene.voxels.shape[axis] for axis in scene.order)
         factors, coarser = factors_for(shape, edge), factors_for(shape, min(edge, MASK_EDGE))
         spacing = tuple(scene.spacing[axis] for axis in scene.order)
-        # a copy: the mask may be painted on while its surface is worked out
-        labels = thin_labels(scene, coarser)
         colours = scene.mask.colours if scene.mask is not None else ()
         former = self._surfaces
 
         def work() -> Solid:
             texture = texture_of(scene, factors) if fresh else None
+            # a copy, as the mask may be painted on meanwhile; what that changes is worked out after the stroke
+            labels = thin_labels(scene, coarser)
             if labels is None:
                 return Solid(texture, None, Surfaces())
             thinned = tuple(mm * f for mm, f in zip(spacing, coarser, strict=True))

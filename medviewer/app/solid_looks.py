@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from medviewer.app.resources import resource
 from medviewer.domain.image import Image
+from medviewer.errors import InputError
 
 if TYPE_CHECKING:
     from medviewer.app.state import Session
@@ -116,6 +117,23 @@ def preset(name: str) -> SolidPreset | None:
 def fitting(image: Image) -> tuple[SolidPreset, ...]:
     """The presets that are offered for an image."""
     return tuple(one for one in presets() if one.fits(image))
+
+
+def needed(name: str, image: Image) -> SolidPreset:
+    """The preset of that id, for an image that it has to fit.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is for other images.
+    """
+    chosen = preset(name)
+    if chosen is None:
+        raise InputError(f"A look in 3D should be one of {', '.join(one.id for one in presets())}, not {name}.")
+    if not chosen.fits(image):
+        what = f"volumes in {chosen.unit}" if chosen.unit else " and ".join(chosen.only) or "volumes of grey values"
+        raise InputError(f"{chosen.name} is for {what}, and this series is none; choose another look.")
+    return chosen
 
 
 def first_preset(image: Image, remembered: str = "") -> SolidPreset | None:

@@ -20,6 +20,7 @@ class Layout(StrEnum):
     """How the viewports are laid out."""
 
     MPR = "mpr"
+    SOLID = "solid"
     SINGLE = "single"
     COMPARE = "compare"
     BESIDE = "1x2"
@@ -43,6 +44,10 @@ def screenshot(
     heatmap: Annotated[
         Path | None, typer.Option("--heatmap", metavar="FILE", help="A heat map to show on it, as explain writes it.")
     ] = None,
+    look: Annotated[
+        str,
+        typer.Option("--look", metavar="NAME", help="How 3D looks: bone, skin, mip and others; see 3D in the manual."),
+    ] = "",
     series: SERIES = None,
 ) -> None:
     """Make a picture of a series.
@@ -57,6 +62,10 @@ def screenshot(
         from medviewer.app.commands.panes import arrange
 
         arrange(session, layout.value)
+    if look:
+        from medviewer.app.solid_looks import needed
+
+        session.solid_looks = {case.image.modality: needed(look, case.image).id}
     context.obj.screen().render(session, output)
     report(f"Wrote {output}")
 

@@ -26,7 +26,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QWidget
 from scipy import ndimage
 
-from medviewer.app.commands import explain, learning, predict, study, verdicts, view
+from medviewer.app.commands import explain, learning, panes, predict, solid, study, verdicts, view
 from medviewer.app.resources import resource
 from medviewer.archive.home import home as user_home
 from medviewer.domain.plane import Plane
@@ -145,6 +145,16 @@ def brain(studio: Studio) -> None:
     studio.save("window")
 
 
+def volume(studio: Studio) -> None:
+    """3D large, cut open at the crosshair, with the brain in it."""
+    panes.arrange(studio.session, "solid")
+    solid.cut_at_cursor(studio.session, "anterior")
+    studio.panels("segments")
+    studio.save("volume")
+    solid.unclip(studio.session)
+    panes.arrange(studio.session, "mpr")
+
+
 def saliency(studio: Studio) -> None:
     """Grad-CAM over the head, without the mask."""
     studio.finish(explain.run(studio.services, BRAIN))
@@ -231,7 +241,7 @@ def main() -> None:
             program.services.author = "reader"
             borrow_weights(program, Path(folder))
             studio.wait(studio.has_all_of, "the demo")
-            for step in (brain, saliency, learn, correct, chest, keys):
+            for step in (brain, volume, saliency, learn, correct, chest, keys):
                 step(studio)
         finally:
             program.close()

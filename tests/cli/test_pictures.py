@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from medviewer import formats
+from medviewer.app.solid_looks import solid_look
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image
 from medviewer.domain.mask import Segment, Segmentation
@@ -56,3 +57,17 @@ def test_a_machine_that_cannot_draw_says_so(head: Path, tmp_path: Path, run: Run
     screen.render = BlindScreen().render  # type: ignore[method-assign]
     told = run("screenshot", head, "-o", tmp_path / "a.png")
     assert (told.code, told.err) == (1, "A picture needs a display, and there is none; start one.\n")
+
+
+def test_the_look_of_3d_and_its_layout(head: Path, tmp_path: Path, run: Run, screen: PaperScreen) -> None:
+    out = tmp_path / "a.png"
+    assert run("screenshot", head, "-o", out, "--layout", "solid", "--look", "mip").code == 0
+    (session,) = screen.sessions
+    assert session.view.layout == "solid"
+    look = solid_look(session)
+    assert look is not None
+    assert look.preset.id == "mip"
+    for wrong, told in (("gold", "should be one of bone, vessels"), ("pet", "PET MIP is for volumes in SUV")):
+        refused = run("screenshot", head, "-o", out, "--look", wrong)
+        assert refused.code != 0
+        assert told in refused.err

@@ -10,7 +10,7 @@ from medviewer.app import settings
 from medviewer.app.commands import panes
 from medviewer.app.hanging.layouts import SINGLE
 from medviewer.app.services import Services
-from medviewer.app.solid_looks import fitting, presets, solid_look
+from medviewer.app.solid_looks import fitting, needed, solid_look
 from medviewer.app.state import Session, SolidBox
 from medviewer.domain.image import Image
 from medviewer.errors import InputError
@@ -34,12 +34,7 @@ def choose_look(services: Services, name: str) -> None:
         If it could not be remembered.
     """
     session, image = services.session, _volume(services.session)
-    chosen = next((one for one in presets() if one.id == name), None)
-    if chosen is None:
-        raise InputError(f"A look in 3D should be one of {', '.join(one.id for one in presets())}, not {name}.")
-    if not chosen.fits(image):
-        what = f"volumes in {chosen.unit}" if chosen.unit else " and ".join(chosen.only)
-        raise InputError(f"{chosen.name} is for {what}, and the open series is none; choose another look.")
+    needed(name, image)
     reset_look(services)
     session.solid_looks = {**session.solid_looks, image.modality: name}
     settings.change(services.archive.home, solid_looks=dict(session.solid_looks))

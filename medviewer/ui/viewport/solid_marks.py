@@ -127,13 +127,14 @@ class SolidLegend(QWidget):
         """The look, and the unit of its values."""
         if self.look is None:
             return ""
-        return f"{self.look.preset.name}, {self.look.unit}" if self.look.unit else self.look.preset.name
+        name = tr(self.look.preset.name)
+        return f"{name}, {self.look.unit}" if self.look.unit else name
 
     def lines(self) -> list[str]:
         """The names that are shown, and how many are not."""
         shown = [name for name, _ in self.names[:_NAMES]]
         more = len(self.names) - len(shown)
-        return [*shown, f"and {more} more"] if more else shown
+        return [*shown, tr(f"and {more} more")] if more else shown
 
     def values(self) -> list[tuple[float, str]]:
         """Places along the bar, 0 for its lower end, with what stands at them."""

@@ -26,7 +26,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QWidget
 from scipy import ndimage
 
-from medviewer.app.commands import explain, learning, panes, predict, solid, study, verdicts, view
+from medviewer.app.commands import explain, heatmaps, learning, panes, predict, solid, study, verdicts, view
 from medviewer.app.resources import resource
 from medviewer.archive.home import home as user_home
 from medviewer.domain.plane import Plane
@@ -167,7 +167,7 @@ def saliency(studio: Studio) -> None:
     studio.panels("ai", "saliency")
     studio.save("saliency")
     studio.look.mask_visible, studio.look.cursor = True, middle
-    explain.clear(studio.services)
+    heatmaps.clear(studio.services)
 
 
 def learn(studio: Studio) -> None:

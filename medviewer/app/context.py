@@ -7,6 +7,7 @@ from collections.abc import Callable
 from medviewer.app.commands import undoing
 from medviewer.app.commands.heatmaps import doubt_map
 from medviewer.app.controllers.fusing import shows_fused
+from medviewer.app.hanging.wearing import window_of
 from medviewer.app.solid_looks import SolidPreset, presets, solid_look
 from medviewer.app.state import Session
 
@@ -25,7 +26,7 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "image_open": lambda s: s.image is not None,
     "image_complete": lambda s: s.image is not None and s.arrival is None,
     "magnifier": lambda s: s.view.magnifier,
-    "turned": lambda s: s.image is not None and any(pane.turn.text for pane in s.view.hung),
+    "turned": lambda s: s.image is not None and any(pane.turn != pane.hung for pane in s.view.hung),
     "grey_open": lambda s: s.image is not None and not s.image.is_colour,
     "file_windows": lambda s: s.image is not None and not s.image.is_colour and bool(s.image.windows),
     "coloured": lambda s: s.view.colours != "gray",
@@ -57,7 +58,7 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "study_at_hand": lambda s: s.study is not None or bool(s.chosen_study),
     "study_chosen": lambda s: bool(s.chosen_state),
     "study_state": lambda s: s.chosen_state,
-    "inverted": lambda s: s.view.inverted,
+    "inverted": lambda s: window_of(s, s.view.active)[1],
     "text_shown": lambda s: s.view.show_text,
     "graphics_open": lambda s: s.image is not None and bool(s.image.overlays),
     "graphics_shown": lambda s: s.view.show_graphics,
@@ -79,6 +80,14 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "linked": lambda s: (
         bool(s.companions) and all(one.offset is not None or not one.image.is_volume for one in s.companions)
     ),
+    "hanging_steps": lambda s: (
+        s.image is not None
+        and s.arrival is None
+        and s.hanging is not None
+        and s.hanging.protocol is not None
+        and len(s.hanging.protocol.steps) > 1
+    ),
+    "hang_automatic": lambda s: s.hang_automatic,
     "lines_shown": lambda s: s.view.show_lines,
     "zoom_together": lambda s: s.view.sync_zoom,
     "window_together": lambda s: s.view.sync_window,
@@ -94,6 +103,7 @@ def _why(one: SolidPreset) -> str:
 
 REASONS: dict[str, str] = {
     "beside_open": "no series is open beside the main one",
+    "hanging_steps": "no hanging protocol with several steps is in use",
     "turned": "nothing is turned",
     "image_open": "open a series first",
     "image_complete": "open a series first, and wait until it is read",

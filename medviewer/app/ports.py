@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -36,6 +36,13 @@ class Corners:
     bottom_right: str = ""
     shown: bool = False
     """Whether there is to be text at all: the scale bar goes with it."""
+
+    def away_from(self, side: str) -> Corners:
+        """The same text, that of the top in one corner, on the side that a picture does not lie against."""
+        top = "\n".join(text for text in (self.top_left, self.top_right) if text)
+        if side == "left":
+            return replace(self, top_left="", top_right=top)
+        return replace(self, top_left=top, top_right="")
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,6 +293,8 @@ class Display:
         Where the volume lies under a plane that was turned away from its axes, or None for a slice of voxels.
     line_angle
         How far the crosshair's lines are turned, radians, clockwise.
+    side
+        The edge of the viewport that a fitted picture lies against: ``left``, ``right``, or empty for its middle.
     arrived
         Changes when more of this slice has come while the image is still read; -1 once all of it is there.
     """
@@ -320,6 +329,7 @@ class Display:
     turned: TurnedSlice | None = None
     line_angle: float = 0.0
     fused: FusedLook | None = None
+    side: str = ""
 
     def same_picture(self, other: Display) -> bool:
         """Whether the other shows the same image in the same plane, at whatever slice and phase."""
@@ -532,6 +542,18 @@ class Shell(Protocol):
 
     def show_fuse_menu(self) -> None:
         """List what may be laid over the open series, at the active viewport."""
+        ...
+
+    def show_hanging_menu(self) -> None:
+        """List every hanging protocol at the active viewport."""
+        ...
+
+    def show_hanging_save(self) -> None:
+        """Ask what a hanging protocol of the present layout is for, and keep it."""
+        ...
+
+    def show_hanging_own(self) -> None:
+        """List the user's hanging protocols, to rename and remove them."""
         ...
 
     def screenshot(self, path: Path) -> None:

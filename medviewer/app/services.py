@@ -19,6 +19,7 @@ from medviewer.app.saves import MaskSaves
 from medviewer.app.state import Session
 from medviewer.archive import Archive
 from medviewer.domain.image import Image
+from medviewer.domain.study import Series, Study
 from medviewer.errors import JobCancelled, MedviewerError, PluginError
 from medviewer.jobs import Job, Runner
 from medviewer.learning.queue import CorrectionQueue
@@ -67,6 +68,10 @@ class Services:
     """The series that is being read to be shown."""
     fusing: str = ""
     """UID of the series that was asked for last to be laid over the open one."""
+    hung_images: dict[str, tuple[Study | None, Series, Image]] = field(default_factory=dict)
+    """What the open study's hanging protocol has shown, by series UID: its steps go back and forth without reading."""
+    hung_jobs: list[Job[Any]] = field(default_factory=list)
+    """What is being read to hang beside the open series."""
 
     def __post_init__(self) -> None:
         self.saves = MaskSaves(self.archive, self.runner, self.session.say, self.queue.judged)
@@ -81,6 +86,7 @@ class Services:
         kept = settings.load(self.archive.home)
         self.session.own_windows, self.session.line_places = kept.windows, kept.lines
         self.session.solid_looks = kept.solid_looks
+        self.session.hang_automatic = kept.hang
 
     @classmethod
     def open(cls, home: Path | None = None, folders: Iterable[Path] = ()) -> Services:

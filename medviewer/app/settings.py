@@ -90,6 +90,8 @@ class Settings(BaseModel):
         The layout of the viewports; empty for the first one.
     solid_looks
         The look that was chosen last in 3D, by modality.
+    hang
+        Whether a study is hung by the protocol that fits it best when it is opened.
     geometry, panels
         The window's place and size, and the width of its panels and whether they are shown, as Qt writes them, in
         base 64; empty for the usual ones.
@@ -109,6 +111,7 @@ class Settings(BaseModel):
     mode: str = ""
     layout: str = ""
     solid_looks: dict[str, str] = {}
+    hang: bool = True
     geometry: str = ""
     panels: str = ""
     toured: bool = False

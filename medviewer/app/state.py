@@ -10,6 +10,7 @@ from psygnal import SignalGroupDescriptor
 
 from medviewer.app.deeds import next_deed
 from medviewer.app.drafts import Draft
+from medviewer.app.hanging.in_use import Hanging
 from medviewer.app.hanging.layouts import LAYOUTS, SINGLE, Layout, Pane, layout_of
 from medviewer.app.live_values import LiveValues
 from medviewer.app.mask_store import MaskStore
@@ -67,6 +68,8 @@ class Companion:
     offset
         What is added to a position in the main series' frame of reference for the one in its own, in mm: nothing where
         both are the same, and what the user saw as the same place else. None where it scrolls by itself.
+    guessed
+        Whether the offset is a guess, from middle to middle, that no user has confirmed: to scroll by, and no more.
     """
 
     series: Series
@@ -77,6 +80,7 @@ class Companion:
     phase: int = 0
     cursor: tuple[int, int, int] = (0, 0, 0)
     offset: Vector | None = None
+    guessed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -315,6 +319,12 @@ class Session:
     """Series that are looked at beside it, each shown by a pane at least."""
     fusion: Fusion | None = None
     """The series that is laid over it."""
+    hanging: Hanging | None = None
+    """By which hanging protocol the open study was hung; None before anything was."""
+    hang_automatic: bool = True
+    """Whether a study is hung by the protocol that fits it best when it is opened."""
+    hanging_revision: int = 0
+    """Grows when one of the user's hanging protocols was kept, renamed or removed."""
     arrival: Arrival | None = None
     """While slices of the open image still arrive, how many have; None once it is whole."""
     mask: MaskStore | None = None

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from medviewer.app.commands import beside, companion_looks, fusion, interactive, panes, planes, view
+from medviewer.app.commands import beside, fusion, interactive, panes, planes, view
 from medviewer.app.controllers.fusing import fused_value
 from medviewer.app.controllers.placing import MeasureTool
 from medviewer.app.controllers.texts import read_out
 from medviewer.app.controllers.turning import turned_read_out
 from medviewer.app.hanging.companions import aside, companion_of, looked_at
+from medviewer.app.hanging.wearing import look_of, worn
 from medviewer.app.ports import Display
 from medviewer.app.services import Services
 from medviewer.app.state import EDIT_TOOLS
@@ -113,11 +114,7 @@ class Hand(QObject):
             beside.move(self.services, self.number, index)
 
     def _drag_window(self, right: float, down: float) -> None:
-        companion = companion_of(self.services.session, self.number)
-        if companion is None:
-            view.drag_window(self.services, right, down)
-        else:
-            companion_looks.drag_window(self.services.session, companion, right, down)
+        view.drag_window(self.services, right, down, self.number)
 
     def _hover(self, row: float, column: float) -> None:
         turned, session = self._turned(), self.services.session
@@ -128,7 +125,7 @@ class Hand(QObject):
         companion, plane = companion_of(session, self.number), self._pane.controller.planes[self.number]
         index = beside.index_at(session, self.number, row, column)
         if index is not None:
-            about = session if companion is None else aside(session, companion)
+            about = worn(session if companion is None else aside(session, companion), look_of(session, self.number))
             self.read_out.emit(read_out(about, index, plane, self.number))
 
     def _note_click(self) -> None:

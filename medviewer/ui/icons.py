@@ -64,6 +64,7 @@ _GLYPHS = {
     "rectangle": MDI7.rectangle_outline,
     "redo": MDI7.redo_variant,
     "reject": MDI7.close_thick,
+    "rename": MDI7.pencil_outline,
     "report": MDI7.text_box_outline,
     "rotate_3d": MDI7.axis_arrow,
     "rotate": MDI7.rotate_right,

@@ -30,6 +30,8 @@ from medviewer.ui.widgets.document_view import show_document
 from medviewer.ui.widgets.fuse_menu import FuseMenu
 from medviewer.ui.widgets.language_dialog import LanguageDialog
 from medviewer.ui.widgets.mode_tabs import ModeTabs
+from medviewer.ui.widgets.hanging_dialogs import OwnHangingsDialog, SaveHangingDialog
+from medviewer.ui.widgets.hanging_menu import HangingMenu
 from medviewer.ui.widgets.palette import Palette
 from medviewer.ui.widgets.plugins_dialog import show_plugins
 from medviewer.ui.widgets.shortcuts_dialog import Named, ShortcutsDialog
@@ -58,6 +60,7 @@ class ShellWindow(QMainWindow):
     tour: Tour
     windows: WindowMenu
     fuse_menu: FuseMenu
+    hangings: HangingMenu
 
     def update_context(self) -> None:
         """Enable and check every action as the session has it now."""
@@ -120,6 +123,25 @@ class ShellWindow(QMainWindow):
         viewport = self._active_slices()
         self.fuse_menu.fill()
         self.fuse_menu.popup(viewport.mapToGlobal(viewport.rect().center()))
+
+    def show_hanging_menu(self) -> None:
+        """List every hanging protocol at the active viewport."""
+        viewport = self._active_slices()
+        self.hangings.popup(viewport.mapToGlobal(viewport.rect().center()))
+
+    def show_hanging_save(self) -> None:
+        """Ask what a hanging protocol of the present layout is for, and keep it."""
+        dialog = self.findChild(SaveHangingDialog) or SaveHangingDialog(self.services, self)
+        dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
+
+    def show_hanging_own(self) -> None:
+        """List the user's hanging protocols, to rename and remove them."""
+        dialog = self.findChild(OwnHangingsDialog) or OwnHangingsDialog(self.services, self.dialogs, self.reveal, self)
+        dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
 
     def screenshot(self, path: Path) -> None:
         """Save the viewports as a PNG."""
@@ -239,7 +261,9 @@ class ShellWindow(QMainWindow):
         """Find a command by its name, and do it."""
         self.menus.update()
         kept = settings.load(self.services.archive.home).palette
-        self.palette_box.open(self.menus.entries(), self.menus.commands, kept)
+        hangings = self.hangings.entries()
+        commands = self.menus.commands | {entry.id: action for entry, action in hangings}
+        self.palette_box.open([*self.menus.entries(), *(entry for entry, _ in hangings)], commands, kept)
 
     def _note_chosen(self, name: str) -> None:
         home = self.services.archive.home

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QStackedLayout, QWidget
 from medviewer.app.controllers.display import DisplayController, visible_panes
 from medviewer.app.hanging.companions import companion_of
 from medviewer.app.hanging.layouts import Cell, Layout
+from medviewer.app.hanging.wearing import pane_of
 from medviewer.app.state import Session
 from medviewer.domain.plane import Plane
 from medviewer.ui.theme import COLOURS, RESEARCH_USE
@@ -67,8 +68,10 @@ class ViewportPane(QWidget):
 
         What is painted, measured and pointed at is of the main series.
         """
-        planes = self.controller.planes
-        return planes[number] if number < len(planes) and companion_of(self.session, number) is None else None
+        planes, pane = self.controller.planes, pane_of(self.session, number)
+        if pane is None or pane.is_empty or number >= len(planes) or companion_of(self.session, number) is not None:
+            return None
+        return planes[number]
 
     def fit(self) -> None:
         """Fit the picture of every viewport."""
@@ -85,6 +88,9 @@ class ViewportPane(QWidget):
         visible = visible_panes(self.session)
         for number, slice_view in enumerate(self.slices):
             slice_view.setVisible(number in visible)
+            pane = pane_of(self.session, number)
+            empty = pane is not None and pane.is_empty
+            slice_view.say(pane.note if pane is not None and empty else "", empty and number == view_state.active)
         self.volume.setVisible(self.controller.shows_volume)
         large = len(visible) == 1
         rows, columns = view_state.arranged.rows, view_state.arranged.columns

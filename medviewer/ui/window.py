@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from medviewer.app import modes, settings
 from medviewer.app.commands import masks, panes
+from medviewer.app.hanging.in_use import is_hung
 from medviewer.app.hanging.layouts import LAYOUTS
 from medviewer.app.services import Services
 from medviewer.domain.document import Document
@@ -37,6 +38,7 @@ from medviewer.ui.viewport_grid import ViewportGrid
 from medviewer.ui.widgets.drops import OpensDrops
 from medviewer.ui.widgets.empty_state import EmptyState
 from medviewer.ui.widgets.fuse_menu import FuseMenu
+from medviewer.ui.widgets.hanging_menu import HangingButton, HangingMenu
 from medviewer.ui.widgets.job_bar import JobBar
 from medviewer.ui.widgets.message_strip import MessageStrip
 from medviewer.ui.widgets.mode_tabs import ModeTabs
@@ -72,6 +74,8 @@ class MainWindow(OpensDrops, ShellWindow):
         self.windows = WindowMenu(services, self.commands, self)
         self.menus.insert(self.windows, before="image.next_colours")
         self.fuse_menu = FuseMenu(services, self._confirm, self)
+        self.hangings = HangingMenu(services, self.commands, self)
+        self.menus.insert(self.hangings, before="hang.list")
         self._make_tool_bars()
         self._make_centre()
         self._make_docks()
@@ -161,6 +165,7 @@ class MainWindow(OpensDrops, ShellWindow):
         status.setSizeGripEnabled(False)
         jobs = JobBar(self.services)
         status.addWidget(jobs, 1)
+        status.addPermanentWidget(HangingButton(self.services, self.hangings))
         self.read_out = QLabel()
         self.read_out.setObjectName("readOut")
         status.addPermanentWidget(self.read_out)
@@ -239,7 +244,7 @@ class MainWindow(OpensDrops, ShellWindow):
         session = self.services.session
         kept = {
             "mode": session.mode,
-            "layout": session.view.base,
+            "layout": settings.load(home).layout if is_hung(session) else session.view.base,
             "geometry": _text(self.saveGeometry()),
             "panels": _text(self.saveState()),
         }

@@ -49,6 +49,7 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., Services]]:
         running.append(services)
         if opened is not None:
             services.session.studies = (STUDY,)
+            services.session.hang_automatic = False  # a head would hang in its own way
             study_commands._present(services, SERIES, opened)
         return services
 

@@ -180,7 +180,7 @@ def test_windows_are_of_the_active_series(services: Services) -> None:
     view.invert(services)
     companion = companion_of(session, 1)
     assert (companion.window.name, companion.inverted, session.view.window) == ("Brain", True, before)
-    companion_looks.drag_window(session, companion, 0.5, 0.0)
+    companion_looks.drag(session, 1, 0.5, 0.0)
     assert companion_of(session, 1).window.width > 30
     assert session.view.window == before
     session.view.active = 0

@@ -10,6 +10,7 @@ from medviewer.app.actions.catalog import study_specs
 from medviewer.app.actions.fusion import fusion_specs
 from medviewer.app.actions.grey import image_specs
 from medviewer.app.actions.habit import habit_specs
+from medviewer.app.actions.hanging import hanging_specs
 from medviewer.app.actions.layouts import beside_specs, layout_specs
 from medviewer.app.actions.looking import view_specs
 from medviewer.app.actions.measuring import measure_specs
@@ -50,6 +51,7 @@ _GROUPS = (
     edit_specs,
     habit_specs,
     layout_specs,
+    hanging_specs,
     beside_specs,
     view_specs,
     planes_specs,

@@ -85,7 +85,9 @@ def _room_for(session: Session, number: int | None) -> int:
     hung = view_state.hung
     if number is not None and number < len(hung):
         return number
-    free = [k for k, pane in enumerate(hung) if k and not pane.series]
+    free = [k for k, pane in enumerate(hung) if pane.is_empty] + [
+        k for k, pane in enumerate(hung) if k and not pane.series
+    ]
     return free[0] if free else len(hung) - 1
 
 
@@ -97,31 +99,59 @@ def _only_main(session: Session, number: int) -> bool:
 
 def _load(services: Services, study: Study, series: Series, number: int) -> Job[Image]:
     session = services.session
+
+    def wanted() -> bool:
+        return session.image is not None and session.series is not None
+
+    def loaded(told: Series, image: Image) -> None:
+        there = at_hand(session, series.uid) or image  # it may have been read meanwhile to be laid over
+        accept(session, study, told, there, _room_for(session, number))
+
+    return read(services, series, loaded, wanted)
+
+
+def read(
+    services: Services,
+    series: Series,
+    then: Callable[[Series, Image], object],
+    wanted: Callable[[], bool],
+    always: Callable[[], object] | None = None,
+) -> Job[Image]:
+    """Read a series that is looked at beside the main one, off the home thread.
+
+    Parameters
+    ----------
+    then
+        Called with the series, which has the warnings of the reading, and its image.
+    wanted, always
+        As of `Services.when_done`.
+    """
     notes: list[Warning] = []
 
     def work(context: RunContext) -> Image:
         return formats.load(series, context.report, context.cancelled, warn=notes.append)
 
-    def wanted() -> bool:
-        return session.image is not None and session.series is not None
-
     def loaded(image: Image) -> None:
-        warnings = tuple(dict.fromkeys((*series.warnings, *notes)))
-        there = at_hand(session, series.uid) or image  # it may have been read meanwhile to be laid over
-        accept(session, study, replace(series, warnings=warnings), there, _room_for(session, number))
+        then(replace(series, warnings=tuple(dict.fromkeys((*series.warnings, *notes)))), image)
 
     title = f"Loading {series.description or series.modality} beside"
-    return services.when_done(services.runner.submit(work, title=title), loaded, wanted=wanted)
+    return services.when_done(services.runner.submit(work, title=title), loaded, always, wanted)
 
 
 def accept(session: Session, study: Study, series: Series, image: Image, number: int) -> None:
     """A companion was read: it hangs in a pane, linked where it shares the main series' frame of reference."""
-    main = session.series
-    assert main is not None
     if _only_main(session, number) and len(session.view.hung) > 1:
         number = (number + 1) % len(session.view.hung)  # the main series came there meanwhile
-    linked = image.is_volume and share_a_frame(main, series)
-    companion = Companion(
+    join(session, companion_for(session, study, series, image))
+    _put(session, number, series.uid)
+    _tell(session, study, series)
+
+
+def companion_for(session: Session, study: Study | None, series: Series, image: Image) -> Companion:
+    """A companion as it is first looked at: linked where it shares the main series' frame of reference."""
+    main = session.series
+    linked = image.is_volume and main is not None and share_a_frame(main, series)
+    return Companion(
         series,
         study,
         image,
@@ -130,10 +160,12 @@ def accept(session: Session, study: Study, series: Series, image: Image, number:
         cursor=image.grid.clamp([n // 2 for n in image.grid.shape]),
         offset=SAME_PLACE if linked else None,
     )
-    others = tuple(one for one in session.companions if one.series.uid != series.uid)
+
+
+def join(session: Session, companion: Companion) -> None:
+    """Have a companion at hand, in place of one of the same series."""
+    others = tuple(one for one in session.companions if one.series.uid != companion.series.uid)
     session.companions = (*others, companion)
-    _put(session, number, series.uid)
-    _tell(session, study, series)
 
 
 def _tell(session: Session, study: Study, series: Series) -> None:
@@ -179,7 +211,7 @@ def scroll(services: Services, number: int, steps: int) -> None:
     """Move pane `number` by whole slices of its own series."""
     session = services.session
     plane, companion = plane_of(session, number), companion_of(session, number)
-    if plane is None:
+    if plane is None or session.view.hung[number].is_empty:
         return
     if companion is None:
         view.scroll(services, plane, steps)
@@ -205,12 +237,14 @@ def link_here(session: Session) -> None:
         raise InputError("A series beside the main one is needed to be linked; drag one from the list to a viewport.")
     if all(one.offset is not None or not one.image.is_volume for one in session.companions):
         session.companions = tuple(
-            replace(one, cursor=cursor_of(session, one), offset=None) for one in session.companions
+            replace(one, cursor=cursor_of(session, one), offset=None, guessed=False) for one in session.companions
         )
         return
     here = np.array(point(session))
     session.companions = tuple(
-        one if one.offset is not None or not one.image.is_volume else replace(one, offset=_offset(main, one, here))
+        one
+        if one.offset is not None or not one.image.is_volume
+        else replace(one, offset=_offset(main, one, here), guessed=False)
         for one in session.companions
     )
 
@@ -241,8 +275,9 @@ def same_place(
 ) -> tuple[float, float] | None:
     """Row and column in pane `other` of what lies at a row and column of pane `number`.
 
-    By the world where the series are linked, else by the distance from the middle of the picture. None where the two
-    do not move together: those of one series do not, nor do those of different modalities or planes.
+    By the world where the series are linked, else by the distance from the middle of the picture; pictures that hang
+    mirrored to each other, as both breasts do, move mirrored. None where the two do not move together: those of one
+    series do not, nor do those of different modalities or planes.
     """
     first, second = companion_of(session, number), companion_of(session, other)
     here, there = looked_at(session, number), looked_at(session, other)
@@ -260,6 +295,8 @@ def same_place(
     from_middle = [
         (value - (size - 1) / 2) * mm for value, size, mm in zip(at, plane.shape, plane.spacing, strict=True)
     ]
+    if not plane.name and plane.letters()[1] == target.letters()[0]:
+        from_middle[1] = -from_middle[1]
     row, column = (
         (size - 1) / 2 + distance / mm
         for distance, size, mm in zip(from_middle, target.shape, target.spacing, strict=True)

@@ -1,4 +1,4 @@
-"""Change how a companion is looked at."""
+"""Change how the series of a viewport is looked at."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from medviewer.app.hanging.companions import companion_of
+from medviewer.app.hanging.wearing import image_of, look_of, relooked, window_of
 from medviewer.domain.image import Image, Window
 
 if TYPE_CHECKING:
@@ -27,30 +28,32 @@ def dragged(window: Window, image: Image, right: float, down: float) -> tuple[Wi
     return Window(plain.center + down * 2 * span, width, ""), turned
 
 
-def drag_window(session: Session, companion: Companion, right: float, down: float) -> None:
-    """Window/level by dragging, as `dragged` says."""
-    window, turned = dragged(companion.window, companion.image, right, down)
-    _window(session, companion, window=window, inverted=companion.inverted != turned)
+def drag(session: Session, number: int, right: float, down: float) -> None:
+    """Window/level by dragging in viewport `number`, as `dragged` says."""
+    image = image_of(session, number)
+    if image is None:
+        return
+    window, inverted = window_of(session, number)
+    made, turned = dragged(window, image, right, down)
+    _window(session, number, made, inverted != turned)
 
 
 def shown_window(session: Session) -> Window:
     """The window of the active viewport's series."""
-    companion = companion_of(session, session.view.active)
-    return session.view.window if companion is None else companion.window
+    return window_of(session, session.view.active)[0]
 
 
 def give_window(session: Session, window: Window) -> None:
     """Show the series of the active viewport with a window."""
-    companion = companion_of(session, session.view.active)
-    if companion is None:
-        session.view.window = window
-    else:
-        _window(session, companion, window=window, inverted=companion.inverted)
+    number = session.view.active
+    _window(session, number, window, window_of(session, number)[1])
 
 
-def invert(session: Session, companion: Companion) -> None:
-    """Exchange black and white of a companion."""
-    _window(session, companion, window=companion.window, inverted=not companion.inverted)
+def invert(session: Session) -> None:
+    """Exchange black and white in the active viewport."""
+    number = session.view.active
+    window, inverted = window_of(session, number)
+    _window(session, number, window, not inverted)
 
 
 def set_phase(session: Session, companion: Companion, steps: int) -> None:
@@ -59,18 +62,43 @@ def set_phase(session: Session, companion: Companion, steps: int) -> None:
         change(session, companion, phase=(companion.phase + steps) % len(companion.image.dynamic.axis))
 
 
-def _window(session: Session, companion: Companion, window: Window, inverted: bool) -> None:
-    """Set a companion's window, and that of all others of its modality where they go together."""
-    modality, view = companion.image.modality, session.view
-    if not view.sync_window:
-        change(session, companion, window=window, inverted=inverted)
+def _window(session: Session, number: int, window: Window, inverted: bool) -> None:
+    """Set a viewport's window, and that of all others of its modality where they go together.
+
+    One that has a look of its own keeps to itself; else all that show its series follow.
+    """
+    view, companion, image = session.view, companion_of(session, number), image_of(session, number)
+    if image is None:
         return
+    if view.sync_window:
+        _everywhere(session, image.modality, window, inverted)
+    elif look_of(session, number) is not None:
+        view.panes = relooked(view.hung, number, window=window, inverted=inverted)
+    elif companion is None:
+        view.window, view.inverted = window, inverted
+    else:
+        change(session, companion, window=window, inverted=inverted)
+
+
+def _everywhere(session: Session, modality: str, window: Window, inverted: bool) -> None:
+    view, panes = session.view, session.view.hung
+    of_modality = [image is not None and image.modality == modality for image in _images(session)]
+    for number, pane in enumerate(panes):
+        if of_modality[number] and pane.look is not None:
+            panes = relooked(panes, number, window=window, inverted=inverted)
+    if panes != view.hung:
+        view.panes = panes
     if session.image is not None and session.image.modality == modality:
         view.window, view.inverted = window, inverted
-    session.companions = tuple(
-        replace(one, window=window, inverted=inverted) if one.image.modality == modality else one
-        for one in session.companions
-    )
+    if session.companions:
+        session.companions = tuple(
+            replace(one, window=window, inverted=inverted) if one.image.modality == modality else one
+            for one in session.companions
+        )
+
+
+def _images(session: Session) -> list[Image | None]:
+    return [image_of(session, number) for number in range(len(session.view.hung))]
 
 
 def change(session: Session, companion: Companion, **changed: Any) -> None:

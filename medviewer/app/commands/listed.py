@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medviewer import formats
-from medviewer.app.commands import beside, catalog, fusion, study
+from medviewer.app.commands import beside, catalog, fusion, hanging, study
 from medviewer.domain.study import Attachment, ScanResult, Series, Study, Warning
 from medviewer.errors import NotFoundError, UnreadableError
 from medviewer.jobs import Job
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 def open_series(services: Services, study_uid: str, series_uid: str = "") -> Job[Any] | None:
     """Show a series of a listed study, or its largest one; its files are scanned first where they were not yet."""
     listed = _in_session(services, study_uid)
-    series = _series(listed, series_uid) if listed is not None else None
+    series = _to_open(services, listed, series_uid)
     if series is not None:
         return study.show(services, series)
 
     def scanned() -> None:
         found = _in_session(services, study_uid)
-        wanted = _series(found, series_uid) or _series(found, "") if found is not None else None
+        wanted = _to_open(services, found, series_uid) or _to_open(services, found, "")
         if wanted is not None:
             study.show(services, wanted)
 
-    return _rescan(services, study_uid, scanned)
+    return rescan(services, study_uid, scanned)
 
 
 def open_beside(services: Services, study_uid: str, series_uid: str, number: int | None = None) -> Job[Any] | None:
@@ -48,7 +48,7 @@ def open_beside(services: Services, study_uid: str, series_uid: str, number: int
 
     if _in_session(services, study_uid) is not None:
         return hang()
-    return _rescan(services, study_uid, hang)
+    return rescan(services, study_uid, hang)
 
 
 def fuse(services: Services, study_uid: str, series_uid: str, confirm: fusion.Confirm) -> Job[Any] | None:
@@ -59,7 +59,7 @@ def fuse(services: Services, study_uid: str, series_uid: str, confirm: fusion.Co
 
     if _in_session(services, study_uid) is not None:
         return lay()
-    return _rescan(services, study_uid, lay)
+    return rescan(services, study_uid, lay)
 
 
 def open_attachment(services: Services, study_uid: str, attachment: Attachment) -> None:
@@ -73,7 +73,7 @@ def open_attachment(services: Services, study_uid: str, attachment: Attachment) 
     if _in_session(services, study_uid) is not None:
         opened()
     else:
-        _rescan(services, study_uid, opened)
+        rescan(services, study_uid, opened)
 
 
 def import_copy(services: Services, paths: Sequence[Path]) -> Job[Added]:
@@ -123,8 +123,10 @@ def scan_of(listed: Catalog, study_uid: str, context: RunContext) -> ScanResult:
     return replace(found, warnings=(Warning("missing-files", text), *found.warnings))
 
 
-def _rescan(services: Services, study_uid: str, then: Callable[[], object]) -> Job[ScanResult]:
-    """Scan the files of a listed study again, and bring it into the session."""
+def rescan(
+    services: Services, study_uid: str, then: Callable[[], object], always: Callable[[], object] | None = None
+) -> Job[ScanResult]:
+    """Scan the files of a listed study again, and bring it into the session; `always` is called however it ends."""
     listed = services.archive.catalog
 
     def work(context: RunContext) -> ScanResult:
@@ -136,7 +138,7 @@ def _rescan(services: Services, study_uid: str, then: Callable[[], object]) -> J
         study.include(services, found)
         then()
 
-    return services.when_done(services.runner.submit(work, title="Opening a listed study"), scanned)
+    return services.when_done(services.runner.submit(work, title="Opening a listed study"), scanned, always)
 
 
 def _as_listed(found: ScanResult, listed: Catalog, study_uid: str) -> ScanResult:
@@ -173,10 +175,12 @@ def _in_session(services: Services, study_uid: str) -> Study | None:
     return next((one for one in services.session.studies if one.uid == study_uid), None)
 
 
-def _series(listed: Study | None, uid: str) -> Series | None:
-    """The series of that UID, or the largest one for an empty UID."""
+def _to_open(services: Services, listed: Study | None, uid: str) -> Series | None:
+    """The series of that UID, or for an empty one that which the study is opened with."""
     if listed is None or not listed.series:
         return None
-    if not uid:
-        return max(listed.series, key=lambda series: series.grid.shape[0])
+    return _series(listed, uid) if uid else hanging.first_series(services, listed)
+
+
+def _series(listed: Study, uid: str) -> Series | None:
     return next((series for series in listed.series if series.uid == uid), None)

@@ -190,7 +190,7 @@ def _places(session: Session, prior: Sequence[Measured]) -> dict[str, Vector]:
     if here is None:
         return {}
     listed = {series.uid: series for study in session.studies for series in study.series}
-    offsets = {one.series.uid: one.offset for one in session.companions if one.offset is not None}
+    offsets = {one.series.uid: one.offset for one in session.companions if one.offset is not None and not one.guessed}
     found: dict[str, Vector] = {}
     for one in prior:
         m = one.measurement

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 from medviewer.app.hanging.companions import shown_series
 from medviewer.app.hanging.layouts import SINGLE, Pane, SliceKind, layout_of
-from medviewer.domain.plane import UNTURNED
 
 if TYPE_CHECKING:
     from medviewer.app.state import Session
@@ -32,7 +31,8 @@ def arrange(session: Session, name: str) -> None:
         if view.arranged is not layout or layout.volume is not None:
             former = view.hung if layout.volume is None else ()
             view.panes = tuple(
-                former[k] if k < len(former) and former[k].series else pane for k, pane in enumerate(layout.panes)
+                former[k] if k < len(former) and former[k].series and not former[k].is_empty else pane
+                for k, pane in enumerate(layout.panes)
             )
             if all(pane.series for pane in view.panes):
                 view.panes = (layout.panes[0], *view.panes[1:])
@@ -54,14 +54,14 @@ def turn(session: Session, step: Literal["flip", "upend", "rotate"] | None) -> N
     if session.image is None:
         return
     pane = panes[number]
-    panes[number] = replace(pane, turn=UNTURNED if step is None else pane.turn.then(step))
+    panes[number] = replace(pane, turn=pane.hung if step is None else pane.turn.then(step))
     session.view.panes = tuple(panes)
 
 
 def turn_back(session: Session) -> None:
-    """Show every viewport as it is shown at first."""
-    if any(pane.turn != UNTURNED for pane in session.view.panes):
-        session.view.panes = tuple(replace(pane, turn=UNTURNED) for pane in session.view.panes)
+    """Show every viewport as it was hung."""
+    if any(pane.turn != pane.hung for pane in session.view.panes):
+        session.view.panes = tuple(replace(pane, turn=pane.hung) for pane in session.view.panes)
 
 
 _PLANES: tuple[SliceKind, ...] = ("axial", "sagittal", "coronal")
@@ -95,10 +95,15 @@ def let_go(session: Session) -> None:
         session.companions = kept
 
 
-def welcome(session: Session, uid: str, study: Study | None, is_volume: bool) -> None:
+def welcome(session: Session, uid: str, study: Study | None, is_volume: bool, keep: bool = False) -> None:
     """Another series is about to be the main one: lay out for it.
 
     What is looked at beside it stays while it is of the same patient; else the layout is that of a lone series.
+
+    Parameters
+    ----------
+    keep
+        Whether the layout is one that the user chose for this study: it stays then, where the series can be shown so.
     """
     view = session.view
     others = {one.series.uid for one in session.companions if uid != one.series.uid and _same_person(one.study, study)}
@@ -109,7 +114,8 @@ def welcome(session: Session, uid: str, study: Study | None, is_volume: bool) ->
         view.panes = panes
         let_go(session)
         return
-    arrange(session, "mpr" if is_volume else SINGLE)
+    if not (keep and is_volume):
+        arrange(session, "mpr" if is_volume else SINGLE)
     view.panes = view.arranged.panes
     view.active = 0
     let_go(session)

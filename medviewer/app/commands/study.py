@@ -12,6 +12,7 @@ from medviewer.app.commands import (
     attachments,
     catalog,
     fusion,
+    hanging,
     key_images,
     mask_restore,
     masks,
@@ -22,6 +23,7 @@ from medviewer.app.commands import (
     results,
 )
 from medviewer.app.commands.arriving import Arriving, early_window, take_away
+from medviewer.app.hanging.in_use import is_own
 from medviewer.app.presets import first_window, opens_inverted
 from medviewer.app.resources import resource
 from medviewer.app.state import Arrival
@@ -67,10 +69,15 @@ def open_demo(services: Services) -> Job[ScanResult]:
     return open_paths(services, [resource("demo")])
 
 
-def show(services: Services, series: Series) -> Job[Image]:
+def show(services: Services, series: Series, plan: hanging.Plan | None = None) -> Job[Image]:
     """Load a series off the home thread and make it the open one; a newer request overtakes an older.
 
     It is on the screen as soon as its middle slice is there, and may be scrolled through while the others arrive.
+
+    Parameters
+    ----------
+    plan
+        What is to be hung with it; None for what fits its study best.
     """
     generation = services.overtake()
     if services.session.arrival is not None:
@@ -85,7 +92,8 @@ def show(services: Services, series: Series) -> Job[Image]:
 
     def show_early(image: Image) -> None:
         masks.leave(services)
-        present(services.session, series, image, Arrival(1, image.grid.shape[0]))
+        hanging.remember(services)
+        hanging.follow(services, present(services.session, series, image, Arrival(1, image.grid.shape[0])), plan)
 
     arriving = Arriving(services, show_early, wanted)
 
@@ -101,8 +109,9 @@ def show(services: Services, series: Series) -> Job[Image]:
             services.session.series = told()
             arriving.complete(image)
             _restore(services, told())
+            hanging.read_rest(services)
         else:
-            _present(services, told(), image)
+            _present(services, told(), image, plan)
         if image.is_volume:
             services.runner.stage(image.at_phase(0).voxels if image.dynamic is not None else image.voxels)
 
@@ -124,6 +133,9 @@ def close(services: Services) -> None:
     session = services.session
     session.view.playing = False
     take_away(session)
+    hanging.stop(services)
+    services.hung_images.clear()
+    session.hanging = None
     session.view.panes = session.view.arranged.panes
     panes.let_go(session)
     measuring.clear(session)
@@ -170,7 +182,27 @@ def _add(services: Services, found: ScanResult, show_first: bool) -> None:
         details = "\n".join(warning.text for warning in found.warnings)
         session.say(found.warnings[0].text + more, "warning" if found.studies else "error", details)
     if show_first and found.series:
-        show(services, max(found.series, key=lambda series: series.grid.shape[0]))
+        show(services, _first(services, found))
+
+
+def _first(services: Services, found: ScanResult) -> Series:
+    """The series to show of what was found: of the largest one's patient, the latest study that has its modality."""
+    large = hanging.largest(found.series)
+    studies = services.session.studies
+    first = _study_of(studies, large)
+    if first is None:
+        return large
+    same = [one for one in found.studies if _is_later(one, first, large.modality)]
+    latest = max(same, key=lambda one: one.date, default=first)
+    listed = next((one for one in studies if one.uid == latest.uid), latest)
+    return hanging.first_series(services, listed)
+
+
+def _is_later(study: Study, first: Study, modality: str) -> bool:
+    """Whether a study is a later one of the same patient, with images of that modality."""
+    (one, other) = study.patient, first.patient
+    same = bool(one.id or one.name) and (one.id, one.name) == (other.id, other.name)
+    return same and study.date > first.date > "" and any(series.modality == modality for series in study.series)
 
 
 def _merged(listed: Study, found: Study | None) -> Study:
@@ -185,10 +217,24 @@ def _merged(listed: Study, found: Study | None) -> Study:
     return replace(found, series=tuple(series.values()), attachments=tuple(attachments.values()))
 
 
-def _present(services: Services, series: Series, image: Image) -> None:
+def show_hung(services: Services, plan: hanging.Plan) -> Job[Image] | None:
+    """Make a plan's main series the open one, at once where a viewport beside has it, and hang what the plan has."""
+    hanging.remember(services)
+    at_hand = services.hung_images.get(plan.main.uid)
+    if at_hand is None:
+        return show(services, plan.main, plan)
+    services.overtake()
+    _, series, image = at_hand
+    _present(services, series, image, plan)
+    return None
+
+
+def _present(services: Services, series: Series, image: Image, plan: hanging.Plan | None = None) -> None:
     masks.leave(services)
-    present(services.session, series, image)
+    hanging.remember(services)
+    hanging.follow(services, present(services.session, series, image), plan)
     _restore(services, series)
+    hanging.read_rest(services)
 
 
 def _restore(services: Services, series: Series) -> None:
@@ -203,15 +249,22 @@ def _restore(services: Services, series: Series) -> None:
         services.session.say(alarming[0], "warning", details, series.uid)
 
 
-def present(session: Session, series: Series, image: Image, arrival: Arrival | None = None) -> None:
-    """Make a loaded series the open one, as it is first looked at; what was open is gone."""
+def present(session: Session, series: Series, image: Image, arrival: Arrival | None = None) -> bool:
+    """Make a loaded series the open one, as it is first looked at; what was open is gone.
+
+    Returns
+    -------
+    Whether the layout stayed, because it is the user's own for the study.
+    """
     view = session.view
+    study = _study_of(session.studies, series)
+    kept = study is not None and session.hanging is not None and session.hanging.study == study.uid and is_own(session)
     session.mask = session.heatmap = session.classification = session.detections = session.tour = None
     session.heatmaps = ()
     session.image = None
     if session.message is not None and session.message.series_uid not in ("", series.uid):
         session.message = None
-    session.series, session.study = series, _study_of(session.studies, series)
+    session.series, session.study = series, study
     measuring.enter(session)
     fusion.stay_or_go(session)
     view.phase, view.playing = 0, False
@@ -220,10 +273,11 @@ def present(session: Session, series: Series, image: Image, arrival: Arrival | N
     view.window = first_window(image) if arrival is None else early_window(image)
     view.focus = None
     view.solid_shift, view.solid_stretch, view.solid_box = 0.0, 1.0, None
-    panes.welcome(session, series.uid, session.study, image.is_volume)
+    panes.welcome(session, series.uid, study, image.is_volume, kept)
     panes.turn_back(session)
     session.arrival = arrival
     session.image = image
+    return kept
 
 
 def _study_of(studies: Sequence[Study], series: Series) -> Study | None:

@@ -86,21 +86,18 @@ def phase_at(start: int, elapsed_ms: float, interval_ms: float, count: int) -> i
     return (start + int(elapsed_ms / interval_ms)) % count
 
 
-def drag_window(services: Services, right: float, down: float) -> None:
+def drag_window(services: Services, right: float, down: float, number: int | None = None) -> None:
     """Window/level by dragging: right widens, down darkens, as on every workstation.
 
     Parameters
     ----------
     right, down
         Part of the viewport's size that the pointer moved; one whole viewport is twice the present width, at least.
+    number
+        The viewport; None for the first that shows the main series.
     """
-    view, image = services.session.view, services.session.image
-    if image is None:
-        return
-    window, turned = companion_looks.dragged(view.window, image, right, down)
-    if turned:
-        view.inverted = not view.inverted
-    view.window = window
+    main = next((k for k, pane in enumerate(services.session.view.hung) if not pane.series), 0)
+    companion_looks.drag(services.session, main if number is None else number, right, down)
 
 
 def choose_window(services: Services, number: int) -> None:
@@ -114,12 +111,7 @@ def choose_window(services: Services, number: int) -> None:
 
 def invert(services: Services) -> None:
     """Exchange black and white."""
-    session, view = services.session, services.session.view
-    companion = companion_of(session, view.active)
-    if companion is not None:
-        companion_looks.invert(session, companion)
-        return
-    view.inverted = not view.inverted
+    companion_looks.invert(services.session)
 
 
 def choose_tool(services: Services, tool: str) -> None:

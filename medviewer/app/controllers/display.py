@@ -13,6 +13,7 @@ from medviewer.app.controllers.texts import corners
 from medviewer.app.controllers.turning import turned_display, turned_of
 from medviewer.app.hanging.companions import aside, companion_of, index_of, plane_of
 from medviewer.app.hanging.layouts import SINGLE
+from medviewer.app.hanging.wearing import worn
 from medviewer.app.mask_store import MaskStore, phase_of
 from medviewer.app.ports import (
     Corners,
@@ -163,7 +164,15 @@ def resolve_pane(session: Session, planes: Sequence[Plane], number: int) -> Disp
         The pane.
     """
     companion, plane, view = companion_of(session, number), planes[number], session.view
-    display = resolve(session, plane, number) if companion is None else resolve(aside(session, companion), plane, 0)
+    pane = view.hung[number]
+    if pane.is_empty:
+        return None
+    if companion is None:
+        display = resolve(worn(session, pane.look), plane, number)
+    else:
+        display = resolve(worn(aside(session, companion, pane), pane.look), plane, 0)
+    if display is not None and pane.side:
+        display = replace(display, side=pane.side, corners=display.corners.away_from(pane.side))
     if display is None or not session.companions:
         return display
     # of turned planes there are no slices that others could show as a line

@@ -175,6 +175,7 @@ def corners(session: Session, image: Image, series: Series, plane: Plane, number
     if first:
         put(places["series"], series.description or series.modality)
         put("bottom_left", *_results(session), "" if image.calibrated else word("uncalibrated: no lengths in mm"))
+    if first or (number < len(view.hung) and view.hung[number].look is not None):
         put(places["window"], *_window(view, image))
     return Corners(**{place: "\n".join(texts.get(place, ())) for place in PLACES}, shown=True)
 

@@ -33,8 +33,12 @@ def companion_of(session: Session, number: int) -> Companion | None:
 
 
 def looked_at(session: Session, number: int | None = None) -> Image | None:
-    """The image of pane `number`, or of the active one, at its phase; None where nothing is open."""
-    companion = companion_of(session, session.view.active if number is None else number)
+    """The image of pane `number`, or of the active one, at its phase; None where nothing is open or shown there."""
+    number = session.view.active if number is None else number
+    panes = session.view.hung
+    if number < len(panes) and panes[number].is_empty:
+        return None
+    companion = companion_of(session, number)
     if companion is None or session.image is None:
         return session.shown
     dynamic = companion.image.dynamic
@@ -107,12 +111,14 @@ def _is_thick(grid: Grid) -> bool:
     return max(grid.spacing) > _THICK * min(grid.spacing)
 
 
-def aside(session: Session, companion: Companion) -> Session:
+def aside(session: Session, companion: Companion, pane: Pane | None = None) -> Session:
     """A session that is about a companion: what is shown of an image is worked out from it as from the main one's.
 
-    What belongs to the main series only (masks, models' results, what is painted) is not in it.
+    What belongs to the main series only (masks, models' results, what is painted) is not in it. Its first pane is
+    turned as `pane` is.
     """
     view = session.view
+    first, *others = LAYOUTS["mpr"].panes
     made = replace(
         view,
         cursor=cursor_of(session, companion),
@@ -122,7 +128,7 @@ def aside(session: Session, companion: Companion) -> Session:
         inverted=companion.inverted,
         tool="crosshair",
         layout="mpr",
-        panes=LAYOUTS["mpr"].panes,
+        panes=(first if pane is None else replace(pane, series=""), *others),
         active=0,
         focus=None,
         turned=None,

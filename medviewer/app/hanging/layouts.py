@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal
 
 from medviewer.domain.geometry import Grid
+from medviewer.domain.image import Window
 from medviewer.domain.plane import UNTURNED, Plane, Turn
+from medviewer.domain.slab import Mode
 from medviewer.errors import InputError
 
 SliceKind = Literal["axial", "sagittal", "coronal", "acquired"]
@@ -15,6 +18,12 @@ Kind = Literal["axial", "sagittal", "coronal", "acquired", "volume"]
 
 SINGLE = "single"
 """Not a layout of its own: the active pane of the one before, large."""
+
+NOTHING = "-"
+"""Stands for the series of a pane that shows none: it is awaited, or the study has no such one."""
+
+MOST_ROWS, MOST_COLUMNS = 3, 4
+"""Of layouts that are named by their rows and columns."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,27 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Look:
+    """How one viewport shows its series, where that differs from how the series is shown elsewhere.
+
+    Parameters
+    ----------
+    window, inverted
+        Its own window, and whether black and white change places; None for those of the series.
+    colours
+        Its own colour map; empty for that of the series.
+    slab_mode, slab_mm
+        Its own slab; None for the one of all planes.
+    """
+
+    window: Window | None = None
+    inverted: bool | None = None
+    colours: str = ""
+    slab_mode: Mode | None = None
+    slab_mm: float = 10.0
+
+
+@dataclass(frozen=True)
 class Pane:
     """What a viewport that shows slices is about.
 
@@ -45,17 +75,35 @@ class Pane:
     kind
         Its plane.
     series
-        UID of the series that it shows, empty for the main one, which masks, models and heat maps are about.
+        UID of the series that it shows, empty for the main one, which masks, models and heat maps are about; `NOTHING`
+        where it shows none.
     turn
-        How the reader turned it.
+        How it is turned.
     fused
         Whether it shows what is laid over the main series (`Session.fusion`); another series never does.
+    look
+        How it shows its series; None for as the series is shown elsewhere.
+    hung
+        How it was turned when it was hung: what turning back goes back to.
+    side
+        The edge of the viewport that a fitted picture lies against; empty for its middle.
+    note
+        What stands in it while it shows nothing.
     """
 
     kind: SliceKind
     series: str = ""
     turn: Turn = UNTURNED
     fused: bool = True
+    look: Look | None = None
+    hung: Turn = UNTURNED
+    side: Literal["", "left", "right"] = ""
+    note: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it shows no series."""
+        return self.series == NOTHING
 
 
 @dataclass(frozen=True)
@@ -131,17 +179,26 @@ NAMES = (*LAYOUTS, SINGLE)
 """What `View.layout` may be."""
 
 
+_ROWS_COLUMNS = re.compile(rf"([1-{MOST_ROWS}])x([1-{MOST_COLUMNS}])")
+
+
+@cache
 def layout_of(name: str) -> Layout:
-    """The layout of that name.
+    """The layout of that name: a built-in one, or rows and columns, as ``2x3``, of the plane of the acquisition.
 
     Raises
     ------
     InputError
         If there is none.
     """
-    if name not in LAYOUTS:
+    if name in LAYOUTS:
+        return LAYOUTS[name]
+    found = _ROWS_COLUMNS.fullmatch(name)
+    if found is None:
         raise InputError(f"The layout should be one of {', '.join(NAMES)}, not {name}.")
-    return LAYOUTS[name]
+    rows, columns = (int(part) for part in found.groups())
+    cells = tuple(Cell("acquired", row, column) for row in range(rows) for column in range(columns))
+    return Layout(name, f"{rows} x {columns} viewports", rows, columns, cells)
 
 
 def plane_for(grid: Grid, kind: SliceKind) -> Plane:

@@ -32,10 +32,15 @@ def clean(value: str) -> str:
     return value.encode(errors="replace").decode()
 
 
+def identity_of(patient: Patient) -> str:
+    """By what a patient is known who has a name or an ID."""
+    return clean(f"{patient.id}\n{patient.name}")
+
+
 def patient_row(session: Session, patient: Patient, study_uid: str, now: str) -> PatientRow:
     """The row of a person, brought up to date; made where there is none."""
     known = bool(patient.id or patient.name)
-    identity = clean(f"{patient.id}\n{patient.name}") if known else f"study\n{study_uid}"
+    identity = identity_of(patient) if known else f"study\n{study_uid}"
     row = session.scalar(select(PatientRow).where(PatientRow.identity == identity))
     if row is None:
         row = PatientRow(identity=identity, patient_id=clean(patient.id), name=clean(patient.name))

@@ -180,6 +180,15 @@ class Catalog:
             query = select(StudyRow).where(StudyRow.patient == row.patient, StudyRow.number != row.number)
             return [_entry(other, patient, ()) for other in session.scalars(query.order_by(StudyRow.date))]
 
+    def of_patient(self, patient: Patient) -> list[StudyEntry]:
+        """The studies of a patient, by their date; empty for one without name and ID: nothing says who that is."""
+        if not (patient.id or patient.name):
+            return []
+        query = select(StudyRow, PatientRow).join(PatientRow, PatientRow.number == StudyRow.patient)
+        query = query.where(PatientRow.identity == rows.identity_of(patient))
+        with self._database.read() as session:
+            return [_entry(study, person, ()) for study, person in session.execute(query.order_by(StudyRow.date))]
+
     def series_of(self, study_uid: str) -> list[SeriesEntry]:
         """The series of a study, by their number."""
         query = _of_study(select(SeriesRow), SeriesRow, study_uid)

@@ -47,7 +47,12 @@ class CameraView(QFrame):
         row_mm, column_mm = self.shown.plane.spacing
         size = self.canvas.native.size()
         zoom = _FIT * min(size.height() / ((bottom - top) * row_mm), size.width() / ((right - left) * column_mm))
-        self._look(((top + bottom) / 2 * row_mm, (left + right) / 2 * column_mm), max(zoom, 1e-3))
+        zoom = max(zoom, 1e-3)
+        across = (left + right) / 2 * column_mm
+        if self.shown.side:  # against an edge, as backs face each other
+            half = size.width() / 2 / zoom
+            across = right * column_mm - half if self.shown.side == "right" else left * column_mm + half
+        self._look(((top + bottom) / 2 * row_mm, across), zoom)
         self._fitted = True
 
     def true_size(self) -> None:

@@ -79,6 +79,8 @@ class OverlayState:
         How far the crosshair's lines are turned, radians, clockwise.
     bar
         Which colours stand for which values of what is laid over, or None.
+    note
+        What stands in the middle of a viewport that shows nothing.
     """
 
     crosshair: tuple[float, float] | None = None
@@ -93,6 +95,7 @@ class OverlayState:
     lines: tuple[tuple[float, float, float, float], ...] = ()
     line_angle: float = 0.0
     bar: ColourBar | None = None
+    note: str = ""
 
 
 def scale_bar(pixels_per_mm: float, width: float) -> tuple[float, str] | None:
@@ -174,9 +177,16 @@ class Overlay(QWidget):
         self._draw_scale_bar(painter)
         if self.state.bar is not None:
             self.state.bar.draw(painter, self.width(), self.height(), self.font())
+        self._draw_note(painter)
         if self.state.lens is not None:
             self.state.lens.draw(painter)
         painter.end()
+
+    def _draw_note(self, painter: QPainter) -> None:
+        if self.state.note:
+            painter.setPen(QColor(COLOURS["quiet"]))
+            room = self.rect().adjusted(*(4 * MARGIN * sign for sign in (1, 1, -1, -1)))
+            painter.drawText(room, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.state.note)
 
     def text_boxes(self) -> tuple[QRectF, ...]:
         """Where the texts of measurements stand."""

@@ -69,6 +69,7 @@ class SliceView(CameraView):
         self._box: tuple[QPointF, QPointF, bool] | None = None
         self._under: Hit | None = None
         self._measuring = False
+        self._note = ""
         self.canvas.native.installEventFilter(self)
         self._connect_pointer()
 
@@ -81,7 +82,7 @@ class SliceView(CameraView):
             if old is not None:
                 self.picture.clear()
                 self._mark_active(False)
-                self.overlay.show_state(OverlayState())
+            self.overlay.show_state(OverlayState(note=self._note))
             return
         fresh = old is None or not old.same_picture(display)
         place = self._place_between(old, display) if fresh else None
@@ -92,6 +93,13 @@ class SliceView(CameraView):
         elif fresh:
             self.fit()
         self._draw_overlay()
+
+    def say(self, note: str, active: bool) -> None:
+        """What stands in it while it shows nothing, and whether it is the active one then."""
+        self._note = note
+        if self.shown is None:
+            self._mark_active(active)
+            self.overlay.show_state(OverlayState(note=note))
 
     # -- overlay, pointer, frame ----------------------------------------------------------------------------------
 

@@ -28,10 +28,10 @@ from medviewer.ui.widgets.corners_dialog import CornersDialog
 from medviewer.ui.widgets.deidentify_dialog import DeidentifyDialog
 from medviewer.ui.widgets.document_view import show_document
 from medviewer.ui.widgets.fuse_menu import FuseMenu
-from medviewer.ui.widgets.language_dialog import LanguageDialog
-from medviewer.ui.widgets.mode_tabs import ModeTabs
 from medviewer.ui.widgets.hanging_dialogs import OwnHangingsDialog, SaveHangingDialog
 from medviewer.ui.widgets.hanging_menu import HangingMenu
+from medviewer.ui.widgets.language_dialog import LanguageDialog
+from medviewer.ui.widgets.mode_tabs import ModeTabs
 from medviewer.ui.widgets.palette import Palette
 from medviewer.ui.widgets.plugins_dialog import show_plugins
 from medviewer.ui.widgets.shortcuts_dialog import Named, ShortcutsDialog

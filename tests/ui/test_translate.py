@@ -159,6 +159,7 @@ NAMES = {
 
 DIALOGS = (
     "view.corners",
+    "hang.own",
     "image.window_type",
     "edit.shortcuts",
     "edit.language",

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 
 from medviewer.app.ports import Corners
 from medviewer.ui.theme import COLOURS
+from medviewer.ui.translate import tr
 from medviewer.ui.viewport import measures
 from medviewer.ui.viewport.colour_bar import ColourBar
 from medviewer.ui.viewport.lens import Lens
@@ -186,7 +187,7 @@ class Overlay(QWidget):
         if self.state.note:
             painter.setPen(QColor(COLOURS["quiet"]))
             room = self.rect().adjusted(*(4 * MARGIN * sign for sign in (1, 1, -1, -1)))
-            painter.drawText(room, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.state.note)
+            painter.drawText(room, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, tr(self.state.note))
 
     def text_boxes(self) -> tuple[QRectF, ...]:
         """Where the texts of measurements stand."""

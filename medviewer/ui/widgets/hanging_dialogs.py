@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QDialog, QFormLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QDialog, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from medviewer.app.commands import hanging_own
 from medviewer.app.commands.hanging_own import Wanted
@@ -15,6 +15,7 @@ from medviewer.app.hanging.library import Row
 from medviewer.app.ports import Dialogs
 from medviewer.app.services import Services
 from medviewer.errors import MedviewerError
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.parts import MARGIN, explain, label, push, set_text, tool
 
 _WIDTH = 460
@@ -32,7 +33,7 @@ class SaveHangingDialog(QDialog):
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._services = services
-        self.setWindowTitle("Save this layout as a hanging protocol")
+        self.setWindowTitle(tr("Save this layout as a hanging protocol"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         proposed = hanging_own.proposal(services)
         self.name_box = self._line(proposed.name, "What it is called in the menu", "Name")
@@ -48,11 +49,11 @@ class SaveHangingDialog(QDialog):
             "Words of the study's or series' description, or a pattern; empty for any",
             "Description",
         )
-        self.text_box.setPlaceholderText("any")
-        self.prior_box = QCheckBox("Only with an earlier study to compare")
+        self.text_box.setPlaceholderText(tr("any"))
+        self.prior_box = QCheckBox(tr("Only with an earlier study to compare"))
         explain(self.prior_box, "Whether it is for studies only of whose patient there is an earlier one")
         self.prior_box.setChecked(proposed.prior)
-        self.automatic_box = QCheckBox("Hang such studies by it when they are opened")
+        self.automatic_box = QCheckBox(tr("Hang such studies by it when they are opened"))
         explain(self.automatic_box, "Else it is chosen in the menu")
         self.automatic_box.setChecked(proposed.automatic)
         self.problem = label(role="error", wrap=True)
@@ -70,11 +71,11 @@ class SaveHangingDialog(QDialog):
 
     def _lay_out(self) -> None:
         form = QFormLayout()
-        form.addRow("Name", self.name_box)
+        form.addRow(tr("Name"), self.name_box)
         form.addRow(label("It is for studies with", "quiet"))
-        form.addRow("Modality", self.modality_box)
-        form.addRow("Body part", self.part_box)
-        form.addRow("Description", self.text_box)
+        form.addRow(tr("Modality"), self.modality_box)
+        form.addRow(tr("Body part"), self.part_box)
+        form.addRow(tr("Description"), self.text_box)
         form.addRow("", self.prior_box)
         form.addRow("", self.automatic_box)
         save = push("Save", "Keep this layout", self._save, "save", primary=True)
@@ -129,7 +130,7 @@ class OwnHangingsDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self._services, self._dialogs = services, dialogs
-        self.setWindowTitle("Your hanging protocols")
+        self.setWindowTitle(tr("Your hanging protocols"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._rows = QVBoxLayout()
         self._rows.setSpacing(MARGIN)
@@ -166,7 +167,7 @@ class OwnHangingsDialog(QDialog):
         made = QWidget()
         column = QVBoxLayout()
         column.setSpacing(0)
-        column.addWidget(label(row.name))
+        column.addWidget(QLabel(row.name))
         told = label(
             f"{row.path.name}, {row.error}" if row.error else _for(row), "error" if row.error else "quiet", wrap=True
         )
@@ -180,7 +181,7 @@ class OwnHangingsDialog(QDialog):
         return made
 
     def _rename(self, row: Row) -> None:
-        name = self._dialogs.ask_text("Rename", "Name of the hanging protocol", row.name)
+        name = self._dialogs.ask_text(tr("Rename"), tr("Name of the hanging protocol"), row.name)
         if name is not None and name.strip() and name.strip() != row.name:
             self._services.attempt(lambda: hanging_own.rename(self._services, row, name))
 

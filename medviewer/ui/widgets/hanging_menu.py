@@ -13,10 +13,10 @@ from medviewer.app.hanging import library
 from medviewer.app.hanging.in_use import Hanging, is_own
 from medviewer.app.hanging.protocol import Protocol
 from medviewer.app.services import Services
+from medviewer.ui.translate import tr
 from medviewer.ui.widgets.palette import Entry
 from medviewer.ui.widgets.parts import explain
 
-_MENU = "View"
 _COMMANDS = ("hang.next", "hang.again", "hang.prior", "hang.save", "hang.own", "hang.automatic")
 
 
@@ -32,10 +32,10 @@ class HangingMenu(QMenu):
     """
 
     def __init__(self, services: Services, commands: Mapping[str, QAction], parent: QWidget | None = None) -> None:
-        super().__init__("&Hanging protocols", parent)
+        super().__init__(tr("&Hanging protocols"), parent)
         self._services, self._commands = services, commands
         self.setToolTipsVisible(True)
-        self.menuAction().setStatusTip("What hangs where, by the kind of study")
+        self.menuAction().setStatusTip(tr("What hangs where, by the kind of study"))
         self.aboutToShow.connect(self.fill)
 
     def fill(self) -> None:
@@ -50,7 +50,7 @@ class HangingMenu(QMenu):
             if one.own:
                 self._add(one, reason, group)
         for row in broken:
-            action = self.addAction(f"{row.name}  cannot be read".replace("&", "&&"))
+            action = self.addAction(f"{row.name}  {tr('cannot be read')}".replace("&", "&&"))
             action.setEnabled(False)
             action.setToolTip(f"{row.path.name}, {row.error}")
         self._head("With medviewer")
@@ -67,8 +67,8 @@ class HangingMenu(QMenu):
             (
                 Entry(
                     action.objectName(),
-                    f"Hang: {action.data()}",
-                    _MENU,
+                    f"{tr('Hang')}: {action.data()}",
+                    tr("View"),
                     action.statusTip(),
                     "",
                     "" if action.isEnabled() else action.toolTip(),
@@ -82,19 +82,20 @@ class HangingMenu(QMenu):
 
     def _head(self, text: str) -> None:
         self.addSeparator()
-        self.addAction(text).setEnabled(False)
+        self.addAction(tr(text)).setEnabled(False)
 
     def _add(self, protocol: Protocol, reason: str, group: QActionGroup) -> None:
-        action = self.addAction(protocol.name.replace("&", "&&"))
+        name = _name(protocol)
+        action = self.addAction(name.replace("&", "&&"))
         action.setObjectName(f"hang.use.{'own.' if protocol.own else ''}{protocol.id}")
-        action.setData(protocol.name)
+        action.setData(name)
         action.setCheckable(True)
         now = self._services.session.hanging
         action.setChecked(now is not None and now.protocol == protocol and not is_own(self._services.session))
         action.setEnabled(not reason)
         tip = f"{len(protocol.steps)} steps" if len(protocol.steps) > 1 else "Lay out the open study so"
-        action.setToolTip(reason or tip)
-        action.setStatusTip(f"Hang the open study by the protocol {protocol.name}")
+        action.setToolTip(tr(reason or tip))
+        action.setStatusTip(tr("Hang the open study by this protocol"))
         group.addAction(action)
         services = self._services
         action.triggered.connect(lambda _=False: services.attempt(lambda: hanging_choice.use(services, protocol)))
@@ -132,13 +133,24 @@ class HangingButton(QToolButton):
         if hanging is not None:
             title, why = _told(hanging, is_own(session))
             self.setText(title)
-            explain(self, why, f"Hanging: {title}")
+            explain(self, why, title)
 
 
 def _told(hanging: Hanging, own: bool) -> tuple[str, str]:
     """What is in use, and why, in few words."""
     if own:
-        return "Your layout", "You laid out the viewports yourself; they stay so for this study."
+        return tr("Your layout"), tr("You laid out the viewports yourself; they stay so for this study.")
     if hanging.protocol is None:
-        return hanging.title, hanging.why
-    return hanging.title, f"{hanging.title}. {hanging.why} Press for the others."
+        return tr("Usual layout"), tr(hanging.why)
+    title, steps = _name(hanging.protocol), hanging.protocol.steps
+    if len(steps) > 1:
+        step = steps[hanging.step].name
+        title += f"  {hanging.step + 1} / {len(steps)}" + (
+            f": {step if hanging.protocol.own else tr(step)}" if step else ""
+        )
+    return title, f"{title}. {tr(hanging.why)} {tr('Press for the others.')}"
+
+
+def _name(protocol: Protocol) -> str:
+    """What it is called: those of medviewer in the language of the window, the user's as they are."""
+    return protocol.name if protocol.own else tr(protocol.name)

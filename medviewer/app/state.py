@@ -15,6 +15,7 @@ from medviewer.app.hanging.layouts import LAYOUTS, SINGLE, Layout, Pane, layout_
 from medviewer.app.live_values import LiveValues
 from medviewer.app.mask_store import MaskStore
 from medviewer.app.settings import OwnWindow, Place
+from medviewer.domain.curved import Path
 from medviewer.domain.document import Document
 from medviewer.domain.finding import Classification, Detections
 from medviewer.domain.geometry import Vector
@@ -32,7 +33,12 @@ from medviewer.plugin_api import Prompt
 
 MEASURE_TOOLS = KINDS
 """Those that measure: one for each kind of measurement."""
-TOOLS = ("window", "pan", "zoom", "scroll", "crosshair", "brush", "eraser", "fill", "click", "turn", *MEASURE_TOOLS)
+PATH_TOOL = "path"
+"""The one that draws the path of a curved plane."""
+TOOLS = (
+    *("window", "pan", "zoom", "scroll", "crosshair", "brush", "eraser", "fill", "click", "turn"),
+    *(PATH_TOOL, *MEASURE_TOOLS),
+)
 EDIT_TOOLS = ("brush", "eraser", "fill")
 """Those that paint strokes themselves."""
 
@@ -120,6 +126,23 @@ SolidBox = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 """First and last place along z, y and x in voxels, edge to edge: the middle of the first voxel is 0, its edge -0.5."""
 
 
+@dataclass(frozen=True)
+class PathStep:
+    """One change of the path of the curved plane, to be undone and done again.
+
+    Parameters
+    ----------
+    before, after
+        What it was and what it is; None where there was none.
+    at
+        When it was done, as `deeds` counts.
+    """
+
+    before: Path | None
+    after: Path | None
+    at: int = field(default_factory=next_deed, compare=False)
+
+
 @dataclass(eq=False)
 class View:
     """How the open image is looked at."""
@@ -152,6 +175,10 @@ class View:
     """What 3D shows of the volume; None for all of it."""
     solid_through: bool = True
     """Whether the mask's structures are seen in 3D through what lies before them."""
+    curve_angle: float = 0.0
+    """How far the curved plane is turned about its path, degrees."""
+    curve_width_mm: float = 60.0
+    """How wide the curved plane is, across its path."""
     layout: str = "mpr"
     """One of the layouts of `hanging.layouts`, or ``single``: the active pane of `base`, large."""
     base: str = "mpr"
@@ -377,6 +404,14 @@ class Session:
     """What is wrong with keeping it; empty while every letter reaches the disk."""
     report_revision: int = 0
     """Grows when all that was written is on the disk."""
+    path: Path | None = None
+    """That of the curved plane."""
+    path_open: bool = False
+    """Whether it is still being drawn."""
+    path_past: tuple[PathStep, ...] = ()
+    """What was done to it, the newest last."""
+    path_future: tuple[PathStep, ...] = ()
+    """What was undone, the next to be done again last."""
     draft: Draft | None = None
     """The measurement that is being placed, or dragged; those that are kept are `measurements`."""
     live_values: LiveValues = field(default_factory=LiveValues)

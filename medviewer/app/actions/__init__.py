@@ -7,6 +7,7 @@ from typing import Any
 from app_model.types import Action, KeyBindingRule, MenuRule
 
 from medviewer.app.actions.catalog import study_specs
+from medviewer.app.actions.curved import curved_specs
 from medviewer.app.actions.fusion import fusion_specs
 from medviewer.app.actions.grey import image_specs
 from medviewer.app.actions.habit import habit_specs
@@ -35,6 +36,7 @@ MENUS = {
     "image": "&Image",
     "fusion": "Fusi&on",
     "solid": "3&D",
+    "curved": "Curved &plane",
     "measure": "&Measure",
     "report": "&Report",
     "segment": "&Segment",
@@ -60,6 +62,7 @@ _GROUPS = (
     turning_specs,
     tools_specs,
     fusion_specs,
+    curved_specs,
     measure_specs,
     key_specs,
     report_specs,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from medviewer.app.commands import curved
 from medviewer.app.presets import first_window
 from medviewer.app.state import Arrival, Session
 from medviewer.domain.image import Image, Window
@@ -88,6 +89,7 @@ def take_away(session: Session) -> None:
     session.mask = session.heatmap = session.classification = session.detections = session.tour = None
     session.heatmaps = ()
     session.fusion = None
+    curved.forget(session)
     session.series = session.study = session.image = None
     session.arrival = None
 

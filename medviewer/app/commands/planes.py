@@ -106,7 +106,7 @@ def turn(services: Services, name: str, angle: float) -> None:
     if turned is None:
         x, y, z = (float(v) for v in image.grid.index_to_world(session.view.cursor))
         turned = Turned.straight(image.grid, (x, y, z))
-    _show(session, turned.turned(name, angle))
+    show_turned(session, turned.turned(name, angle))
 
 
 def straighten(services: Services) -> None:
@@ -119,7 +119,7 @@ def point_turned(services: Services, plane: Plane, row: float, column: float, k:
     turned = turned_of(services.session)
     if turned is not None:
         x, y, z = (float(v) for v in plane.grid.index_to_world(plane.to_index(row, column, k)))
-        _show(services.session, turned.moved((x, y, z)))
+        show_turned(services.session, turned.moved((x, y, z)))
 
 
 def scroll_turned(services: Services, name: str, steps: int) -> bool:
@@ -127,7 +127,7 @@ def scroll_turned(services: Services, name: str, steps: int) -> bool:
     turned = turned_of(services.session)
     if turned is None:
         return False
-    _show(services.session, turned.stepped(name, steps))
+    show_turned(services.session, turned.stepped(name, steps))
     return True
 
 
@@ -149,10 +149,11 @@ def face(session: Session, normal: Vector, point: Vector) -> None:
         session.view.turned = None
         session.view.cursor = image.grid.clamp(image.grid.world_to_index(point))
     elif not image.is_colour and session.arrival is None:
-        _show(session, turned)
+        show_turned(session, turned)
 
 
-def _show(session: Session, turned: Turned) -> None:
+def show_turned(session: Session, turned: Turned) -> None:
+    """Show planes as they are turned, with the crosshair where they cross."""
     cursor = turned.grid.clamp(turned.grid.world_to_index(turned.point))
     session.view.turned = turned
     session.view.focus = Focus(turned.point, cursor)

@@ -11,6 +11,7 @@ from medviewer import formats
 from medviewer.app.commands import (
     attachments,
     catalog,
+    curved,
     fusion,
     hanging,
     key_images,
@@ -267,6 +268,7 @@ def present(session: Session, series: Series, image: Image, arrival: Arrival | N
     session.series, session.study = series, study
     measuring.enter(session)
     fusion.stay_or_go(session)
+    curved.forget(session)
     view.phase, view.playing = 0, False
     view.cursor = image.grid.clamp([n // 2 for n in image.grid.shape])
     view.inverted, view.colours = opens_inverted(image), "gray"

@@ -1,11 +1,11 @@
-"""Undo and redo as a person expects them: the last thing done, a stroke, a measurement or a key image."""
+"""Undo and redo as a person expects them: the last thing done, a stroke, a measurement, a key image or a path."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from medviewer.app.commands import key_images, measuring, view
+from medviewer.app.commands import curved, key_images, measuring, view
 
 if TYPE_CHECKING:
     # It loads the database, which commands that only read files do without.
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 
 def undo(services: Services) -> None:
-    """Take back the last thing: the last place of what is half measured, else a measurement or a stroke."""
+    """Take back the last thing: the last place of what is half measured or drawn, else a whole one or a stroke."""
     session = services.session
+    if session.path_open:
+        curved.take_point(session)
+        return
     draft = session.draft
     if draft is not None:
         shorter = draft.clicks[:-1]
@@ -24,8 +27,11 @@ def undo(services: Services) -> None:
     strokes = session.mask.done_at if session.mask is not None else 0
     measures = session.measure_past[-1].at if session.measure_past else 0
     marks = session.key_past[-1].at if session.key_past else 0
-    last = max(strokes, measures, marks)
-    if marks and marks == last:
+    paths = session.path_past[-1].at if session.path_past else 0
+    last = max(strokes, measures, marks, paths)
+    if paths and paths == last:
+        curved.undo(session)
+    elif marks and marks == last:
         key_images.undo(services)
     elif measures and measures == last:
         measuring.undo(services)
@@ -40,8 +46,11 @@ def redo(services: Services) -> None:
     measures = session.measure_future[-1].at if session.measure_future else 0
     marks = session.key_future[-1].at if session.key_future else 0
     # What was done first is done again first.
-    first = min((at for at in (strokes, measures, marks) if at), default=0)
-    if marks and marks == first:
+    paths = session.path_future[-1].at if session.path_future else 0
+    first = min((at for at in (strokes, measures, marks, paths) if at), default=0)
+    if paths and paths == first:
+        curved.redo(session)
+    elif marks and marks == first:
         key_images.redo(services)
     elif measures and measures == first:
         measuring.redo(services)
@@ -52,10 +61,11 @@ def redo(services: Services) -> None:
 def can_undo(session: Session) -> bool:
     """Whether there is anything to take back."""
     painted = session.mask is not None and session.mask.can_undo
-    return painted or bool(session.measure_past or session.key_past) or session.draft is not None
+    half = session.draft is not None or session.path_open
+    return painted or half or bool(session.measure_past or session.key_past or session.path_past)
 
 
 def can_redo(session: Session) -> bool:
     """Whether there is anything to do again."""
     painted = session.mask is not None and session.mask.can_redo
-    return painted or bool(session.measure_future or session.key_future)
+    return painted or bool(session.measure_future or session.key_future or session.path_future)

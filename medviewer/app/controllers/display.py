@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from medviewer.app.controllers.fusing import fused_look
 from medviewer.app.controllers.measures import drawn_measures
+from medviewer.app.controllers.paths import drawn_path
 from medviewer.app.controllers.reference_lines import reference_lines
 from medviewer.app.controllers.slabs import slab_of
 from medviewer.app.controllers.texts import corners
@@ -142,7 +143,7 @@ def resolve(session: Session, plane: Plane, number: int) -> Display | None:
         boxes=drawn_boxes(session, plane, k),
         marks=drawn_marks(session, plane, k) if session.clicks else (),
         magnifier=view.magnifier,
-        measures=drawn_measures(session, plane, k),
+        measures=(*drawn_path(session, plane, k), *drawn_measures(session, plane, k)),
         active=view.active == number,
         revision=session.mask.revision if session.mask else 0,
         identity=session.image,

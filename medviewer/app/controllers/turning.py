@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from medviewer.app.controllers.measures import drawn_measures
+from medviewer.app.controllers.paths import drawn_path
 from medviewer.app.ports import Display, TurnedSlice
 from medviewer.app.state import Session
 from medviewer.domain.geometry import Grid
@@ -57,7 +58,7 @@ def turned_display(session: Session, image: Image, display: Display, number: int
         graphics=None,
         boxes=(),
         marks=(),
-        measures=drawn_measures(session, plane, k),
+        measures=(*drawn_path(session, plane, k), *drawn_measures(session, plane, k)),
         brush_mm=None,
         crosshair=plane.to_screen((z, y, x)) if view.show_crosshair else None,
         letters=plane.letters() if any(display.letters) else display.letters,

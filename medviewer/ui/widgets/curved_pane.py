@@ -1,0 +1,141 @@
+"""The viewport of the curved plane: below the others, while there is a path."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from medviewer.app.commands import curved, fusion, view
+from medviewer.app.controllers.curving import Curving
+from medviewer.app.controllers.paths import strip_of
+from medviewer.app.services import Services
+from medviewer.ui.viewport import SliceView
+from medviewer.ui.widgets.links import Links
+from medviewer.ui.widgets.parts import explain, label, slider, tool
+
+_LOOKING = ("window", "pan", "zoom", "scroll", "crosshair")
+"""Tools that mean the same here; with any other the left button moves the crosshair."""
+_HEIGHT = 240
+
+
+class CurvedPane(QWidget):
+    """The straightened picture, with a slim bar: how it is turned about the path, how wide it is.
+
+    Parameters
+    ----------
+    services
+        What is open.
+    """
+
+    read_out = Signal(str)
+    """What is under the pointer."""
+
+    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("curvedPane")
+        self._services = services
+        self._session = services.session
+        self._curving = Curving(services.session)
+        self.slices: SliceView | None = None
+        """Made with the first path: a canvas takes part of a second."""
+        self._pending = False
+        self.length = label(role="quiet")
+        self.angle = slider(
+            0, 359, "How far it is turned about the path (Alt+Right, Alt+Left)", "Turned about the path"
+        )
+        self.degrees = label("0°")
+        self.width_mm = QDoubleSpinBox()
+        self._lay_out()
+        self._links = Links(self)
+        for group in (self._session.events, self._session.view.events):
+            self._links.add(group, self._request)
+        self.setVisible(False)
+
+    def _lay_out(self) -> None:
+        self.width_mm.setRange(*curved.WIDTH_RANGE)
+        self.width_mm.setDecimals(0)
+        self.width_mm.setSuffix(" mm")
+        self.width_mm.setKeyboardTracking(False)
+        self.width_mm.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        explain(self.width_mm, "How wide it is across the path (Alt+Up, Alt+Down)", "Width across the path")
+        self.degrees.setMinimumWidth(self.degrees.fontMetrics().horizontalAdvance("359°") + 4)
+        self.angle.valueChanged.connect(lambda value: curved.set_angle(self._session, value))
+        self.width_mm.valueChanged.connect(lambda value: curved.set_width(self._session, value))
+        away = tool("delete", "Take the path away (Ctrl+Shift+K); undo brings it back", self._remove)
+        row = QHBoxLayout()
+        row.setContentsMargins(8, 2, 8, 2)
+        row.setSpacing(8)
+        row.addWidget(self.length)
+        row.addWidget(label("Turned"))
+        row.addWidget(self.angle, 1)
+        row.addWidget(self.degrees)
+        row.addWidget(label("Width"))
+        row.addWidget(self.width_mm)
+        row.addWidget(away)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self._column.addLayout(row)
+        self.setMinimumHeight(_HEIGHT // 2)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+
+    def _remove(self) -> None:
+        self._services.attempt(lambda: curved.remove(self._services))
+
+    # -- what the session says ------------------------------------------------------------------------------------
+
+    def _request(self, *_: object) -> None:
+        if not self._pending and (self.isVisible() or self._session.path is not None):
+            self._pending = True
+            QTimer.singleShot(0, self, self.refresh)
+
+    def refresh(self) -> None:
+        """Show the curved plane as it is now, or nothing where there is no path."""
+        self._pending = False
+        display = self._curving.display()
+        if display is not None and self.slices is None:
+            self._make_viewport()
+        if self.slices is not None:
+            self.slices.apply(display)
+            self.slices.set_tool(self._session.view.tool if self._session.view.tool in _LOOKING else "crosshair")
+        self.setVisible(display is not None)
+        strip, state = strip_of(self._session), self._session.view
+        if strip is None:
+            return
+        self.length.setText(f"Path {strip.ribbon.length_mm:.1f} mm")
+        self.degrees.setText(f"{state.curve_angle:.0f}°")
+        with QSignalBlocker(self.angle), QSignalBlocker(self.width_mm):
+            self.angle.setValue(round(state.curve_angle) % 360)
+            self.width_mm.setValue(state.curve_width_mm)
+
+    def _make_viewport(self) -> None:
+        made = self.slices = SliceView(self)
+        made.setMinimumHeight(80)
+        made.pointed.connect(self._point)
+        made.scrolled.connect(self._step)
+        made.windowed.connect(lambda right, down: view.drag_window(self._services, right, down))
+        made.fused_windowed.connect(lambda right, down: fusion.drag_window(self._session, right, down))
+        made.hovered.connect(lambda row, column: self.read_out.emit(self._curving.read_out(row, column)))
+        made.left.connect(lambda: self.read_out.emit(""))
+        self._column.addWidget(made, 1)
+
+    # -- what the user wants --------------------------------------------------------------------------------------
+
+    def _point(self, row: float, column: float) -> None:
+        strip = strip_of(self._session)
+        if strip is not None:
+            curved.go_to(self._session, strip.place(min(max(row, 0.0), strip.shape[0] - 1.0), column))
+
+    def _step(self, steps: int) -> None:
+        """The wheel takes the crosshair along the path."""
+        strip, shown = strip_of(self._session), self.slices.shown if self.slices is not None else None
+        if strip is None or shown is None:
+            return
+        column = shown.crosshair[1] if shown.crosshair is not None else 0.0
+        curved.go_to(self._session, strip.place(strip.middle, column + steps))
+
+    def close_canvas(self) -> None:
+        """Let go of the GL widget, before the widget itself goes."""
+        self._pending = True
+        if self.slices is not None:
+            self.slices.canvas.close()

@@ -10,7 +10,8 @@ from PySide6.QtCore import QObject, Signal
 
 from medviewer.app.commands import beside, fusion, interactive, panes, planes, view
 from medviewer.app.controllers.fusing import fused_value
-from medviewer.app.controllers.placing import MeasureTool
+from medviewer.app.controllers.pathing import PathTool
+from medviewer.app.controllers.placing import Grip, MeasureTool
 from medviewer.app.controllers.texts import read_out
 from medviewer.app.controllers.turning import turned_read_out
 from medviewer.app.hanging.companions import aside, companion_of, looked_at
@@ -41,23 +42,27 @@ class Hand(QObject):
         Which of its viewports.
     measuring
         What the left button does with measurements.
+    paths
+        What it does with the path of the curved plane.
     """
 
     read_out = Signal(str)
     """What is under the pointer."""
 
-    def __init__(self, services: Services, pane: ViewportPane, number: int, measuring: MeasureTool) -> None:
+    def __init__(
+        self, services: Services, pane: ViewportPane, number: int, measuring: MeasureTool, paths: PathTool
+    ) -> None:
         super().__init__(pane)
         self.services, self.number = services, number
         self._pane = pane
         self._slices: SliceView = pane.slices[number]
         self._state = services.session.view
-        self._measuring = measuring
+        self._measuring, self._paths = measuring, paths
         self._note_click()
         self._connect()
 
     def _connect(self) -> None:
-        services, slice_view, measuring = self.services, self._slices, self._measuring
+        services, slice_view = self.services, self._slices
         slice_view.set_tool(self._state.tool)
         slice_view.pointed.connect(self._point)
         slice_view.scrolled.connect(self.scroll)
@@ -69,10 +74,10 @@ class Hand(QObject):
         slice_view.stroke_ended.connect(lambda: view.end_stroke(self.services))
         slice_view.clicked.connect(self._click)
         slice_view.boxed.connect(self._box)
-        slice_view.measure_pressed.connect(self._measured(measuring.press))
-        slice_view.measure_moved.connect(self._measured(measuring.move))
-        slice_view.measure_released.connect(self._measured(measuring.release))
-        slice_view.measure_edited.connect(measuring.double)
+        slice_view.measure_pressed.connect(self._press_measure)
+        slice_view.measure_moved.connect(self._move_measure)
+        slice_view.measure_released.connect(self._release_measure)
+        slice_view.measure_edited.connect(self._end_measure)
         slice_view.hovered.connect(self._hover)
         slice_view.left.connect(lambda: self.read_out.emit(""))
         slice_view.activated.connect(self._activate)
@@ -192,13 +197,25 @@ class Hand(QObject):
 
     # -- measuring
 
-    def _measured(self, act: Callable[..., None]) -> Callable[..., None]:
+    def _press_measure(self, row: float, column: float, grip: Grip | None) -> None:
+        tool = self._paths if self._paths.takes(grip) else self._measuring
+        self._on_slice(tool.press, row, column, grip)
+
+    def _move_measure(self, row: float, column: float) -> None:
+        tool = self._paths if self._paths.busy else self._measuring
+        self._on_slice(tool.move, row, column)
+
+    def _release_measure(self, row: float, column: float, dragged: bool) -> None:
+        tool = self._paths if self._paths.busy else self._measuring
+        self._on_slice(tool.release, row, column, dragged)
+
+    def _end_measure(self, grip: Grip | None) -> None:
+        if not self._paths.end():
+            self._measuring.double(grip)
+
+    def _on_slice(self, act: Callable[..., None], row: float, column: float, *what: Any) -> None:
         """The same on the slice that is shown, of whatever series, straight or turned."""
-
-        def on_slice(row: float, column: float, *what: Any) -> None:
-            shown = self._slices.shown
-            if shown is not None:
-                companion = companion_of(self.services.session, self.number)
-                act(shown.plane, shown.k, (row, column), *what, companion=companion)
-
-        return on_slice
+        shown = self._slices.shown
+        if shown is not None:
+            companion = companion_of(self.services.session, self.number)
+            act(shown.plane, shown.k, (row, column), *what, companion=companion)

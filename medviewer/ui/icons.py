@@ -54,6 +54,7 @@ _GLYPHS = {
     "open": MDI7.folder_open_outline,
     "pan": MDI7.hand_back_right_outline,
     "panel": MDI7.dock_right,
+    "path": MDI7.vector_polyline,
     "pause": MDI7.pause,
     "plugin": MDI7.puzzle_outline,
     "point": MDI7.map_marker_outline,

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from medviewer.app.commands import beside, fusion, listed, measuring
 from medviewer.app.controllers.display import visible_panes
+from medviewer.app.controllers.pathing import PathTool
 from medviewer.app.controllers.placing import Ask, MeasureTool
 from medviewer.app.services import Services
 from medviewer.domain.measure.values import Value
@@ -39,6 +40,7 @@ class ViewportGrid(ViewportPane):
         self.confirm: fusion.Confirm = lambda *_: False
         """Asks a yes-or-no question; the window sets it."""
         self.measuring = MeasureTool(services, lambda *words: self.ask_text(*words))
+        self.paths = PathTool(services)
         services.session.live_values.background = self._count_voxels
         super().__init__(services.session, empty, parent, in_thread)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -61,13 +63,17 @@ class ViewportGrid(ViewportPane):
             self.session.view.active = (self.session.view.active + 1) % count
 
     def event(self, event: QEvent) -> bool:
-        """Escape is about what is half measured before it is about anything else."""
+        """Escape is about what is half drawn or measured before it is about anything else; Enter ends a path."""
         if isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
-            if event.type() == QEvent.Type.ShortcutOverride and self.measuring.busy:
+            if event.type() == QEvent.Type.ShortcutOverride and (self.paths.busy or self.measuring.busy):
                 event.accept()
                 return True
-            if event.type() == QEvent.Type.KeyPress and self.measuring.cancel():
+            if event.type() == QEvent.Type.KeyPress and (self.paths.cancel() or self.measuring.cancel()):
                 return True
+            return super().event(event)
+        entered = isinstance(event, QKeyEvent) and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if entered and event.type() == QEvent.Type.KeyPress and self.paths.end():
+            return True
         return super().event(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
@@ -142,7 +148,7 @@ class ViewportGrid(ViewportPane):
 
     def added(self, number: int, slice_view: SliceView) -> None:
         """Turn what the mouse asks for in a viewport into commands."""
-        hand = Hand(self.services, self, number, self.measuring)
+        hand = Hand(self.services, self, number, self.measuring, self.paths)
         hand.read_out.connect(self.read_out)
         self._hands.append(hand)
         slice_view.moved.connect(lambda: self._move_others(number))

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QDockWidget,
     QLabel,
+    QSplitter,
     QToolBar,
     QVBoxLayout,
     QWidget,
@@ -35,6 +36,7 @@ from medviewer.ui.tool_bar import ToolBar
 from medviewer.ui.tour import Tour
 from medviewer.ui.translate import tr
 from medviewer.ui.viewport_grid import ViewportGrid
+from medviewer.ui.widgets.curved_pane import CurvedPane
 from medviewer.ui.widgets.drops import OpensDrops
 from medviewer.ui.widgets.empty_state import EmptyState
 from medviewer.ui.widgets.fuse_menu import FuseMenu
@@ -133,7 +135,13 @@ class MainWindow(OpensDrops, ShellWindow):
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.grid, 1)
+        self.curved = CurvedPane(self.services)
+        parts = QSplitter(Qt.Orientation.Vertical)
+        parts.setChildrenCollapsible(False)
+        for part, stretch in ((self.grid, 2), (self.curved, 1)):
+            parts.addWidget(part)
+            parts.setStretchFactor(parts.indexOf(part), stretch)
+        column.addWidget(parts, 1)
         column.addWidget(self.phases)
         self.setCentralWidget(centre)
         self.solid_bar = SolidBar(self.services, self.commands, self.grid.volume)
@@ -171,6 +179,7 @@ class MainWindow(OpensDrops, ShellWindow):
         status.addPermanentWidget(self.read_out)
         status.addPermanentWidget(jobs.gpu)
         self.grid.read_out.connect(self.read_out.setText)
+        self.curved.read_out.connect(self.read_out.setText)
 
     # -- keys -----------------------------------------------------------------------------------------------------
 
@@ -184,7 +193,11 @@ class MainWindow(OpensDrops, ShellWindow):
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             self.grid.addAction(action)
         for kind in (QAbstractButton, QAbstractSlider, QComboBox):
-            for widget in (*self.panel_dock.findChildren(kind), *self.phases.findChildren(kind)):
+            for widget in (
+                *self.panel_dock.findChildren(kind),
+                *self.phases.findChildren(kind),
+                *self.curved.findChildren(kind),
+            ):
                 widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.browser.left.connect(self.grid.setFocus)
         self.grid.setFocus()
@@ -274,6 +287,7 @@ class MainWindow(OpensDrops, ShellWindow):
         self.research.close()
         self.services.runner.shutdown()
         self.grid.close_canvases()
+        self.curved.close_canvas()
         Application.destroy(self.menus.model.name)
         super().closeEvent(event)
 

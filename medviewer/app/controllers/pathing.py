@@ -24,6 +24,16 @@ class PathTool:
     def __init__(self, services: Services) -> None:
         self._services, self._session = services, services.session
         self._held: tuple[Path, int, Vector] | None = None
+        self._session.view.events.tool.connect(self._follow_tool)
+        self._session.events.image.connect(self._forget)
+
+    def _follow_tool(self, tool: str) -> None:
+        """Who takes another tool has done with the path."""
+        if tool != PATH_TOOL and self._session.path_open:
+            curved.end(self._services)
+
+    def _forget(self, *_: object) -> None:
+        self._held = None
 
     def takes(self, grip: Grip | None) -> bool:
         """Whether a press is about the path, and not about measurements."""

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
-from medviewer.app.state import EDIT_TOOLS, MEASURE_TOOLS
+from medviewer.app.state import EDIT_TOOLS, MEASURE_TOOLS, PATH_TOOL
 
 _WHEEL_STEP = 120
 """Eighths of a degree in one notch of a wheel (Qt's QWheelEvent)."""
@@ -132,7 +132,9 @@ class Pointer(QObject):
         """Whether a press is about a measurement."""
         if event.button() != Qt.MouseButton.LeftButton:
             return False
-        return self.tool in MEASURE_TOOLS or (self.tool not in (*EDIT_TOOLS, "click") and self.grabs(event.position()))
+        return self.tool in (PATH_TOOL, *MEASURE_TOOLS) or (
+            self.tool not in (*EDIT_TOOLS, "click") and self.grabs(event.position())
+        )
 
     def _release(self, event: QMouseEvent) -> None:
         action, self._action = self._action, ""

@@ -9,7 +9,7 @@ from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QWidget
 
 from medviewer.app.ports import Display
-from medviewer.app.state import MEASURE_TOOLS
+from medviewer.app.state import MEASURE_TOOLS, PATH_TOOL
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport.camera import CameraView
 from medviewer.ui.viewport.colour_bar import ColourBar
@@ -175,7 +175,7 @@ class SliceView(CameraView):
             self.canvas.native.setCursor(QCursor(Qt.CursorShape.SizeAllCursor))
             return
         shapes = {"pan": Qt.CursorShape.OpenHandCursor, "scroll": Qt.CursorShape.SizeVerCursor}
-        painting = tool in ("brush", "eraser", "fill", "crosshair", "click", "turn", *MEASURE_TOOLS)
+        painting = tool in ("brush", "eraser", "fill", "crosshair", "click", "turn", PATH_TOOL, *MEASURE_TOOLS)
         default = Qt.CursorShape.CrossCursor if painting else Qt.CursorShape.ArrowCursor
         self.canvas.native.setCursor(QCursor(shapes.get(tool, default)))
 

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSizePolicy, QVBoxLay
 from medviewer.app.commands import curved, fusion, view
 from medviewer.app.controllers.curving import Curving
 from medviewer.app.controllers.paths import strip_of
+from medviewer.app.mask_store import MaskStore
 from medviewer.app.services import Services
 from medviewer.ui.viewport import SliceView
 from medviewer.ui.widgets.links import Links
@@ -47,8 +48,17 @@ class CurvedPane(QWidget):
         self.width_mm = QDoubleSpinBox()
         self._lay_out()
         self._links = Links(self)
-        for group in (self._session.events, self._session.view.events):
-            self._links.add(group, self._request)
+        session, looks = self._session.events, self._session.view.events
+        for signal in (session.path, session.image, session.fusion, session.arrival, session.hidden_labels):
+            self._links.add(signal, self._request)
+        for signal in (looks.cursor, looks.focus, looks.phase, looks.window, looks.inverted, looks.colours, looks.tool):
+            self._links.add(signal, self._request)
+        for signal in (looks.curve_angle, looks.curve_width_mm, looks.show_text, looks.show_crosshair):
+            self._links.add(signal, self._request)
+        for signal in (looks.mask_visible, looks.mask_opacity):
+            self._links.add(signal, self._request)
+        self._store: MaskStore | None = None
+        self._links.add(session.mask, self._follow_mask)
         self.setVisible(False)
 
     def _lay_out(self) -> None:
@@ -83,6 +93,16 @@ class CurvedPane(QWidget):
         self._services.attempt(lambda: curved.remove(self._services))
 
     # -- what the session says ------------------------------------------------------------------------------------
+
+    def _follow_mask(self, store: MaskStore | None) -> None:
+        if self._store is not None:
+            self._store.changed.disconnect(self._request)
+            self._store.segments_changed.disconnect(self._request)
+        self._store = store
+        if store is not None:
+            store.changed.connect(self._request)
+            store.segments_changed.connect(self._request)
+        self._request()
 
     def _request(self, *_: object) -> None:
         if not self._pending and (self.isVisible() or self._session.path is not None):
@@ -136,6 +156,7 @@ class CurvedPane(QWidget):
 
     def close_canvas(self) -> None:
         """Let go of the GL widget, before the widget itself goes."""
+        self._follow_mask(None)
         self._pending = True
         if self.slices is not None:
             self.slices.canvas.close()

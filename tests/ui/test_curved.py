@@ -99,12 +99,15 @@ def test_turn_width_and_undo(drawn: Program) -> None:
 def test_a_double_click_ends_and_escape_drops(opened: Program) -> None:
     session, window = opened.services.session, opened.window
     window.commands["tool.path"].trigger()
+    settle(opened)
+    assert window.curved.isVisible(), "viewports do not shrink between two clicks"
     click(opened, 1, (5.0, 5.0), (10.0, 12.0))
     assert window.curved.isVisible(), "it is seen while it is drawn"
     slice_view = window.grid.slices[1]
     QTest.mouseDClick(
         slice_view.canvas.native, Qt.MouseButton.LeftButton, pos=slice_view.to_pixel(14.0, 20.0).toPoint()
     )
+    QTest.mouseRelease(slice_view.canvas.native, Qt.MouseButton.LeftButton)
     settle(opened)
     assert not session.path_open
     former = session.path

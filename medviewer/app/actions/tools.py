@@ -8,7 +8,7 @@ from medviewer.app.actions.spec import Spec
 from medviewer.app.commands import view
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
-from medviewer.app.state import MEASURE_TOOLS, TOOLS
+from medviewer.app.state import MEASURE_TOOLS, PATH_TOOL, TOOLS
 
 _TOOL_HELP = {
     "window": ("Window/level", "W", "Drag to change contrast and brightness; the right button always does"),
@@ -39,7 +39,7 @@ def tools_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
         return lambda: view.choose_tool(services, tool)
 
     specs = []
-    for tool in (tool for tool in TOOLS if tool not in MEASURE_TOOLS):
+    for tool in (tool for tool in TOOLS if tool not in (PATH_TOOL, *MEASURE_TOOLS)):
         title, key, text = _TOOL_HELP[tool]
         menu = "segment" if tool in ("brush", "eraser", "fill", "click") else "image"
         specs.append(

@@ -37,9 +37,6 @@ def begin(services: Services) -> None:
 
     _check(services.session)
     view.choose_tool(services, PATH_TOOL)
-    services.session.say(
-        "Click along the structure, on any slice; a double click or Enter ends the path, Escape drops it."
-    )
 
 
 def add_point(session: Session, world: Vector, normal: Vector) -> None:

@@ -10,6 +10,7 @@ from medviewer.app.controllers.curving import Curving
 from medviewer.app.controllers.paths import strip_of
 from medviewer.app.mask_store import MaskStore
 from medviewer.app.services import Services
+from medviewer.app.state import PATH_TOOL
 from medviewer.ui.viewport import SliceView
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import explain, label, slider, tool
@@ -17,6 +18,7 @@ from medviewer.ui.widgets.parts import explain, label, slider, tool
 _LOOKING = ("window", "pan", "zoom", "scroll", "crosshair")
 """Tools that mean the same here; with any other the left button moves the crosshair."""
 _HEIGHT = 240
+_HINT = "Click along the structure, in any slice; a double click or Enter ends the path"
 
 
 class CurvedPane(QWidget):
@@ -105,7 +107,8 @@ class CurvedPane(QWidget):
         self._request()
 
     def _request(self, *_: object) -> None:
-        if not self._pending and (self.isVisible() or self._session.path is not None):
+        there = self.isVisible() or self._session.path is not None or self._session.view.tool == PATH_TOOL
+        if not self._pending and there:
             self._pending = True
             QTimer.singleShot(0, self, self.refresh)
 
@@ -113,12 +116,15 @@ class CurvedPane(QWidget):
         """Show the curved plane as it is now, or nothing where there is no path."""
         self._pending = False
         display = self._curving.display()
-        if display is not None and self.slices is None:
+        # there before the first click: a picture that shrinks between two clicks is not hit
+        wanted = display is not None or (self._session.view.tool == PATH_TOOL and self._session.image is not None)
+        if wanted and self.slices is None:
             self._make_viewport()
         if self.slices is not None:
             self.slices.apply(display)
             self.slices.set_tool(self._session.view.tool if self._session.view.tool in _LOOKING else "crosshair")
-        self.setVisible(display is not None)
+        self.setVisible(wanted)
+        self.length.setText(_HINT)
         strip, state = strip_of(self._session), self._session.view
         if strip is None:
             return

@@ -27,7 +27,7 @@ def curved_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
             "curved",
             lambda: curved.begin(services),
             "Click along a structure, on any slice; a double click or Enter ends it and shows the curved plane",
-            ("Shift+K",),
+            ("Alt+K",),
             "1",
             "grey_volume_open",
             "tool == 'path'",
@@ -42,7 +42,7 @@ def curved_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
             "1",
             "path_open",
         ),
-        entry("remove", "&Remove the path", lambda: curved.remove(services), "Take the path away", "Ctrl+Shift+K"),
+        entry("remove", "&Remove the path", lambda: curved.remove(services), "Take the path away", "Alt+Delete"),
         entry(
             "turn_on",
             "&Turn about the path",

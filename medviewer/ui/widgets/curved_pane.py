@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from medviewer.app.commands import curved, fusion, view
@@ -63,6 +63,10 @@ class CurvedPane(QWidget):
         self._links.add(session.mask, self._follow_mask)
         self.setVisible(False)
 
+    def sizeHint(self) -> QSize:
+        """High enough for a strip as wide as it is at first."""
+        return QSize(500, _HEIGHT)
+
     def _lay_out(self) -> None:
         self.width_mm.setRange(*curved.WIDTH_RANGE)
         self.width_mm.setDecimals(0)
@@ -73,7 +77,7 @@ class CurvedPane(QWidget):
         self.degrees.setMinimumWidth(self.degrees.fontMetrics().horizontalAdvance("359°") + 4)
         self.angle.valueChanged.connect(lambda value: curved.set_angle(self._session, value))
         self.width_mm.valueChanged.connect(lambda value: curved.set_width(self._session, value))
-        away = tool("delete", "Take the path away (Ctrl+Shift+K); undo brings it back", self._remove)
+        away = tool("delete", "Take the path away (Alt+Delete); undo brings it back", self._remove)
         row = QHBoxLayout()
         row.setContentsMargins(8, 2, 8, 2)
         row.setSpacing(8)

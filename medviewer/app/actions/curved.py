@@ -27,7 +27,7 @@ def curved_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
             "curved",
             lambda: curved.begin(services),
             "Click along a structure, on any slice; a double click or Enter ends it and shows the curved plane",
-            ("Alt+K",),
+            ("Ctrl+Alt+D",),
             "1",
             "grey_volume_open",
             "tool == 'path'",

@@ -45,8 +45,11 @@ TOOLBAR: tuple[tuple[tuple[str, str], ...], ...] = (
 )
 """Actions of the tool bar in groups, each with its icon."""
 
-_MENU_ICONS = {f"tool.{kind}": kind for kind in MEASURE_TOOLS} | {"measure.delete": "delete", "report.open": "report"}
-_MENU_ICONS = {f"tool.{kind}": kind for kind in MEASURE_TOOLS} | {"measure.delete": "delete", "tool.path": "path"}
+_MENU_ICONS = {f"tool.{kind}": kind for kind in MEASURE_TOOLS} | {
+    "measure.delete": "delete",
+    "report.open": "report",
+    "tool.path": "path",
+}
 """Icons of actions that have no room in the tool bar."""
 
 

@@ -11,6 +11,7 @@ from medviewer.app.controllers.paths import strip_of
 from medviewer.app.mask_store import MaskStore
 from medviewer.app.services import Services
 from medviewer.app.state import PATH_TOOL
+from medviewer.ui.translate import tr
 from medviewer.ui.viewport import SliceView
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import explain, label, slider, tool
@@ -128,11 +129,11 @@ class CurvedPane(QWidget):
             self.slices.apply(display)
             self.slices.set_tool(self._session.view.tool if self._session.view.tool in _LOOKING else "crosshair")
         self.setVisible(wanted)
-        self.length.setText(_HINT)
+        self.length.setText(tr(_HINT))
         strip, state = strip_of(self._session), self._session.view
         if strip is None:
             return
-        self.length.setText(f"Path {strip.ribbon.length_mm:.1f} mm")
+        self.length.setText(tr(f"Path {strip.ribbon.length_mm:.1f} mm"))
         self.degrees.setText(f"{state.curve_angle:.0f}°")
         with QSignalBlocker(self.angle), QSignalBlocker(self.width_mm):
             self.angle.setValue(round(state.curve_angle) % 360)

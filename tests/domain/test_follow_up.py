@@ -220,6 +220,10 @@ def test_the_table_has_a_column_a_study_and_follows_what_was_linked() -> None:
     assert table.responses == (None, "PR", "PD")
     assert (table.nadir, table.notes) == (1, ())
     assert table_of([]).rows == ()
+    twice = TimePoint("1", "2020-01-01", (placed("a", 0, 60, "A", target=True), placed("b", 9, 20, "a", target=True)))
+    doubled = table_of([twice])
+    assert (doubled.sums, [row.mm for row in doubled.rows]) == ((80,), [(60,), (20,)])
+    assert doubled.notes[0] == "A is a target 2 times in one study; take all but one out of the sum."
     lost = TimePoint("4", "2020-08-01", (placed("a4", 0, 20, "A", target=True),))
     gone = table_of([first, second, lost])
     assert gone.responses[-1] is None

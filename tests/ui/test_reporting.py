@@ -97,7 +97,7 @@ def test_a_lesion_stands_beside_its_prior_and_the_sum_of_targets_is_told(opened:
     box.refresh()
     assert box.isVisibleTo(box.parentWidget())
     assert box.head.text() == "Since 2019-03-01"
-    assert box.changes.rows[0].cells == ("Length ?", "20.0 mm", "12.0 mm", "-8.0 mm  -40 %")
+    assert box.changes.rows[0].cells == ("Length ?", "20.0", "12.0 mm", "-8.0  -40 %")
     assert box.response.text() == "No target is measured in this study."
     box.confirm.click()
     box.refresh()

@@ -33,7 +33,7 @@ def read(services: Services, path: Path) -> Job[ReadReport]:
     InputError
         If no study is listed that it could belong to.
     """
-    listed = [series for study in services.session.studies for series in study.series]
+    listed = _listed(services)
     if not listed:
         raise InputError("A report of measurements needs the images that were measured; open them first.")
     job = services.runner.submit(lambda _: formats.read_report(path, listed), title=f"Reading {path.name}")
@@ -46,9 +46,17 @@ def dropped(services: Services, paths: Sequence[Path], found: ScanResult) -> lis
     Reports in a folder are left alone, for nobody asked for them; and a report without measurements is a document.
     """
     named = {path.absolute() for path in paths if path.is_file()}
-    listed = [series for study in services.session.studies for series in study.series]
+    listed = _listed(services)
     reports = [one.file for one in found.attachments if one.kind == "report" and one.file.absolute() in named]
     return [_quietly(services, path, listed) for path in reports if listed]
+
+
+def _listed(services: Services) -> list[Series]:
+    """Every series that is listed, those of the open study first: files may be in two studies of a list."""
+    session = services.session
+    mine = session.study.uid if session.study is not None else ""
+    ordered = sorted(session.studies, key=lambda study: study.uid != mine)
+    return [series for study in ordered for series in study.series]
 
 
 def _quietly(services: Services, path: Path, listed: list[Series]) -> Job[ReadReport]:

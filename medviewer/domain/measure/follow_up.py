@@ -231,6 +231,10 @@ def sum_of_targets(point: TimePoint) -> TargetSum | None:
         diameters.append((title if one.measurement.label else f"{title} {number}", size))
     if len(targets) > MOST_TARGETS:
         notes.append(f"There are {len(targets)} targets, but RECIST 1.1 takes {MOST_TARGETS} at most.")
+    for label, count in Counter(one.label for one in targets if one.label).items():
+        if count > 1:
+            title = next(one.measurement.label for one in targets if one.label == label)
+            notes.append(f"{title} is a target {count} times in one study; take all but one out of the sum.")
     for organ, count in Counter(filter(None, (organ_of(one) for one in targets))).items():
         if count > MOST_OF_AN_ORGAN:
             notes.append(f"There are {count} targets in {organ}, but RECIST 1.1 takes {MOST_OF_AN_ORGAN} of an organ.")

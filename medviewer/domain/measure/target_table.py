@@ -92,6 +92,8 @@ def table_of(points: Sequence[TimePoint]) -> TargetTable:
             m = one.measurement
             if m.target:
                 key = names.get(m.uid) or one.label or f"#{m.uid}"
+                while at in found.get(key, ()):  # twice in one study, which a note tells: each has its row
+                    key += "'"
                 found.setdefault(key, {})[at] = diameter_of(one)
                 about[key] = m.title, m.organ or about.get(key, ("", "", False))[1], m.node
     steps = range(len(judged))

@@ -10,7 +10,7 @@ from medviewer.app.services import Services
 from medviewer.domain.measure.follow_up import RESPONSES, Change, Measured
 from medviewer.domain.measure.measurement import NO_PRIOR
 from medviewer.domain.measure.target_table import TargetTable
-from medviewer.domain.measure.values import Value, format_number, with_unit
+from medviewer.domain.measure.values import format_number, with_unit
 from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import GAP, combo, label, push, refill, set_text
@@ -165,10 +165,13 @@ def change_row(change: Change) -> Row:
     """One lesion as a row; what is only suggested is quiet and has a question mark."""
     m, now, before = change.now.measurement, change.now.main, change.prior.main if change.prior is not None else None
     title = m.title if change.confirmed else f"{m.title} ?"
-    cells = (title, _number(before), _number(now), change_text(change))
+    # the unit stands once: a panel is narrow
+    earlier = format_number(before) if before is not None else "–"
+    cells = (title, earlier, now.text if now is not None else "–", change_text(change))
     lines = [m.title]
     if before is not None and now is not None and change.prior is not None:
-        lines.append(f"{now.name}: {before.text} before, {now.text} now")
+        change_of = with_unit(change_text(change).partition("  ")[0], now.unit)
+        lines.append(f"{now.name}: {before.text} before, {now.text} now, {change_of}")
         lines.append(f"Earlier: {change.prior.measurement.title}")
     if not change.confirmed:
         lines.append("Suggested because it lies near; confirm it below.")
@@ -178,12 +181,11 @@ def change_row(change: Change) -> Row:
 
 
 def change_text(change: Change) -> str:
-    """The change in its unit and in %, for example ``+2.0 mm  +25 %``; ``new`` where there was none before."""
+    """The change in the value's unit and in %, for example ``+2.0  +25 %``; ``new`` where there was none before."""
     difference = change.difference
     if difference is None:
         return "new" if change.now.measurement.prior == NO_PRIOR else ""
-    sign = "+" if difference.number > 0 else ""
-    told = with_unit(f"{sign}{format_number(difference)}", difference.unit)
+    told = f"{'+' if difference.number > 0 else ''}{format_number(difference)}"
     return told if change.percent is None else f"{told}  {change.percent:+.0f} %"
 
 
@@ -223,7 +225,3 @@ def response_text(table: TargetTable) -> str:
 
 def _mm(mm: float | None) -> str:
     return "–" if mm is None else f"{mm:.1f}"
-
-
-def _number(value: Value | None) -> str:
-    return value.text if value is not None else "–"

@@ -26,14 +26,29 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QWidget
 from scipy import ndimage
 
-from medviewer.app.commands import explain, heatmaps, learning, panes, predict, solid, study, verdicts, view
+from medviewer.app.commands import (
+    explain,
+    heatmaps,
+    key_images,
+    learning,
+    measuring,
+    panes,
+    predict,
+    report,
+    solid,
+    study,
+    verdicts,
+    view,
+)
 from medviewer.app.resources import resource
 from medviewer.archive.home import home as user_home
+from medviewer.domain.measure.measurement import Measurement, vector
 from medviewer.domain.plane import Plane
 from medviewer.inference.client import base_weights
 from medviewer.jobs import Job
 from medviewer.learning.options import FinetuneOptions
 from medviewer.ui.main import Program
+from medviewer.ui.report.window import ReportWindow
 from medviewer.ui.widgets.learning_panel import LearningPanel
 
 BRAIN, CHEST = "brain-extraction", "chest-xray"
@@ -155,6 +170,34 @@ def volume(studio: Studio) -> None:
     panes.arrange(studio.session, "mpr")
 
 
+def report_page(studio: Studio) -> None:
+    """A report with an AI result, a measurement and a key image."""
+    services, session = studio.services, studio.session
+    image, series = session.image, session.series
+    if image is None or series is None:
+        raise SystemExit("The head should be open, but is not.")
+    z = studio.look.cursor[0]
+    ends = image.grid.index_to_world([(z, 112, 76), (z, 112, 106)])
+    normal = vector(image.grid.axes[:, 0])
+    line = Measurement("", "length", (vector(ends[0]), vector(ends[1])), normal, "", "Ventricles")
+    measuring.add(services, line)
+    key_images.mark(services, 0, "Ventricles of normal width")
+    report.begin(services)
+    report.write(services, "indication", "Headache for three weeks.")
+    report.write(services, "findings", "Ventricles and basal cisterns of normal width. No midline shift.")
+    report.write(services, "impression", "Normal head for research use.")
+    studio.window.show_report()
+    page = studio.window.findChild(ReportWindow)
+    if page is None:
+        raise SystemExit("The report should be open, but is not.")
+    page.resize(860, 1000)
+    studio.wait(lambda: not services.runner.jobs and page.parts["keys"].isVisible(), "the page")
+    studio.save("report", page)
+    page.close()
+    for m in session.measurements:
+        measuring.remove(services, m.uid)
+
+
 def saliency(studio: Studio) -> None:
     """Grad-CAM over the head, without the mask."""
     studio.finish(explain.run(studio.services, BRAIN))
@@ -242,6 +285,8 @@ def main() -> None:
             borrow_weights(program, Path(folder))
             studio.wait(studio.has_all_of, "the demo")
             for step in (brain, volume, saliency, learn, correct, chest, keys):
+=======
+            for step in (brain, report_page, saliency, learn, correct, chest, keys):
                 step(studio)
         finally:
             program.close()

@@ -284,9 +284,7 @@ def main() -> None:
             program.services.author = "reader"
             borrow_weights(program, Path(folder))
             studio.wait(studio.has_all_of, "the demo")
-            for step in (brain, volume, saliency, learn, correct, chest, keys):
-=======
-            for step in (brain, report_page, saliency, learn, correct, chest, keys):
+            for step in (brain, report_page, volume, saliency, learn, correct, chest, keys):
                 step(studio)
         finally:
             program.close()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medviewer.app.hanging import library
 from medviewer.domain.study import ScanResult
 from medviewer.errors import InputError, JobCancelled, JobError, NotFoundError
 from medviewer.jobs import Job
@@ -103,9 +104,13 @@ def find_folder(services: Services, study_uid: str, then: Callable[[Path], objec
 
 
 def housekeep(services: Services) -> None:
-    """Delete what an earlier start left: files of removed studies, and what it was sending."""
+    """Delete what an earlier start left: files of removed studies, and what it was sending.
+
+    The user's hanging protocols, if there are any, are checked before somebody waits for them.
+    """
 
     def work(_: RunContext) -> None:
+        library.own_rows(services.archive.home)
         from medviewer.archive.outgoing import tidy_sending  # brings the database
 
         services.archive.catalog.sweep()

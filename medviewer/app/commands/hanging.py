@@ -66,6 +66,12 @@ def protocols(services: Services) -> tuple[Protocol, ...]:
     return (*own, *library.shipped())
 
 
+def get_ready(services: Services) -> None:
+    """Read every protocol, off the home thread: to check one of the user's takes long."""
+    library.shipped()
+    library.own_rows(services.archive.home)
+
+
 def first_series(services: Services, study: Study) -> Series:
     """The series that a study is opened with: the largest, unless the protocol that fits the study shows another."""
     plan = decide(services, study, None) if services.session.hang_automatic else None

@@ -130,6 +130,7 @@ def rescan(
     listed = services.archive.catalog
 
     def work(context: RunContext) -> ScanResult:
+        hanging.get_ready(services)
         found = scan_of(listed, study_uid, context)
         listed.touch(study_uid)
         return found

@@ -49,6 +49,7 @@ def open_paths(services: Services, paths: Sequence[Path], show_first: bool = Tru
     chosen = [Path(path) for path in paths]
 
     def work(context: RunContext) -> ScanResult:
+        hanging.get_ready(services)
         return formats.scan(chosen, context.report, context.cancelled)
 
     title = title or (f"Opening {chosen[0].name}" if len(chosen) == 1 else f"Opening {len(chosen)} items")

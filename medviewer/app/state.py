@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
@@ -143,6 +143,10 @@ class PathStep:
     at: int = field(default_factory=next_deed, compare=False)
 
 
+PlayMode = Literal["loop", "bounce", "once"]
+"""What a film does at its end: begins anew, runs back, or ends."""
+
+
 @dataclass(eq=False)
 class View:
     """How the open image is looked at."""
@@ -155,6 +159,10 @@ class View:
     """Which step of the 4th axis is shown."""
     playing: bool = False
     """Whether the 4th axis runs as a film."""
+    play_speed: float = 1.0
+    """How many times as fast as it was recorded."""
+    play_mode: PlayMode = "loop"
+    """Whether the film begins anew at its end, runs back from there, or ends."""
     window: Window = field(default_factory=lambda: Window(0.5, 1.0))
     inverted: bool = False
     colours: str = "gray"

@@ -217,5 +217,5 @@ def test_a_large_region_beside_is_counted_and_kept(services: Services, hand: Mea
         done(work())
         measuring.note_values(services)
     assert session.measured[kept.uid] == values_of(replace(kept, uid=""), companion.image)
-    companion_looks.invert(session, companion_of(session, 1))
+    companion_looks.invert(session)
     assert any(m.uid == kept.uid for m in shown(services, 1).measures)

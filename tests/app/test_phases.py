@@ -23,6 +23,7 @@ from medviewer.domain.mask import Segment, Segmentation
 from medviewer.domain.plane import Plane
 from medviewer.domain.provenance import Provenance
 from medviewer.domain.study import PhaseAxis
+from medviewer.errors import InputError
 from medviewer.jobs import Job
 
 from .conftest import GRID, SERIES
@@ -92,6 +93,36 @@ def test_a_series_that_is_still_read_does_not_play(playing: Services) -> None:
 @pytest.mark.parametrize(("elapsed", "phase"), [(0, 3), (39, 3), (41, 4), (81, 0), (4000, 3), (4 * 40 + 1, 2)])
 def test_a_film_goes_by_the_clock(elapsed: float, phase: int) -> None:
     assert view.phase_at(3, elapsed, 40.0, 5) == phase
+
+
+@pytest.mark.parametrize(
+    ("mode", "steps", "phase"),
+    [
+        ("loop", 6, 1),
+        ("bounce", 4, 4),
+        ("bounce", 5, 3),
+        ("bounce", 8, 0),
+        ("bounce", 9, 1),
+        ("once", 3, 3),
+        ("once", 9, 4),
+    ],
+)
+def test_what_a_film_does_at_its_end(mode: str, steps: int, phase: int) -> None:
+    assert view.phase_at(0, steps * 40.0, 40.0, 5, mode) == phase  # type: ignore[arg-type]  # one of them
+    assert view.phase_at(0, 400.0, 40.0, 1, mode) == 0  # type: ignore[arg-type]  # one of them
+
+
+def test_speed_and_way_of_a_film(playing: Services) -> None:
+    state = playing.session.view
+    view.step_speed(playing, 1)
+    assert view.play_interval(playing) == 20
+    view.step_speed(playing, -9)
+    assert (state.play_speed, view.play_interval(playing)) == (0.25, 160)
+    for mode in ("bounce", "once", "loop"):
+        view.next_play_mode(playing)
+        assert state.play_mode == mode
+    with pytest.raises(InputError, match="loop, bounce, once"):
+        view.set_play_mode(playing, "never")  # type: ignore[arg-type]  # that is the point
 
 
 def test_the_interval_is_the_recorded_one_or_a_tenth_of_a_second(playing: Services) -> None:

@@ -9,7 +9,7 @@ from medviewer.app.commands import companion_looks, interactive, masks
 from medviewer.app.hanging.companions import companion_of, looked_at
 from medviewer.app.presets import by_key
 from medviewer.app.services import Services
-from medviewer.app.state import EDIT_TOOLS, TOOLS
+from medviewer.app.state import EDIT_TOOLS, TOOLS, PlayMode
 from medviewer.domain.mask import Segment
 from medviewer.domain.plane import Plane
 from medviewer.errors import InputError
@@ -71,19 +71,61 @@ def toggle_play(services: Services) -> None:
         view.playing = not view.playing
 
 
+SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""How many times as fast as it was recorded a film may run."""
+PLAY_MODES: dict[PlayMode, str] = {"loop": "Loop", "bounce": "Back and forth", "once": "Once"}
+
+
+def set_speed(services: Services, speed: float) -> None:
+    """Let films run so many times as fast as they were recorded; the nearest of `SPEEDS`."""
+    services.session.view.play_speed = min(SPEEDS, key=lambda one: abs(one - speed))
+
+
+def step_speed(services: Services, steps: int) -> None:
+    """Let films run faster or slower."""
+    at = SPEEDS.index(services.session.view.play_speed) + steps
+    set_speed(services, SPEEDS[min(max(at, 0), len(SPEEDS) - 1)])
+
+
+def set_play_mode(services: Services, mode: PlayMode) -> None:
+    """Let films begin anew at their end, run back from there, or end.
+
+    Raises
+    ------
+    InputError
+        If there is no such way.
+    """
+    if mode not in PLAY_MODES:
+        raise InputError(f"A film should run as one of {', '.join(PLAY_MODES)}, not {mode}.")
+    services.session.view.play_mode = mode
+
+
+def next_play_mode(services: Services) -> None:
+    """Go from loop to back and forth, once, and loop again."""
+    modes = list(PLAY_MODES)
+    set_play_mode(services, modes[(modes.index(services.session.view.play_mode) + 1) % len(modes)])
+
+
 def play_interval(services: Services) -> float:
-    """Milliseconds from one phase to the next: as recorded where the file says so (Frame Time)."""
+    """Milliseconds from one phase to the next: as recorded where the file says so (Frame Time), by the speed."""
     image = services.session.image
     axis = image.dynamic.axis if image is not None and image.dynamic is not None else None
-    return axis.interval_ms if axis is not None and axis.interval_ms else PLAY_MS
+    recorded = axis.interval_ms if axis is not None and axis.interval_ms else PLAY_MS
+    return recorded / services.session.view.play_speed
 
 
-def phase_at(start: int, elapsed_ms: float, interval_ms: float, count: int) -> int:
+def phase_at(start: int, elapsed_ms: float, interval_ms: float, count: int, mode: PlayMode = "loop") -> int:
     """The phase that a film shows some time after it was started at `start`.
 
     By the clock and not by counted ticks: a slow machine drops frames, and none of them pile up.
     """
-    return (start + int(elapsed_ms / interval_ms)) % count
+    steps = start + int(elapsed_ms / interval_ms)
+    if mode == "once" or count == 1:
+        return min(steps, count - 1)
+    if mode == "loop":
+        return steps % count
+    there = steps % (2 * (count - 1))
+    return there if there < count else 2 * (count - 1) - there
 
 
 def drag_window(services: Services, right: float, down: float, number: int | None = None) -> None:

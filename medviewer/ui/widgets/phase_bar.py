@@ -12,6 +12,7 @@ from medviewer.domain.study import PhaseAxis
 from medviewer.ui.icons import icon
 from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
+from medviewer.ui.widgets.parts import combo, refill
 
 _SHORTEST_MS = 10
 """The clock is looked at no more often: screens draw some 60 pictures a second."""
@@ -42,6 +43,9 @@ class PhaseBar(QWidget):
         self._links.add(session.events.image, self._follow_image)
         self._links.add(session.view.events.phase, self._follow_phase)
         self._links.add(session.view.events.playing, self._follow_playing)
+        self._links.add(session.view.events.play_speed, self._follow_way)
+        self._links.add(session.view.events.play_mode, self._follow_way)
+        self._follow_way()
         self._follow_image()
 
     def stop(self) -> None:
@@ -65,8 +69,20 @@ class PhaseBar(QWidget):
         self.value.setProperty("role", "quiet")
         self.name = QLabel()
         self.name.setProperty("role", "quiet")
+        self.speed = combo(
+            "How many times as fast as it was recorded (Alt+. faster, Alt+, slower)", "Speed of the film"
+        )
+        self.speed.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        refill(self.speed, [(f"{speed:g}×", speed) for speed in view.SPEEDS])
+        self.speed.activated.connect(lambda _: view.set_speed(self._services, float(self.speed.currentData())))
+        self.mode = combo("What the film does at its end (Ctrl+.)", "Loop")
+        self.mode.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        refill(self.mode, [(text, name) for name, text in view.PLAY_MODES.items()])
+        self.mode.activated.connect(lambda _: view.set_play_mode(self._services, self.mode.currentData()))
         for part in (self.button, self.name, self.slider, self.count, self.value):
             row.addWidget(part, 1 if part is self.slider else 0)
+        for box in (self.speed, self.mode):
+            row.addWidget(box)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     # -- what the session says ------------------------------------------------------------------------------------
@@ -111,10 +127,26 @@ class PhaseBar(QWidget):
         self.button.setIcon(icon("pause" if playing else "play"))
         self.button.setToolTip(tr("Pause (K)" if playing else "Play all phases as a film (K)"))
         if playing and not self._timer.isActive():
-            self._start(self._services.session.view.phase)
-            self._timer.start(max(_SHORTEST_MS, round(view.play_interval(self._services) / 2)))
+            state = self._services.session.view
+            if state.play_mode == "once" and state.phase == view.phase_count(self._services) - 1:
+                view.set_phase(self._services, 0)  # it was at its end
+            self._start(state.phase)
+            self._set_clock()
         elif not playing:
             self._timer.stop()
+
+    def _follow_way(self, *_: object) -> None:
+        """Show speed and loop; a film that runs goes on from where it is."""
+        state = self._services.session.view
+        with QSignalBlocker(self.speed), QSignalBlocker(self.mode):
+            self.speed.setCurrentIndex(self.speed.findData(state.play_speed))
+            self.mode.setCurrentIndex(self.mode.findData(state.play_mode))
+        if self._timer.isActive():
+            self._start(state.phase)
+            self._set_clock()
+
+    def _set_clock(self) -> None:
+        self._timer.start(max(_SHORTEST_MS, round(view.play_interval(self._services) / 2)))
 
     # -- what the user and the clock want -------------------------------------------------------------------------
 
@@ -131,6 +163,8 @@ class PhaseBar(QWidget):
         if not count:
             self.stop()
             return
-        interval = view.play_interval(self._services)
-        self._drawn = view.phase_at(self._began, self._clock.elapsed(), interval, count)
+        interval, mode = view.play_interval(self._services), self._services.session.view.play_mode
+        self._drawn = view.phase_at(self._began, self._clock.elapsed(), interval, count, mode)
         view.set_phase(self._services, self._drawn)
+        if mode == "once" and self._drawn == count - 1:
+            self.stop()

@@ -66,10 +66,10 @@ def test_zoom_and_pan_stay_from_phase_to_phase_and_the_picture_changes(film: Pro
     port = drawn(film)
     port._zoom(2.5, QPointF(40, 30))
     before = (port.canvas.camera.zoom, tuple(port.canvas.camera.center))
-    layer, pixels = port._image, port._image.data.copy()
+    layer, pixels = port.picture.image, port.picture.image.data.copy()
     view.set_phase(film.services, 7)
-    assert drawn(film)._image is layer
-    np.testing.assert_allclose(port._image.data, pixels + 7)
+    assert drawn(film).picture.image is layer
+    np.testing.assert_allclose(port.picture.image.data, pixels + 7)
     assert (port.canvas.camera.zoom, tuple(port.canvas.camera.center)) == before
 
 
@@ -120,3 +120,25 @@ def test_the_recent_list_opens(program: Program, qtbot: QtBot) -> None:
     program.window.recent.actions()[0].trigger()
     qtbot.waitUntil(lambda: program.services.session.image is not None, timeout=60_000)
     program.window.grid.controller.refresh()
+
+
+def test_speed_and_what_the_film_does_at_its_end(film: Program, qtbot: QtBot) -> None:
+    bar, state = film.window.phases, film.services.session.view
+    assert (bar.speed.currentText(), bar.mode.currentText()) == ("1×", "Loop")
+    film.window.commands["view.play_faster"].trigger()
+    assert bar.speed.currentText() == "2×"
+    bar.speed.setCurrentIndex(bar.speed.findData(4.0))
+    bar.speed.activated.emit(0)
+    assert state.play_speed == 4
+    bar.mode.setCurrentIndex(bar.mode.findData("once"))
+    bar.mode.activated.emit(0)
+    bar.button.click()
+    qtbot.waitUntil(lambda: not state.playing)
+    assert state.phase == 11, "it ends with the last phase"
+    seen: list[int] = []
+    state.events.phase.connect(seen.append)
+    bar.button.click()
+    qtbot.waitUntil(lambda: not state.playing)
+    assert seen[0] < 11, "it begins anew"
+    film.window.commands["view.play_mode"].trigger()
+    assert bar.mode.currentText() == "Loop"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
-import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
@@ -14,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import study
 from medviewer.ui.main import Program
+from medviewer.ui.theme import style_sheet
 
 KEY = Qt.Key
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -39,7 +39,8 @@ def test_from_the_list_to_the_last_measurement(program: Program, qtbot: QtBot, t
     session = services.session
     program.window.tour.end()
     for name, shape in (("alpha", (16, 20, 24)), ("beta", (18, 20, 22))):
-        study.open_paths(services, [volume(tmp_path / f"{name}.nii.gz", shape)])
+        (tmp_path / name).mkdir()
+        study.open_paths(services, [volume(tmp_path / name / f"{name}.nii.gz", shape)])
         qtbot.waitUntil(lambda: not services.runner.jobs and session.image is not None, timeout=60_000)
         study.close(services)
     qtbot.waitUntil(lambda: window.browser.model.loaded == 2, timeout=20_000)
@@ -56,6 +57,7 @@ def test_from_the_list_to_the_last_measurement(program: Program, qtbot: QtBot, t
     qtbot.waitUntil(lambda: session.image is not None and session.image.grid.shape == (24, 20, 16), timeout=60_000)
     qtbot.waitUntil(lambda: QApplication.focusWidget() is window.grid)
 
+    qtbot.waitUntil(window.commands["view.slice_down"].isEnabled)
     view = session.view
     z = view.cursor[0]
     press(KEY.Key_Down)
@@ -94,14 +96,14 @@ def test_from_the_list_to_the_last_measurement(program: Program, qtbot: QtBot, t
     qtbot.waitUntil(lambda: QApplication.focusWidget() is window.grid)
 
 
-@pytest.mark.parametrize("name", ["ai", "segments", "saliency"])
-def test_where_the_keyboard_is_can_be_seen(opened: Program, qtbot: QtBot, name: str) -> None:
+def test_where_the_keyboard_is_can_be_seen(opened: Program, qtbot: QtBot) -> None:
     window = opened.window
     window.activateWindow()
-    section = window.panels[name]
+    window.setStyleSheet(style_sheet())  # the program's own application has it; that of the tests has not
     controls = [
         one
-        for one in section.findChildren(QWidget)
+        for name in ("ai", "segments", "saliency")
+        for one in window.panels[name].findChildren(QWidget)
         if one.isVisible() and one.isEnabled() and one.focusPolicy() & Qt.FocusPolicy.TabFocus
     ]
     assert controls

@@ -13,7 +13,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
-from medviewer.app.commands import masks, measuring, panes, study, view
+from medviewer.app.commands import looks, masks, measuring, panes, planes, study, view
+from medviewer.app.state import Companion
 from medviewer.domain.measure.measurement import Measurement
 from medviewer.ui.main import Program
 
@@ -266,3 +267,29 @@ def test_a_measurement_of_another_series_is_copied_as_it_was_kept(opened: Progra
     session.chosen_measurement = m.uid
     opened.window.commands["measure.copy"].trigger()
     assert QGuiApplication.clipboard().text() == "Length, 20.0 mm"
+
+
+def test_what_is_in_pixels_says_so(opened: Program) -> None:
+    length(opened)
+    panel, session = opened.window.panel_area.measures, opened.services.session
+    assert not panel.uncalibrated.isVisibleTo(panel)
+    assert session.image is not None
+    session.image = replace(session.image, calibrated=False)
+    assert panel.uncalibrated.isVisibleTo(panel)
+    assert "in pixels and not in mm" in panel.uncalibrated.text()
+
+
+def test_colours_and_slab_say_that_they_are_of_every_viewport(opened: Program) -> None:
+    session = opened.services.session
+    image = ramp()
+    beside = Companion(replace(SERIES, uid="1.2.826.0.1.98"), STUDY, image, image.windows[0])
+    session.message, session.companions = None, (beside,)
+    looks.set_colours(opened.services, "viridis")
+    assert session.message is not None
+    assert "every viewport" in session.message.text
+    session.message = None
+    planes.set_slab(opened.services, "mip")
+    assert session.message is not None
+    assert "every viewport" in session.message.text
+    planes.set_slab(opened.services, "none")
+    session.companions = ()

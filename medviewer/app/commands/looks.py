@@ -129,7 +129,10 @@ def set_colours(services: Services, name: str) -> None:
     _grey_image(services)
     if colour_map(name).id != name:
         raise InputError(f"The colours should be one of {', '.join(one.id for one in COLOUR_MAPS)}, not {name}.")
-    services.session.view.colours = name
+    session = services.session
+    if session.companions and name != session.view.colours:
+        session.say("The colours are those of every viewport, of the series beside too.")
+    session.view.colours = name
 
 
 def next_colours(services: Services) -> None:

@@ -37,6 +37,8 @@ def set_slab(services: Services, mode: Mode) -> None:
         )
     if mode != "none" and services.session.arrival is not None:
         services.session.say("Slabs are shown once all of the series is read; single slices are until then.")
+    elif services.session.companions and mode != view.slab_mode:
+        services.session.say("The slab is that of every viewport, of the series beside too.")
     view.slab_mode = mode
 
 

@@ -13,7 +13,7 @@ from medviewer.app.controllers.measures import values_in, where_of
 from medviewer.app.services import Services
 from medviewer.app.state import Session
 from medviewer.domain.measure.measurement import TITLES, Measurement
-from medviewer.domain.measure.values import summary
+from medviewer.domain.measure.values import UNCALIBRATED, summary
 from medviewer.ui.translate import tr
 from medviewer.ui.widgets.follow_up import FollowUpBox
 from medviewer.ui.widgets.links import Links
@@ -62,6 +62,7 @@ class MeasurePanel(QWidget):
         triggers = QAbstractItemView.EditTrigger
         self.table.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
         self.empty = label(EMPTY, "quiet", wrap=True)
+        self.uncalibrated = label(UNCALIBRATED, "warning", wrap=True)
         self.delete_button = tool(
             "delete", "Take the chosen measurement away; undo brings it back", self.delete_requested.emit
         )
@@ -88,6 +89,7 @@ class MeasurePanel(QWidget):
         box.setSpacing(GAP)
         box.addWidget(self.empty)
         box.addWidget(self.table)
+        box.addWidget(self.uncalibrated)
         row = QHBoxLayout()
         row.setSpacing(4)
         for button in (self.delete_button, self.save_button, self.read_button):
@@ -108,6 +110,8 @@ class MeasurePanel(QWidget):
             self.table.fill([row_of(session, m) for m in session.measurements])
         self.table.setVisible(bool(session.measurements))
         self.empty.setVisible(not session.measurements)
+        pixels = session.image is not None and not session.image.calibrated
+        self.uncalibrated.setVisible(pixels and bool(session.measurements))
         self.save_button.setEnabled(bool(session.measurements))
         self.read_button.setEnabled(session.image is not None)
         self._follow(session.chosen_measurement)

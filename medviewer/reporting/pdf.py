@@ -24,6 +24,8 @@ from medviewer.reporting.page import (
 _FONT, _BOLD = "DejaVuSans", "DejaVuSans-Bold"
 _QUIET, _LINE, _INK, _WARN = "#5f666d", "#c9ced3", "#16191c", "#8a5a00"
 _KEY_WIDE_MM, _KEY_HIGH_MM = 82.0, 92.0
+_CAPTION = 300
+"""Letters of a caption that fit below its picture."""
 _EAST_ASIAN = ((0xAC00, 0xD7AF, "HYSMyeongJo-Medium"), (0x1100, 0x11FF, "HYSMyeongJo-Medium"))
 _HAN = ((0x2E80, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x9FFF), (0xF900, 0xFAFF), (0xFF00, 0xFFEF))
 
@@ -171,7 +173,7 @@ def _head(report: Report, page: Page) -> list[Any]:
     half = (len(cells) + 1) // 2
     rows = [[*cells[k], *(cells[half + k] if half + k < len(cells) else ["", ""])] for k in range(half)]
     if rows:
-        made = Rows(rows, colWidths=[_mm(26), _mm(61), _mm(26), _mm(61)])
+        made = Rows(rows, colWidths=[_mm(26), _mm(61), _mm(26), _mm(61)], splitInRow=1)
         rule = ("LINEBELOW", (0, -1), (-1, -1), 0.5, HexColor(_LINE))
         top = ("LINEABOVE", (0, 0), (-1, 0), 0.5, HexColor(_LINE))
         pads = [(f"{side}PADDING", (0, 0), (-1, -1), 1.5) for side in ("TOP", "BOTTOM", "LEFT")]
@@ -232,7 +234,7 @@ def _table(table: Table, width: float) -> list[Any]:
     widths = _widths(table, width)
     rows = [[cell(text, k, bold=True) for k, text in enumerate(table.header)]]
     rows += [[cell(text, k) for k, text in enumerate(row)] for row in table.rows]
-    made = Rows(rows, colWidths=widths, repeatRows=1)
+    made = Rows(rows, colWidths=widths, repeatRows=1, splitInRow=1)  # a text may be longer than a page
     pads: list[Any] = [(f"{side}PADDING", (0, 0), (-1, -1), 2) for side in ("TOP", "BOTTOM")]
     rules: list[Any] = [("LINEBELOW", (0, 0), (-1, -1), 0.4, HexColor(_LINE)), ("VALIGN", (0, 0), (-1, -1), "TOP")]
     made.setStyle(TableStyle([*pads, *rules]))
@@ -258,14 +260,20 @@ def _keys(title: str, keys: Sequence[KeyEntry], pictures: Mapping[str, bytes], w
         made = Rows([[*pair, *[""] * (2 - len(pair))]], colWidths=[width / 2] * 2)
         made.setStyle(TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)]))
         story.append(made if first else KeepTogether([*_heading(title), made]))
+        # a row with pictures is never parted, so what is long stands below it
+        story += [_paragraph(f"{first + k + 1}. {text}", _style(9)) for k, text in _long(keys[first : first + 2])]
     return story
+
+
+def _long(keys: Sequence[KeyEntry]) -> list[tuple[int, str]]:
+    return [(k, one.caption) for k, one in enumerate(keys) if len(one.caption) > _CAPTION]
 
 
 def _key(entry: KeyEntry, number: int, png: bytes | None) -> list[Any]:
     from reportlab.platypus import Image
 
     title = _paragraph(f"{number}. {entry.place}", _style(8, colour=_QUIET, after=1))
-    caption = [_paragraph(entry.caption, _style(9))] if entry.caption else []
+    caption = [_paragraph(entry.caption, _style(9))] if 0 < len(entry.caption) <= _CAPTION else []
     if png is None:
         return [_paragraph("The picture is not kept any more.", _style(8, colour=_WARN)), title, *caption]
     picture = Image(io.BytesIO(png))

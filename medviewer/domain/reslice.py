@@ -78,8 +78,10 @@ def sample(voxels: NDArray[np.generic], grid: Grid, rays: Rays) -> tuple[NDArray
     out = np.zeros(rays.shape, np.float32)
     inside = np.zeros(rays.shape, np.bool_)
     for part, index, within in _places(grid, rays):
-        if within.any():
-            np.copyto(out[part], trilinear(voxels, index), where=within)
+        columns = np.flatnonzero(within.any(axis=0))
+        if columns.size:  # of a turned lattice, which has room for every angle, the most lies beside the volume
+            some = slice(int(columns[0]), int(columns[-1]) + 1)
+            np.copyto(out[part, some], trilinear(voxels, index[..., some]), where=within[:, some])
             inside[part] = within
     return out, inside
 

@@ -213,6 +213,9 @@ def _look(window: MainWindow) -> Step:
     def active() -> QWidget | None:
         return window.grid.slices[view.active] if view.active < len(window.grid.slices) else None
 
+    def windowed() -> bool:
+        return view.window != grey or [pane.look for pane in view.hung] != [pane.look for pane in panes]
+
     def answered() -> bool:
         made = session.mask is not None and bool(session.mask.base.provenance.plugin_id)
         return made or session.classification is not None or session.detections is not None
@@ -235,7 +238,7 @@ def _look(window: MainWindow) -> Step:
                 lambda: view.cursor != cursor or view.hung != panes or _zoomed(window),
                 active,
             ),
-            Task("Drag with the right button: brightness and contrast.", lambda: view.window != grey, active),
+            Task("Drag with the right button: brightness and contrast.", windowed, active),
             Task("Press Run at a model. Its answer comes with its version and its doubt.", answered, run_button),
         ),
     )

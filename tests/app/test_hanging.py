@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medviewer import formats
-from medviewer.app.commands import hanging, hanging_choice, panes, study, view
+from medviewer.app.commands import hanging, hanging_choice, key_images, panes, pointed, study, view
 from medviewer.app.controllers.display import resolve_pane
 from medviewer.app.hanging import library
 from medviewer.app.hanging.choosing import chosen, fit, laterality_of, ranked, view_of
@@ -129,6 +129,16 @@ def test_a_window_is_changed_in_its_own_viewport(tmp_path: Path, opened: Opener)
     assert [display.limits for display in shown(services)] == [(1500, -500)] * 4
     panes.arrange(session, "mpr")
     assert all(pane.look is None for pane in session.view.hung)
+
+
+def test_key_images_and_resets_are_about_the_viewport(tmp_path: Path, opened: Opener) -> None:
+    services = opened(write_volume(tmp_path, "CT", "Routine", BodyPartExamined="HEAD"))
+    session = services.session
+    session.view.active = 2
+    key_images.mark(services)
+    assert [(one.center, one.width) for one in session.key_images] == [(500, 2000)]
+    pointed.reset(session)
+    assert [window_of(session, k)[0].name for k in range(4)] == ["Brain", "Subdural", "Soft tissue", "Brain"]
 
 
 def test_the_body_part_may_stand_in_the_description_only(tmp_path: Path, opened: Opener) -> None:

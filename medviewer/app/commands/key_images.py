@@ -14,6 +14,7 @@ from medviewer.app.controllers.display import resolve_pane
 from medviewer.app.controllers.turning import turned_of
 from medviewer.app.hanging.companions import aside, companion_of, plane_of
 from medviewer.app.hanging.layouts import SINGLE, Pane, SliceKind
+from medviewer.app.hanging.wearing import worn
 from medviewer.app.pictures import picture_of, png_of
 from medviewer.app.state import KeyStep
 from medviewer.domain.image import Window
@@ -274,12 +275,15 @@ def _looked_at(session: Session, number: int) -> KeyImage:
     plane = plane_of(session, number)
     if session.series is None or session.image is None or plane is None:
         raise InputError("A key image needs an open image; open a study first.")
+    pane = session.view.hung[number]
+    if pane.is_empty:
+        raise InputError("A key image needs a viewport that shows something; click on another one first.")
     companion = companion_of(session, number)
-    about = session if companion is None else aside(session, companion)
+    about = worn(session if companion is None else aside(session, companion), pane.look)
     series, view = about.series, about.view
     assert series is not None  # one is open
     turned = turned_of(about) if plane.name in PLANES else None
-    pane, window = session.view.hung[number], view.window.plain[0]
+    window = view.window.plain[0]
     return KeyImage(
         uid=new_uid(),
         series_uid=series.uid,
@@ -395,7 +399,9 @@ def _look(session: Session, image: KeyImage) -> None:
         return kind == wanted or not opened.is_volume
 
     at = next((k for k in mine if shows(panes[k])), mine[0] if mine else 0)
-    panes[at] = replace(panes[at], kind=panes[at].kind if shows(panes[at]) else own, series="", turn=image.turn)
+    panes[at] = replace(
+        panes[at], kind=panes[at].kind if shows(panes[at]) else own, series="", turn=image.turn, look=None
+    )
     view.panes = tuple(panes)
     if view.layout == SINGLE or view.active not in mine or view.active != at:
         view.active = at

@@ -10,6 +10,7 @@ from medviewer.app.commands.measuring import found
 from medviewer.app.controllers.measures import text_of
 from medviewer.app.controllers.texts import read_out
 from medviewer.app.hanging.companions import aside, companion_of, cursor_of, looked_at
+from medviewer.app.hanging.wearing import look_of, relooked, worn
 from medviewer.app.presets import first_window, opens_inverted
 from medviewer.domain.measure.measurement import TITLES
 from medviewer.domain.measure.values import summary
@@ -25,8 +26,12 @@ def reset(session: Session) -> None:
     if image is None:
         return
     panes.turn(session, None)
-    companion = companion_of(session, session.view.active)
-    if companion is None:
+    view = session.view
+    companion = companion_of(session, view.active)
+    if look_of(session, view.active) is not None:  # as its series opens: it alone was changed
+        first = {"window": first_window(image), "inverted": opens_inverted(image), "colours": ""}
+        view.panes = relooked(view.hung, view.active, **first)
+    elif companion is None:
         session.view.window, session.view.inverted = first_window(image), opens_inverted(image)
         session.view.colours = GREY
     else:
@@ -43,7 +48,7 @@ def value_at_crosshair(session: Session) -> str:
     """
     companion = companion_of(session, session.view.active)
     if companion is None:
-        text = read_out(session, session.view.cursor)
+        text = read_out(worn(session, look_of(session, session.view.active)), session.view.cursor)
     else:
         text = read_out(aside(session, companion), cursor_of(session, companion))
     if not text:

@@ -177,6 +177,18 @@ def test_a_click_on_a_face_looks_from_there(shown: VolumeView) -> None:
     assert cube.side_at(QPointF(1, 1)) == ""
 
 
+def test_a_side_that_is_asked_for_before_there_is_a_picture_is_looked_from_once_there_is(shown: VolumeView) -> None:
+    shown.look_from("feet")
+    shown.apply(scene(corner_block(), look("mip"), identity=object()))
+    shown.settle()
+    np.testing.assert_allclose(shown.canvas.camera.view_direction, DIRECTIONS["feet"][0], atol=1e-6)
+    shown.apply(None)
+    shown.apply(scene(corner_block(), look("mip"), identity=object()))
+    shown.settle()
+    first = np.array(DIRECTIONS["first"][0])
+    np.testing.assert_allclose(shown.canvas.camera.view_direction, first / np.linalg.norm(first), atol=1e-6)
+
+
 def test_keys_turn_what_is_seen_the_way_they_say(shown: VolumeView) -> None:
     """Something in front of the middle goes to the right with a turn to the right, and up with one upwards."""
     voxels = np.zeros(SHAPE, np.int16)

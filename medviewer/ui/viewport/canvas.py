@@ -85,7 +85,12 @@ class NapariCanvas:
         self.qt_viewer.canvas._scene_canvas.context.glir.associate(drawn.glir)
 
     def flush(self) -> None:
-        """Send now what is waiting to go to the graphics card, rather than all of it with the next frame."""
+        """Send now what is waiting to go to the graphics card, rather than all of it with the next frame.
+
+        Before the widget was first drawn it has no context: then what waits would go to another canvas's.
+        """
+        if not cast("Any", self.native).isValid():
+            return
         canvas = self.qt_viewer.canvas._scene_canvas
         canvas.set_current()
         canvas.context.flush_commands()

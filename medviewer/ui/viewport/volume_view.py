@@ -73,6 +73,7 @@ class VolumeView(QFrame):
         self._wanted: Scene | None = None
         self._surfaces = Surfaces()
         self._looked_at: object = None
+        self._asked: SolidSide = "first"
         self._note = QLabel(self)
         self._note.setObjectName("viewportNote")
         self._note.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -266,6 +267,8 @@ class VolumeView(QFrame):
 
     def look_from(self, side: SolidSide) -> None:
         """Look from a side of the patient; ``first`` also moves and zooms as at first."""
+        if self._stage is None or not self._stage.shown:
+            self._asked = side  # for when there is something to see
         view, up = DIRECTIONS[side]
         self.canvas.camera.set_view_direction(view_direction=view, up_direction=up)
         if side == "first" and self.shown is not None:
@@ -318,7 +321,8 @@ class VolumeView(QFrame):
         camera.center = tuple(extent / 2)
         size = self.size()  # the canvas may be new, and not have its size yet
         camera.zoom = _FILLS * min(size.width(), size.height()) / float(extent.max())
-        view, up = DIRECTIONS["first"]
+        view, up = DIRECTIONS[self._asked]
+        self._asked = "first"
         camera.set_view_direction(view_direction=view, up_direction=up)
 
     # -- pictures -------------------------------------------------------------------------------------------------

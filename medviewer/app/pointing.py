@@ -108,6 +108,7 @@ MEASUREMENT: tuple[Entry, ...] = (
     "measure.text",
     "measure.target",
     "measure.node",
+    "measure.organ",
     "measure.text_home",
     "",
     "measure.delete",

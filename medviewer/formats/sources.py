@@ -16,7 +16,6 @@ from pathlib import Path, PurePosixPath
 
 from medviewer.domain.study import Warning
 from medviewer.errors import UnreadableError
-from medviewer.formats.dicom.dicomdir import read_listing
 from medviewer.formats.sniff import Kind, head_of, is_directory, sniff
 
 MAX_UNPACKED = 16 * 1024**3
@@ -155,6 +154,10 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 def _add(file: Path, sources: Sources, scratch: Path | None, stop: Callable[[], None]) -> None:
     try:
         if file in sources.named and is_directory(head_of(file)):
+            from medviewer.formats.dicom.dicomdir import (
+                read_listing,  # brings pydicom, which the window's start does without
+            )
+
             listing = read_listing(file)
             sources.files += listing.files
             sources.roots.append(file.parent)

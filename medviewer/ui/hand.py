@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
@@ -22,8 +22,10 @@ from medviewer.app.state import EDIT_TOOLS
 from medviewer.domain.plane import Plane
 from medviewer.plugin_api import Prompt
 from medviewer.plugin_api.interactive import PromptKind
-from medviewer.ui.viewport import SliceView
 from medviewer.ui.viewport_pane import ViewportPane
+
+if TYPE_CHECKING:
+    from medviewer.ui.viewport.slice_view import SliceView
 
 Place = tuple[float, float]
 """Row and column of a slice, not rounded."""
@@ -38,7 +40,7 @@ class Hand(QObject):
         What the commands work on.
     pane
         Where the viewport is; it knows what each shows.
-    number
+    number, slice_view
         Which of its viewports.
     measuring
         What the left button does with measurements.
@@ -50,12 +52,18 @@ class Hand(QObject):
     """What is under the pointer."""
 
     def __init__(
-        self, services: Services, pane: ViewportPane, number: int, measuring: MeasureTool, paths: PathTool
+        self,
+        services: Services,
+        pane: ViewportPane,
+        number: int,
+        slice_view: SliceView,
+        measuring: MeasureTool,
+        paths: PathTool,
     ) -> None:
         super().__init__(pane)
         self.services, self.number = services, number
         self._pane = pane
-        self._slices: SliceView = pane.slices[number]
+        self._slices = slice_view
         self._state = services.session.view
         self._measuring, self._paths = measuring, paths
         self._note_click()

@@ -20,6 +20,7 @@ from medviewer.app.resources import resource
 from medviewer.app.services import Services
 from medviewer.jobs import Runner
 from medviewer.ui import theme, translate
+from medviewer.ui.ahead import Ahead
 
 log = logging.getLogger(__name__)
 
@@ -82,14 +83,27 @@ class Program:
         from medviewer.ui.window import MainWindow
 
         self.window = MainWindow(self.services)
+        self._ahead = Ahead(self.window)
+        self.window.grid.before_making = self._ahead.wait
+        self._ahead.ready.connect(self._make_viewports)
         self.window.show()
+        # once the window was drawn: it answers while napari is imported
+        QTimer.singleShot(0, self._ahead, self._ahead.start)
         self.window.tour.offer()
+
+    def _make_viewports(self) -> None:
+        """Make them one in each turn of the event loop, so that the window answers between."""
+        if self.window.grid.make_next():
+            QTimer.singleShot(0, self._ahead, self._make_viewports)
+            return
         # What lives until now lives to the end: the collector need not walk through it, in the middle of a drag.
         gc.freeze()
         gc.enable()
 
     def close(self) -> None:
         """Close the window and the archive; what was acknowledged is on disk."""
+        self._ahead.wait()
+        gc.enable()
         self.window.close()
         self.window.deleteLater()
         self.services.close()

@@ -53,13 +53,13 @@ class Menus(QObject):
         self._context: object = None
 
     def _register(self) -> None:
-        plugins = [_translated(one) for one in actions.of_plugins(self._services, self._dialogs, self._shell)]
-        known = {action.id for action in plugins}
         made = [_translated(one) for one in actions.build(self._services, self._dialogs, self._shell)]
         self._reasons = {action.id: context.REASONS.get(str(action.enablement or ""), "not now") for action in made}
         self.layouts = of_layouts(made)
         """Ids of the actions that lay out the viewports."""
-        self.model.register_actions(self.keyboard.without_keys(action for action in made if action.id not in known))
+        lasting = [action for action in made if not actions.is_of_plugin(action.id)]
+        plugins = [action for action in made if actions.is_of_plugin(action.id)]
+        self.model.register_actions(self.keyboard.without_keys(lasting))
         self._forget_plugins = self.model.register_actions(self.keyboard.without_keys(plugins))
 
     def follow(self) -> None:

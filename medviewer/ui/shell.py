@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
@@ -20,7 +21,6 @@ from medviewer.ui.report.window import show_report
 from medviewer.ui.research import Research
 from medviewer.ui.tour import Tour
 from medviewer.ui.translate import tr
-from medviewer.ui.viewport import SliceView
 from medviewer.ui.viewport_grid import ViewportGrid
 from medviewer.ui.viewport_pane import marked
 from medviewer.ui.widgets.batch_dialog import show_batch
@@ -38,6 +38,9 @@ from medviewer.ui.widgets.shortcuts_dialog import Named, ShortcutsDialog
 from medviewer.ui.widgets.study_browser import StudyBrowser
 from medviewer.ui.widgets.window_dialog import WindowDialog
 from medviewer.ui.widgets.window_menu import WindowMenu
+
+if TYPE_CHECKING:
+    from medviewer.ui.viewport.slice_view import SliceView
 
 _RECENT_COMMANDS = 12
 """Commands of the palette that come first because they were chosen last."""

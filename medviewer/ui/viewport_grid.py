@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent
@@ -15,15 +16,20 @@ from medviewer.app.controllers.placing import Ask, MeasureTool
 from medviewer.app.services import Services
 from medviewer.domain.measure.values import Value
 from medviewer.ui.hand import Hand
-from medviewer.ui.viewport import SliceView
-from medviewer.ui.viewport.solid import Solid
 from medviewer.ui.viewport_pane import ViewportPane
 from medviewer.ui.widgets.study_model import SERIES_MIME
+
+if TYPE_CHECKING:
+    from medviewer.ui.viewport.slice_view import SliceView
+    from medviewer.ui.viewport.solid import Solid
+    from medviewer.ui.viewport.volume_view import VolumeView
 
 
 class ViewportGrid(ViewportPane):
     """The viewports of the window, each with a `Hand`."""
 
+    volume_made = Signal(object)
+    """The 3D view is there."""
     read_out = Signal(str)
     """What is under the pointer, for the status bar."""
     menu_asked = Signal(int, QPointF, object)
@@ -50,11 +56,13 @@ class ViewportGrid(ViewportPane):
 
     def step(self, slices: int) -> None:
         """Scroll the active viewport."""
-        self._hands[self.session.view.active].scroll(slices)
+        if self.slices:
+            self._hands[self.session.view.active].scroll(slices)
 
     def turn(self, number: int, angle: float) -> None:
         """Turn the crosshair's lines in a viewport, in radians, clockwise."""
-        self._hands[number].turn(angle)
+        if self.slices:
+            self._hands[number].turn(angle)
 
     def next_viewport(self) -> None:
         """Make the next viewport the active one."""
@@ -99,11 +107,11 @@ class ViewportGrid(ViewportPane):
         session, planes = self.session, self.controller.planes
         if not session.view.sync_zoom or not session.companions:
             return
-        row, column, zoom = self.slices[number].looking_at
+        row, column, zoom = self._views[number].looking_at
         for other in visible_panes(session):
             place = beside.same_place(session, planes, number, other, (row, column))
             if place is not None:
-                self.slices[other].look_at(*place, zoom)
+                self._views[other].look_at(*place, zoom)
 
     # -- series that are dragged here ------------------------------------------------------------------------------
 
@@ -133,8 +141,8 @@ class ViewportGrid(ViewportPane):
 
     def _viewport_at(self, position: QPointF) -> int | None:
         """The number of the viewport there; None over 3D and where nothing is open."""
-        for number in visible_panes(self.session):
-            slice_view = self.slices[number]
+        for number in visible_panes(self.session)[: len(self._views)]:
+            slice_view = self._views[number]
             if slice_view.rect().contains(slice_view.mapFrom(self, position.toPoint())):
                 return number
         return None
@@ -143,12 +151,16 @@ class ViewportGrid(ViewportPane):
         self.services.attempt(lambda: measuring.note_values(self.services))
 
     def _set_tool(self, tool: str) -> None:
-        for slice_view in self.slices:
+        for slice_view in self._views:
             slice_view.set_tool(tool)
+
+    def added_volume(self, view: VolumeView) -> None:
+        """Tell the window, which puts its buttons over it."""
+        self.volume_made.emit(view)
 
     def added(self, number: int, slice_view: SliceView) -> None:
         """Turn what the mouse asks for in a viewport into commands."""
-        hand = Hand(self.services, self, number, self.measuring, self.paths)
+        hand = Hand(self.services, self, number, slice_view, self.measuring, self.paths)
         hand.read_out.connect(self.read_out)
         self._hands.append(hand)
         slice_view.moved.connect(lambda: self._move_others(number))

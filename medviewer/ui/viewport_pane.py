@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtWidgets import QGridLayout, QStackedLayout, QWidget
@@ -13,16 +16,21 @@ from medviewer.app.hanging.wearing import pane_of
 from medviewer.app.state import Session
 from medviewer.domain.plane import Plane
 from medviewer.ui.theme import COLOURS, RESEARCH_USE
-from medviewer.ui.viewport import SliceView, VolumeView
-from medviewer.ui.viewport.volume_view import Background, at_once
+
+if TYPE_CHECKING:
+    from medviewer.ui.viewport.slice_view import SliceView
+    from medviewer.ui.viewport.volume_view import Background, VolumeView
 
 _NOTICE_ROOM = 26
 _AT_FIRST = 3
-"""Viewports that are made with the window; more come with the first layout that has them."""
+"""Viewports that are made in any case; more come with the first layout that has them."""
 
 
 class ViewportPane(QWidget):
     """The viewports of the session's layout, or one of them large; behind an empty state.
+
+    The viewports are made when they are first asked for, or by `make_next` one after the other: napari comes with them,
+    and a window can be there before.
 
     Parameters
     ----------
@@ -30,6 +38,8 @@ class ViewportPane(QWidget):
         What is open.
     empty
         What to show while nothing is.
+    background
+        How surfaces of the 3D view are worked out; None for at once.
     """
 
     def __init__(
@@ -37,17 +47,16 @@ class ViewportPane(QWidget):
         session: Session,
         empty: QWidget,
         parent: QWidget | None = None,
-        background: Background = at_once,
+        background: Background | None = None,
     ) -> None:
         super().__init__(parent)
         self.session = session
-        self.slices: list[SliceView] = [SliceView(self) for _ in range(_AT_FIRST)]
-        self.volume = VolumeView(self, background)
-        self.controller = DisplayController(
-            session, self.slices, self.volume, lambda refresh: QTimer.singleShot(0, self, refresh)
-        )
-        for number, slice_view in enumerate(self.slices):
-            self.added(number, slice_view)
+        self._background = background
+        self._views: list[SliceView] = []
+        self._solid: VolumeView | None = None
+        self.before_making: Callable[[], None] = lambda: None
+        """Called before napari is imported here."""
+        self.controller = DisplayController(session, [], None, lambda refresh: QTimer.singleShot(0, self, refresh))
         self._stack = QStackedLayout(self)
         self._stack.addWidget(empty)
         self._pages = QWidget()
@@ -60,8 +69,59 @@ class ViewportPane(QWidget):
         session.view.events.layout.connect(self.arrange)
         session.view.events.panes.connect(self.arrange)
         session.view.events.active.connect(self.arrange)
-        self._place(session.view.arranged)
         self.arrange()
+
+    # -- the viewports --------------------------------------------------------------------------------------------
+
+    @property
+    def slices(self) -> list[SliceView]:
+        """The viewports that show slices; they are made where they are not yet."""
+        while self.make_next():
+            pass
+        return self._views
+
+    @property
+    def volume(self) -> VolumeView:
+        """The viewport that shows 3D; it comes with the others."""
+        while self.make_next():
+            pass
+        assert self._solid is not None
+        return self._solid
+
+    def make_next(self) -> bool:
+        """Make one viewport of those that are wanted and not there yet; whether there was one to make."""
+        if len(self._views) >= max(_AT_FIRST, len(self.session.view.arranged.slices)):
+            return False
+        if self._solid is None:
+            self.before_making()
+        from medviewer.ui.viewport.slice_view import SliceView
+        from medviewer.ui.viewport.volume_view import VolumeView
+
+        if self._solid is None:
+            self._solid = VolumeView(self, self._background) if self._background else VolumeView(self)
+            self._solid.hide()
+            self.controller.volume = self._solid
+            self.added_volume(self._solid)
+        made = SliceView(self)
+        made.hide()
+        self._views.append(made)
+        self.controller.viewports.append(made)
+        self.added(len(self._views) - 1, made)
+        self._placed = None
+        self.arrange()
+        self.controller.request()
+        return True
+
+    def added_volume(self, view: VolumeView) -> None:
+        """The 3D view was made; the window listens to it."""
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether a viewport shows something."""
+        return any(view.shown is not None and view.isVisible() for view in self._views)
+
+    def added(self, number: int, slice_view: SliceView) -> None:
+        """A viewport was made; the window listens to it."""
 
     def plane(self, number: int) -> Plane | None:
         """The plane of the main series that viewport `number` shows; None where it shows nothing or another series.
@@ -75,23 +135,25 @@ class ViewportPane(QWidget):
 
     def fit(self) -> None:
         """Fit the picture of every viewport."""
-        for slice_view in self.slices:
+        for slice_view in self._views:
             slice_view.fit()
 
     def arrange(self, *_: object) -> None:
         """Show the viewports that the layout asks for, and give them the room."""
         image, view_state = self.session.image, self.session.view
-        self._stack.setCurrentIndex(0 if image is None else 1)
-        if image is None:
+        self._stack.setCurrentIndex(0 if image is None or not self._views else 1)
+        if image is None or self._solid is None:
             return
+        while len(self._views) >= _AT_FIRST and self.make_next():  # a layout that has more
+            pass
         self._place(view_state.arranged)
         visible = visible_panes(self.session)
-        for number, slice_view in enumerate(self.slices):
+        for number, slice_view in enumerate(self._views):
             slice_view.setVisible(number in visible)
             pane = pane_of(self.session, number)
             empty = pane is not None and pane.is_empty
             slice_view.say(pane.note if pane is not None and empty else "", empty and number == view_state.active)
-        self.volume.setVisible(self.controller.shows_volume)
+        self._solid.setVisible(self.controller.shows_volume)
         large = len(visible) == 1
         rows, columns = view_state.arranged.rows, view_state.arranged.columns
         for row in range(self._grid.rowCount()):
@@ -99,24 +161,17 @@ class ViewportPane(QWidget):
         for column in range(self._grid.columnCount()):
             self._grid.setColumnStretch(column, int(column < columns and not large))
 
-    def added(self, number: int, slice_view: SliceView) -> None:
-        """A viewport was made, with the window or with a layout that has more; the window listens to it."""
-
     def _place(self, layout: Layout) -> None:
         """Put every viewport of a layout into its cell; those that it has not stay where nobody sees them."""
-        if layout is self._placed:
+        if layout is self._placed or self._solid is None:
             return
         self._placed = layout
-        while len(self.slices) < len(layout.slices):
-            self.slices.append(SliceView(self))
-            self.controller.viewports.append(self.slices[-1])
-            self.added(len(self.slices) - 1, self.slices[-1])
-        for widget in (*self.slices, self.volume):
+        for widget in (*self._views, self._solid):
             self._grid.removeWidget(widget)
-        for slice_view, cell in zip(self.slices, layout.slices, strict=False):
+        for slice_view, cell in zip(self._views, layout.slices, strict=False):
             self._put(slice_view, cell)
         if layout.volume is not None:
-            self._put(self.volume, layout.volume)
+            self._put(self._solid, layout.volume)
 
     def _put(self, widget: QWidget, cell: Cell) -> None:
         self._grid.addWidget(widget, cell.row, cell.column, cell.row_span, cell.column_span)
@@ -129,15 +184,18 @@ class ViewportPane(QWidget):
 
     def settle(self) -> None:
         """Show now what would be shown soon: for pictures."""
+        while self.make_next():
+            pass
         self.controller.refresh()
         self.volume.settle()
 
     def close_canvases(self) -> None:
         """Let go of the GL widgets, before the widget itself goes."""
         self.controller.close()
-        for viewport in self.slices:
+        for viewport in self._views:
             viewport.canvas.close()
-        self.volume.close_canvas()
+        if self._solid is not None:
+            self._solid.close_canvas()
 
 
 def marked(picture: QPixmap) -> QPixmap:

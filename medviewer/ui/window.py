@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from app_model import Application
 from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QCloseEvent, QKeyEvent
@@ -51,6 +53,9 @@ from medviewer.ui.widgets.solid_bar import SolidBar
 from medviewer.ui.widgets.study_browser import StudyBrowser
 from medviewer.ui.widgets.study_rows import origin
 from medviewer.ui.widgets.window_menu import WindowMenu
+
+if TYPE_CHECKING:
+    from medviewer.ui.viewport.volume_view import VolumeView
 
 PANEL_WIDTH, BROWSER_WIDTH = 340, 250
 
@@ -144,9 +149,18 @@ class MainWindow(OpensDrops, ShellWindow):
         column.addWidget(parts, 1)
         column.addWidget(self.phases)
         self.setCentralWidget(centre)
-        self.solid_bar = SolidBar(self.services, self.commands, self.grid.volume)
+        self.grid.volume_made.connect(self._make_solid_bar)
         self.messages = MessageStrip(self.services, self.grid)
         self.messages.float_over(self.grid)
+
+    def _make_solid_bar(self, view: VolumeView) -> None:
+        self._solid_bar = SolidBar(self.services, self.commands, view)
+
+    @property
+    def solid_bar(self) -> SolidBar:
+        """What stands over the 3D view, and comes with it."""
+        assert self.grid.volume  # made now, where it is not there yet
+        return self._solid_bar
 
     def _make_docks(self) -> None:
         self.research = Research(self.services)

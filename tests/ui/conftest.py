@@ -39,6 +39,7 @@ def program(qtbot: QtBot, tmp_path: Path) -> Iterator[Program]:
 def opened(program: Program, qtbot: QtBot) -> Program:
     """The real window, with the ramp open."""
     program.services.session.studies = (STUDY,)
+    assert program.window.grid.slices  # they are made now, however long it takes
     study.present(program.services.session, SERIES, ramp())
     qtbot.waitUntil(lambda: program.window.grid.slices[0].shown is not None)
     for _ in range(3):

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 from medviewer.app.commands import looks, panes
 from medviewer.domain.image import Window
 from medviewer.ui.main import Program
-from medviewer.ui.viewport import SliceView
+from medviewer.ui.viewport.slice_view import SliceView
 
 
 def settle(program: Program) -> None:

@@ -83,8 +83,12 @@ def build(services: Services, dialogs: Dialogs, shell: Shell) -> list[Action[...
 
 def of_plugins(services: Services, dialogs: Dialogs, shell: Shell) -> list[Action[..., Any]]:
     """The actions of `build` that run, explain by or choose a plugin: they come and go with it."""
-    made = build(services, dialogs, shell)
-    return [action for action in made if action.id.startswith(("ai.run.", "ai.explain.", "click.use."))]
+    return [action for action in build(services, dialogs, shell) if is_of_plugin(action.id)]
+
+
+def is_of_plugin(name: str) -> bool:
+    """Whether an action of that id comes and goes with a plugin."""
+    return name.startswith(("ai.run.", "ai.explain.", "click.use."))
 
 
 def keys_of(action: Action[..., Any]) -> str:

@@ -1,6 +1,5 @@
-"""Viewports on napari canvases: the only module that touches napari's layers and its non-public parts."""
+"""Viewports on napari canvases: the only package that touches napari's layers and its non-public parts.
 
-from medviewer.ui.viewport.slice_view import SliceView
-from medviewer.ui.viewport.volume_view import VolumeView
-
-__all__ = ["SliceView", "VolumeView"]
+`slice_view` and `volume_view` bring in napari, which takes longer than all the rest of the window: import them where a
+viewport is made, see `ui.ahead`.
+"""

@@ -1,7 +1,8 @@
 """A napari canvas without napari's own controls.
 
 napari is pinned to 0.9.* because of what is used here and in the modules beside it: `QtViewer.canvas.native` (the GL
-widget), `canvas.layer_to_visual` (a layer's vispy visual) and `ViewerModel.scene`.
+widget), `canvas.layer_to_visual` (a layer's vispy visual), `ViewerModel.scene`, and of a layer `_data`, `_visible` and
+`_transforms`, which are set past napari's cascade of events: it slices, measures and draws each time.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 BACKGROUND = "black"
+_TILED_EDGE = 4096
+"""Pixels from which napari may cut a picture into several textures, by what the driver takes."""
 
 
 class _QuietQtViewer(QtViewer):  # type: ignore[misc]  # napari publishes no types
@@ -94,6 +97,24 @@ class NapariCanvas:
         canvas = self.qt_viewer.canvas._scene_canvas
         canvas.set_current()
         canvas.context.flush_commands()
+
+    def show(self, layer: Any, visible: bool) -> None:
+        """Show or hide a layer that lies over another one, with the next frame; its buffer has to be uploaded anew."""
+        if layer is not None and layer.visible != visible:
+            layer._visible = visible
+            node = self.node(layer)
+            node.visible = visible
+            node.update()
+
+    def refit(self, layer: Any, data: Any, spacing: tuple[float, float]) -> None:
+        """Give a two-dimensional layer a buffer of another shape, and pixels of another size in mm."""
+        if max(*data.shape[:2], *layer.data.shape[:2]) > _TILED_EDGE:
+            layer.data = data
+        else:
+            layer._data = data
+        if tuple(layer.scale) != tuple(spacing):
+            layer._transforms["data2physical"].scale = spacing
+            self.qt_viewer.canvas.layer_to_visual[layer]._on_matrix_change()
 
     def make_current(self) -> None:
         """Let OpenGL calls, and questions, go to this canvas."""

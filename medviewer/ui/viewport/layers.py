@@ -26,6 +26,8 @@ class SliceLayers:
     def __init__(self, canvas: NapariCanvas) -> None:
         self._canvas = canvas
         self._layers: dict[str, Any] = {}
+        self._spare: set[str] = set()
+        self._lowest: set[str] = set()
 
     def get(
         self,
@@ -50,6 +52,7 @@ class SliceLayers:
         above
             The layers that a new one goes straight above, where it does not go above all others.
         """
+        self._spare.discard(name)
         layer = self._layers.get(name)
         if layer is None:
             layer = self._canvas.add(kind, np.zeros(shape, dtype), scale=spacing, name=name, **options)
@@ -59,17 +62,28 @@ class SliceLayers:
             elif above:
                 layers.move(len(layers) - 1, sum(one in self._layers for one in above))
             self._layers[name] = layer
+            if below:
+                self._lowest.add(name)
             return layer
-        set_visible(layer, True)
-        if tuple(layer.scale) != tuple(spacing):
-            layer.scale = spacing
-        if layer.data.shape == shape:
-            layer.data.fill(0)
+        if below:
+            set_visible(layer, True)  # napari draws the lowest of its layers in a way of its own
         else:
-            layer.data = np.zeros(shape, dtype)
+            self._canvas.show(layer, True)
+        self._canvas.refit(layer, np.zeros(shape, dtype), spacing)
         return layer
 
-    def hide(self) -> None:
-        """Hide every layer."""
-        for layer in self._layers.values():
-            set_visible(layer, False)
+    def spare(self) -> None:
+        """From here on no layer is needed, until it is asked for again; `hide_spare` hides the rest.
+
+        To hide one and show it again at once would cost a cascade of napari's events, and a drawing of its own.
+        """
+        self._spare = set(self._layers)
+
+    def hide_spare(self) -> None:
+        """Hide the layers that were not asked for since `spare`."""
+        for name in self._spare:
+            if name in self._lowest:
+                set_visible(self._layers[name], False)
+            else:
+                self._canvas.show(self._layers[name], False)
+        self._spare = set()

@@ -25,7 +25,6 @@ from medviewer.ui.viewport.looks import (
     label_colours,
     line_colours,
     ordered,
-    set_visible,
 )
 from medviewer.ui.viewport.slabs import SlabFeed
 
@@ -49,8 +48,11 @@ class SlicePicture:
         self.fused = FusedLayer(canvas, self._layers)
         self._slabs = SlabFeed()
         self._shade: tuple[object, ...] | None = None
+        """What the colours of the grey layer were made of."""
         self._curve: NDArray[np.float32] | None = None
         """Kept while its colours are shown: it is told from others by what it is, not by its values."""
+        self._coloured: dict[str, object] = {}
+        """What the colours of the layers of masks, by their names, and of the heat map were made of."""
 
     def apply(self, old: Display | None, display: Display) -> None:
         """Show that in place of what was shown, changing only what differs."""
@@ -65,17 +67,20 @@ class SlicePicture:
         self._apply_graphics(display, None if fresh else old)
         self._apply_mask(display, None if fresh else old)
         self._apply_heat(display, None if fresh else old)
+        if fresh:
+            self._layers.hide_spare()
 
     def clear(self) -> None:
         """Show nothing."""
-        self._layers.hide()
+        self._layers.spare()
+        self._layers.hide_spare()
         self._slabs.forget()
         self.image = self.mask = self.heat = self.graphics = None
         self.fused.forget()
 
     def _make_image(self, display: Display) -> None:
-        self._layers.hide()
-        self.mask = self.heat = self.graphics = self._shade = None
+        self._layers.spare()
+        self.mask = self.heat = self.graphics = None
         self.fused.forget()
         colour = display.voxels.ndim == 4
         shape = (*display.plane.shape, 3) if colour else display.plane.shape
@@ -143,12 +148,12 @@ class SlicePicture:
         look, before = display.graphics, old.graphics if old else None
         planes = [] if look is None else [one.planes[look.slot] for one in look.overlays if look.slot in one.planes]
         if look is None or not planes:
-            set_visible(self.graphics, False)
+            self._canvas.show(self.graphics, False)
             return
         if self.graphics is None:
             self._make_graphics(display)
             before = None
-        set_visible(self.graphics, True)
+        self._canvas.show(self.graphics, True)
         if before is None or before.overlays is not look.overlays or before.slot != look.slot:
             drawn = np.logical_or.reduce(planes)
             np.copyto(self.graphics.data, display.plane.take(drawn[None], 0))
@@ -170,13 +175,14 @@ class SlicePicture:
     def _apply_mask(self, display: Display, old: Display | None) -> None:
         look, before = display.mask, old.mask if old else None
         if look is None:
-            set_visible(self.mask, False)
+            self._canvas.show(self.mask, False)
             return
         if self.mask is None or self.mask.data.dtype != look.labels.dtype:
             self._make_mask(display, look)
             before = None
-        set_visible(self.mask, True)
-        if before is None or before.colours != look.colours:
+        self._canvas.show(self.mask, True)
+        if self._coloured.get(self.mask.name) != look.colours:
+            self._coloured[self.mask.name] = look.colours
             self.mask.colormap = label_colours(look)
         if self.mask.opacity != look.opacity:
             self.mask.opacity = look.opacity
@@ -188,7 +194,7 @@ class SlicePicture:
             self._upload(self.mask, self.mask.data)
 
     def _make_mask(self, display: Display, look: MaskLook) -> None:
-        set_visible(self.mask, False)
+        self._canvas.show(self.mask, False)
         # one layer for each type of label, since a texture keeps the type that it was made with
         self.mask = self._layers.get(
             f"mask {look.labels.dtype}", PlainLabels, display.plane.shape, look.labels.dtype, display.plane.spacing
@@ -197,15 +203,16 @@ class SlicePicture:
     def _apply_heat(self, display: Display, old: Display | None) -> None:
         look, before = display.heat, old.heat if old else None
         if look is None:
-            set_visible(self.heat, False)
+            self._canvas.show(self.heat, False)
             return
         if self.heat is None:
             self._make_heat(display, look)
             before = None
-        set_visible(self.heat, True)
+        self._canvas.show(self.heat, True)
         if self.heat.opacity != look.opacity:
             self.heat.opacity = look.opacity
-        if before is None or before.colormap != look.colormap:
+        if self._coloured.get("heat") != look.colormap:
+            self._coloured["heat"] = look.colormap
             self.heat.colormap = heat_colours(look.colormap)
         same = before is not None and before.values is look.values
         if not (same and old is not None and old.k == display.k and _stays(old, display)):

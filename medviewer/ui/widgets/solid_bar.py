@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QAction
@@ -13,9 +14,11 @@ from medviewer.app.services import Services
 from medviewer.app.solid_looks import presets, solid_look
 from medviewer.ui.icons import icon
 from medviewer.ui.translate import tr
-from medviewer.ui.viewport import VolumeView
 from medviewer.ui.widgets.clip_panel import ClipPanel
 from medviewer.ui.widgets.links import Links
+
+if TYPE_CHECKING:
+    from medviewer.ui.viewport.volume_view import VolumeView
 
 _LOOKS = tuple(f"solid.{one.id}" for one in presets())
 _SIDES = tuple(f"solid.from_{side}" for side in ("anterior", "posterior", "left", "right", "head", "feet", "first"))

@@ -1,0 +1,167 @@
+"""Time the start beside a bare napari viewer, each run in a process of its own, in turn.
+
+    python tests/benchmarks/start.py [--runs 5] [--json]
+
+Rows: to a window that can be used (its menus open, the studies are listed, one can be picked), and to the demo's first
+picture. Two figures each: seconds on the clock, and seconds of processor time, which other programs on the machine
+change less. Needs a display.
+"""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+BARE = """
+import napari
+viewer = napari.Viewer()
+from qtpy.QtWidgets import QApplication
+for _ in range(5):
+    QApplication.processEvents()
+import os; os._exit(0)
+"""
+
+BARE_PICTURE = """
+import sys, numpy, napari
+viewer = napari.Viewer()
+viewer.add_image(numpy.load(sys.argv[1]), contrast_limits=(0, 160))
+from qtpy.QtWidgets import QApplication
+for _ in range(5):
+    QApplication.processEvents()
+viewer.window._qt_viewer.canvas.native.grabFramebuffer()
+import os; os._exit(0)
+"""
+
+USABLE = """
+import os
+from medviewer.__main__ import main
+from PySide6.QtWidgets import QApplication
+
+def until_usable(app):
+    from medviewer.ui.window import MainWindow
+    window, = [w for w in app.topLevelWidgets() if isinstance(w, MainWindow)]
+    app.processEvents()  # it is drawn
+    assert window.isVisible() and window.menus.bar.actions() and window.browser.tree.model().rowCount() == 1
+    os._exit(0)
+
+QApplication.exec = until_usable
+main([])
+"""
+
+PICTURE = """
+import os
+from medviewer.__main__ import main
+from PySide6.QtWidgets import QApplication
+
+def until_shown(app):
+    from medviewer.ui.window import MainWindow
+    window, = [w for w in app.topLevelWidgets() if isinstance(w, MainWindow)]
+    while not window.grid.has_picture:
+        app.processEvents()
+    window.grid.grab()
+    os._exit(0)
+
+QApplication.exec = until_shown
+main(["--demo"])
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table, medians in seconds; the targets are ratios of the clock's."""
+
+    name: str
+    ours: float
+    baseline: float
+    ratio: float
+    ours_processor: float
+    baseline_processor: float
+    ratio_processor: float
+    target: float
+    holds: bool
+
+    def __str__(self) -> str:
+        clock = f"ours {self.ours:6.2f}  baseline {self.baseline:6.2f} s  ratio {self.ratio:.2f}"
+        processor = f"{self.ours_processor:.2f} / {self.baseline_processor:.2f} = {self.ratio_processor:.2f}"
+        verdict = "holds" if self.holds else "misses"
+        return f"{self.name:28s} {clock}  (processor {processor})  target {self.target} {verdict}"
+
+
+def time_start(runs: int) -> list[Row]:
+    """Both rows; the first round warms the file cache."""
+    import medviewer
+    from medviewer.app.commands import catalog, study
+    from medviewer.app.resources import resource
+    from medviewer.app.services import Services
+    from medviewer.formats import load, scan
+
+    compileall.compile_dir(Path(medviewer.__file__).parent, quiet=1)  # as an installed program is
+    with tempfile.TemporaryDirectory() as folder:
+        home, volume = Path(folder) / "home", Path(folder) / "volume.npy"
+        found = scan([resource("demo/colin27")])
+        np.save(volume, load(found.series[0]).voxels)
+        services = Services.open(home)
+        study.open_paths(services, [resource("demo/colin27")])
+        while services.session.image is None:
+            services.runner.pump()
+            time.sleep(0.01)
+        catalog.housekeep(services)
+        services.close()
+        environment = os.environ | {"MEDVIEWER_HOME": str(home), "NAPARI_CONFIG": f"{folder}/napari.yaml"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        programs = {"bare": BARE, "usable": USABLE, "bare picture": BARE_PICTURE, "picture": PICTURE}
+        timed: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
+        for k in range(runs + 1):
+            for name, code in programs.items():
+                figures = _process(code, [str(volume)], environment)
+                if k:
+                    timed[name].append(figures)
+    return [
+        _row("start to a usable window", timed["usable"], timed["bare"], 0.4),
+        _row("start to the demo's picture", timed["picture"], timed["bare picture"], 1.2),
+    ]
+
+
+def _row(name: str, ours: list[tuple[float, float]], bare: list[tuple[float, float]], target: float) -> Row:
+    (a, b), (c, d) = ([statistics.median(part) for part in zip(*one, strict=True)] for one in (ours, bare))
+    figures = (a, c, a / c, b, d, b / d)
+    return Row(name, *(round(figure, 3) for figure in figures), target=target, holds=a / c <= target)
+
+
+def _process(code: str, arguments: list[str], environment: dict[str, str]) -> tuple[float, float]:
+    """Seconds on the clock, and of processor time."""
+    start = time.perf_counter()
+    child = subprocess.Popen([sys.executable, "-c", code, *arguments], env=environment, stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"A program that was timed ended with {child.returncode}; run it by itself to see why.")
+    return time.perf_counter() - start, used.ru_utime + used.ru_stime
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    rows = time_start(args.runs)
+    if args.json:
+        sys.stdout.write(json.dumps({"rows": [asdict(r) for r in rows]}, indent=2) + "\n")
+        return
+    for r in rows:
+        sys.stdout.write(f"{r}\n")
+
+
+if __name__ == "__main__":
+    main()

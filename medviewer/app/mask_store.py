@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +87,7 @@ class MaskStore:
         self.journal = journal
         self.dirty = False
         self.revision = 0
+        self._copy: tuple[int, NDArray[Any]] | None = None
         self._unkept = False
         self._open: list[Delta] | None = None
         self._phase_noted = self._phase_written = False
@@ -270,7 +271,15 @@ class MaskStore:
 
     def snapshot(self) -> Segmentation:
         """The segmentation as it is now, with a label map of its own."""
-        return replace(self.base, labels=self.labels.copy(), segments=self.segments)
+        copy, self._copy = self._copy, None
+        labels = copy[1] if copy is not None and copy[0] == self.revision else self.labels.copy()
+        return replace(self.base, labels=labels, segments=self.segments)
+
+    def copied(self) -> NDArray[Any]:
+        """The label map that the next `snapshot` has, if nothing is painted until then: to be packed ahead of it."""
+        labels = self.labels.copy()
+        self._copy = (self.revision, labels)
+        return labels
 
     def handed_over(self) -> Segmentation:
         """The segmentation with the label map itself, which takes no time; nothing may be painted afterwards."""

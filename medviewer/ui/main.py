@@ -93,7 +93,7 @@ class Program:
 
     def _make_viewports(self) -> None:
         """Make them one in each turn of the event loop, so that the window answers between."""
-        if self.window.grid.make_next():
+        if self.window.grid.make_next() or self.window.grid.prepare_next():
             QTimer.singleShot(0, self._ahead, self._make_viewports)
             return
         # What lives until now lives to the end: the collector need not walk through it, in the middle of a drag.

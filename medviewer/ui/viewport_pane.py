@@ -112,6 +112,12 @@ class ViewportPane(QWidget):
         self.controller.request()
         return True
 
+    def prepare_next(self) -> bool:
+        """Make one thing that the first image would wait for; whether there was one to make."""
+        if any(view.picture.prepare() for view in self._views):
+            return True
+        return self._solid is not None and self._solid.prepare()
+
     def added_volume(self, view: VolumeView) -> None:
         """The 3D view was made; the window listens to it."""
 

@@ -159,7 +159,8 @@ class MainWindow(OpensDrops, ShellWindow):
     @property
     def solid_bar(self) -> SolidBar:
         """What stands over the 3D view, and comes with it."""
-        assert self.grid.volume  # made now, where it is not there yet
+        view = self.grid.volume  # made now, where it is not there yet
+        assert self._solid_bar.parentWidget() is view
         return self._solid_bar
 
     def _make_docks(self) -> None:

@@ -85,7 +85,7 @@ def segment_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             "segment.keep",
             "&Keep",
             "segment",
-            lambda: masks.keep(services),
+            lambda: masks.keep_soon(services),
             "Keep the mask as a version in the archive",
             ("Ctrl+K",),
             "6",

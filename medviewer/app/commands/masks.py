@@ -87,6 +87,26 @@ def keep(services: Services) -> str | None:
     return mask_id
 
 
+def keep_soon(services: Services) -> None:
+    """Save the open mask as `keep` does, with what takes long off the home thread.
+
+    What is painted meanwhile is saved too: the mask is then packed once more.
+    """
+    session = services.session
+    store = session.mask
+    if store is None or session.series is None or not store.dirty:
+        keep(services)
+        return
+    store.end()
+    labels, revision = store.copied(), store.revision
+
+    def packed(_: object) -> None:
+        if session.mask is store:  # another series' opening saved it before it let go of it
+            (keep if store.revision == revision else keep_soon)(services)
+
+    services.when_done(services.runner.submit(lambda _: services.archive.masks.write_ahead(labels), title=""), packed)
+
+
 def leave(services: Services) -> None:
     """Let go of the open mask, for another series takes its place; what was changed is saved off the home thread.
 

@@ -29,6 +29,9 @@ class SliceLayers:
         self._spare: set[str] = set()
         self._lowest: set[str] = set()
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._layers
+
     def get(
         self,
         name: str,

@@ -94,6 +94,10 @@ class VolumeView(QFrame):
         timer.timeout.connect(then)
         return timer
 
+    def prepare(self) -> bool:
+        """Make the canvas before there is a volume; whether there was none."""
+        return self._canvas is None and self.canvas is not None
+
     @property
     def canvas(self) -> NapariCanvas:
         """The canvas, made when it is first drawn on: the window's first picture does not wait for it."""

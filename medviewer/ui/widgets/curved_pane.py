@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
@@ -12,9 +14,11 @@ from medviewer.app.mask_store import MaskStore
 from medviewer.app.services import Services
 from medviewer.app.state import PATH_TOOL
 from medviewer.ui.translate import tr
-from medviewer.ui.viewport import SliceView
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import explain, label, slider, tool
+
+if TYPE_CHECKING:
+    from medviewer.ui.viewport.slice_view import SliceView
 
 _LOOKING = ("window", "pan", "zoom", "scroll", "crosshair")
 """Tools that mean the same here; with any other the left button moves the crosshair."""
@@ -140,6 +144,8 @@ class CurvedPane(QWidget):
             self.width_mm.setValue(state.curve_width_mm)
 
     def _make_viewport(self) -> None:
+        from medviewer.ui.viewport.slice_view import SliceView  # brings napari
+
         made = self.slices = SliceView(self)
         made.setMinimumHeight(80)
         made.pointed.connect(self._point)

@@ -17,7 +17,7 @@ from medviewer.domain.measure.measurement import CLICKS, Measurement
 from medviewer.domain.measure.values import values_of
 from medviewer.ui.main import Program
 from medviewer.ui.viewport.overlay import OverlayState
-from medviewer.ui.widgets.measure_panel import EMPTY, MeasurePanel
+from medviewer.ui.widgets.measure_panel import EMPTY_WITH_KEY, MeasurePanel
 
 Spot = tuple[float, float]
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
@@ -257,7 +257,7 @@ def test_escape_ends_what_is_half_placed_and_delete_takes_the_chosen_one(opened:
 
 def test_the_list_goes_there_names_and_says_what_to_do_where_there_is_none(opened: Program) -> None:
     session, listed = opened.services.session, panel(opened)
-    assert listed.empty.text() == EMPTY
+    assert listed.empty.text() == EMPTY_WITH_KEY.format(key="D")
     assert not listed.empty.isHidden()
     assert listed.table.isHidden()
     view.choose_tool(opened.services, "ellipse")

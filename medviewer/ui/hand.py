@@ -18,8 +18,9 @@ from medviewer.app.hanging.companions import aside, companion_of, looked_at
 from medviewer.app.hanging.wearing import look_of, worn
 from medviewer.app.ports import Display
 from medviewer.app.services import Services
-from medviewer.app.state import EDIT_TOOLS
+from medviewer.app.state import EDIT_TOOLS, Focus
 from medviewer.domain.plane import Plane
+from medviewer.domain.turned import Turned
 from medviewer.plugin_api import Prompt
 from medviewer.plugin_api.interactive import PromptKind
 from medviewer.ui.viewport_pane import ViewportPane
@@ -66,7 +67,7 @@ class Hand(QObject):
         self._slices = slice_view
         self._state = services.session.view
         self._measuring, self._paths = measuring, paths
-        self._note_click()
+        self._before: tuple[tuple[int, int, int], Focus | None, Turned | None] | None = None
         self._connect()
 
     def _connect(self) -> None:
@@ -142,8 +143,7 @@ class Hand(QObject):
             self.read_out.emit(read_out(about, index, plane, self.number))
 
     def _note_click(self) -> None:
-        self._before_click = self._state.cursor, self._state.focus
-        self._before_turned = self._state.turned
+        self._before = self._state.cursor, self._state.focus, self._state.turned
 
     def _activate(self) -> None:
         self._note_click()
@@ -152,8 +152,10 @@ class Hand(QObject):
     def _enlarge(self) -> None:
         state, session = self._state, self.services.session
         state.active = self.number
-        state.turned = self._before_turned
-        state.cursor, state.focus = self._before_click  # the first click of the two moved the crosshair
+        before, self._before = self._before, None
+        if before is not None:  # the first click of the two moved the crosshair
+            state.turned = before[2]
+            state.cursor, state.focus = before[:2]
         image = session.image
         if image is not None and (image.is_volume or state.arranged.volume is None):
             panes.enlarge(session)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter, QPixmap
-from PySide6.QtWidgets import QGridLayout, QStackedLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QStackedLayout, QWidget
 
 from medviewer.app.controllers.display import DisplayController, visible_panes
 from medviewer.app.hanging.companions import companion_of
@@ -16,6 +16,7 @@ from medviewer.app.hanging.wearing import pane_of
 from medviewer.app.state import Session
 from medviewer.domain.plane import Plane
 from medviewer.ui.theme import COLOURS, RESEARCH_USE
+from medviewer.ui.translate import tr
 
 if TYPE_CHECKING:
     from medviewer.ui.viewport.slice_view import SliceView
@@ -65,6 +66,9 @@ class ViewportPane(QWidget):
         self._grid.setSpacing(2)
         self._placed: Layout | None = None
         self._stack.addWidget(self._pages)
+        opening = QLabel(tr("Opening…"), alignment=Qt.AlignmentFlag.AlignCenter)
+        opening.setObjectName("emptyTitle")
+        self._stack.addWidget(opening)  # for the second in which napari is on its way
         session.events.image.connect(self.arrange)
         session.view.events.layout.connect(self.arrange)
         session.view.events.panes.connect(self.arrange)
@@ -147,7 +151,7 @@ class ViewportPane(QWidget):
     def arrange(self, *_: object) -> None:
         """Show the viewports that the layout asks for, and give them the room."""
         image, view_state = self.session.image, self.session.view
-        self._stack.setCurrentIndex(0 if image is None or not self._views else 1)
+        self._stack.setCurrentIndex(0 if image is None else 1 if self._views else 2)
         if image is None or self._solid is None:
             return
         while len(self._views) >= _AT_FIRST and self.make_next():  # a layout that has more

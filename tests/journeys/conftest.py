@@ -89,7 +89,7 @@ class Reader:
         from medviewer.app.commands import study
 
         study.open_paths(self.services, list(paths))
-        self.wait(lambda: self.session.image is not None)
+        self.wait(lambda: self.session.image is not None and self.window.grid.has_picture)
         if series:
             self.show(series)
 

@@ -61,7 +61,7 @@ def _open_by_drop(reader: Reader) -> None:
         Qt.KeyboardModifier.NoModifier,
     )
     reader.window.dropEvent(drop)
-    reader.wait(lambda: reader.session.image is not None)
+    reader.wait(lambda: reader.session.image is not None and reader.window.grid.has_picture)
     assert [study.description for study in reader.session.studies]
     assert reader.session.image is not None
     assert reader.session.image.grid.shape == (181, 217, 181)
@@ -110,9 +110,11 @@ def _see(reader: Reader) -> None:
     assert view.window.width > width
     reader.choose("image.window_1")
     assert view.window.width == pytest.approx(width)
+    stood = view.cursor
     QTest.mouseDClick(grid.slices[CORONAL].canvas.native, Qt.MouseButton.LeftButton, pos=QPoint(50, 50))
     reader.settle()
     assert (view.layout, view.active) == ("single", CORONAL)
+    assert view.cursor == stood  # what enlarges a viewport does not move the crosshair
     assert not grid.slices[AXIAL].isVisible()
     reader.choose("view.mpr")
     assert grid.slices[AXIAL].isVisible()

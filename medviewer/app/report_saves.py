@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from medviewer.archive import ReportStore
 from medviewer.domain.report import Report
 from medviewer.errors import JobError, MedviewerError
 from medviewer.jobs import Job, Runner
+
+if TYPE_CHECKING:
+    from medviewer.archive import ReportStore
 
 _HURRY_S = 2.0
 

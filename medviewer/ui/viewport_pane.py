@@ -54,6 +54,7 @@ class ViewportPane(QWidget):
         self.session = session
         self._background = background
         self._views: list[SliceView] = []
+        self._closed = False
         self._solid: VolumeView | None = None
         self.before_making: Callable[[], None] = lambda: None
         """Called before napari is imported here."""
@@ -94,7 +95,7 @@ class ViewportPane(QWidget):
 
     def make_next(self) -> bool:
         """Make one viewport of those that are wanted and not there yet; whether there was one to make."""
-        if len(self._views) >= max(_AT_FIRST, len(self.session.view.arranged.slices)):
+        if self._closed or len(self._views) >= max(_AT_FIRST, len(self.session.view.arranged.slices)):
             return False
         if self._solid is None:
             self.before_making()
@@ -118,9 +119,16 @@ class ViewportPane(QWidget):
 
     def prepare_next(self) -> bool:
         """Make one thing that the first image would wait for; whether there was one to make."""
+        if self._closed:
+            return False
         if any(view.picture.prepare() for view in self._views):
             return True
         return self._solid is not None and self._solid.prepare()
+
+    def _prepare(self) -> None:
+        """What is made ahead for a viewport that came later, a piece in each turn of the event loop."""
+        if self.prepare_next():
+            QTimer.singleShot(0, self, self._prepare)
 
     def added_volume(self, view: VolumeView) -> None:
         """The 3D view was made; the window listens to it."""
@@ -155,7 +163,7 @@ class ViewportPane(QWidget):
         if image is None or self._solid is None:
             return
         while len(self._views) >= _AT_FIRST and self.make_next():  # a layout that has more
-            pass
+            QTimer.singleShot(0, self, self._prepare)
         self._place(view_state.arranged)
         visible = visible_panes(self.session)
         for number, slice_view in enumerate(self._views):
@@ -201,6 +209,7 @@ class ViewportPane(QWidget):
 
     def close_canvases(self) -> None:
         """Let go of the GL widgets, before the widget itself goes."""
+        self._closed = True
         self.controller.close()
         for viewport in self._views:
             viewport.canvas.close()

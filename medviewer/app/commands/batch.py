@@ -18,7 +18,6 @@ from medviewer import formats
 from medviewer.app.case_table import CaseRow, CaseTable
 from medviewer.app.commands import detections, predict
 from medviewer.app.run_choice import RunChoice
-from medviewer.app.services import Services
 from medviewer.domain.finding import Classification, Detections
 from medviewer.domain.image import Image
 from medviewer.domain.mask import Segmentation
@@ -31,6 +30,7 @@ from medviewer.jobs import Job
 from medviewer.plugin_api import Manifest, RunContext
 
 if TYPE_CHECKING:
+    from medviewer.app.services import Services
     from medviewer.archive.catalog import Query
 
 _AT_ONCE = 20

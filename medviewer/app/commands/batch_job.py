@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from medviewer.app.commands.batch import Batch
-from medviewer.app.services import Services
 from medviewer.errors import JobCancelled
 from medviewer.jobs import FinishReason, Job
 from medviewer.jobs.job import Outcome
+
+if TYPE_CHECKING:
+    from medviewer.app.services import Services
 
 
 def counts_text(running: Batch) -> str:

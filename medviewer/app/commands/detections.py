@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medviewer.app.commands import heatmaps
 from medviewer.app.mask_store import phase_of
-from medviewer.app.services import Services
 from medviewer.domain.finding import Detections
 from medviewer.errors import InputError
+
+if TYPE_CHECKING:
+    from medviewer.app.services import Services
 
 
 def jump(services: Services, number: int) -> None:

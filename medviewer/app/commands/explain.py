@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medviewer.app.commands import heatmaps, results
 from medviewer.app.commands.arriving import check_complete
 from medviewer.app.commands.predict import active_weights
 from medviewer.app.mask_store import of_phase
 from medviewer.app.run_choice import RunChoice
-from medviewer.app.services import Services
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image
 from medviewer.domain.study import Series
 from medviewer.errors import InputError
 from medviewer.explain.client import submit_explanation
 from medviewer.jobs import Job
+
+if TYPE_CHECKING:
+    from medviewer.app.services import Services
 
 
 def submit(

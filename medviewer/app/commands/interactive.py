@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from medviewer.app.clicks import NOTHING, Clicks, Mark
 from medviewer.app.commands import masks
@@ -10,7 +11,6 @@ from medviewer.app.commands.arriving import check_complete
 from medviewer.app.commands.predict import active_weights
 from medviewer.app.mask_store import MaskStore
 from medviewer.app.run_choice import RunChoice
-from medviewer.app.services import Services
 from medviewer.domain.image import Image
 from medviewer.errors import InputError, MedviewerError
 from medviewer.inference.clicking.interactive import Answer, Part, submit_prompts
@@ -18,6 +18,9 @@ from medviewer.inference.suitability import check_suitable
 from medviewer.jobs import Job
 from medviewer.plugin_api import Manifest, Prompt, Prompts
 from medviewer.plugin_api.discovery import DiscoverResult
+
+if TYPE_CHECKING:
+    from medviewer.app.services import Services
 
 NONE_YET = (
     "Click segment needs a plugin that answers clicks, and none is installed and enabled; see Segment by clicks in the "

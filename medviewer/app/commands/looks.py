@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -12,10 +13,12 @@ from medviewer.app.colours import COLOUR_MAPS, GREY, colour_map
 from medviewer.app.commands.companion_looks import give_window, shown_window
 from medviewer.app.hanging.companions import looked_at
 from medviewer.app.presets import file_windows, same_grey
-from medviewer.app.services import Services
 from medviewer.app.settings import LINE_PLACES, OwnWindow, Place, Settings
 from medviewer.domain.image import Image, Window
 from medviewer.errors import InputError
+
+if TYPE_CHECKING:
+    from medviewer.app.services import Services
 
 
 def _grey_image(services: Services) -> Image:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from medviewer import formats
 from medviewer.app.commands import detections, heatmaps, masks, results
@@ -13,7 +13,6 @@ from medviewer.app.commands.arriving import check_complete
 from medviewer.app.doubt_text import no_answer, warnings_of
 from medviewer.app.mask_store import of_phase
 from medviewer.app.run_choice import RunChoice
-from medviewer.app.services import Services
 from medviewer.app.volumes import millilitres
 from medviewer.domain.finding import Classification, Detections
 from medviewer.domain.heatmap import Heatmap
@@ -28,6 +27,9 @@ from medviewer.inference.request import RunOptions
 from medviewer.jobs import Job
 from medviewer.plugin_api import Manifest, RunContext
 from medviewer.plugin_api.discovery import DiscoverResult
+
+if TYPE_CHECKING:
+    from medviewer.app.services import Services
 
 Prediction = Segmentation | Classification | Detections
 

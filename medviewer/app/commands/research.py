@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from medviewer.app.commands import masks
-from medviewer.app.services import Services
 from medviewer.errors import GridMismatchError, InputError
+
+if TYPE_CHECKING:
+    from medviewer.app.services import Services
 
 
 def bring_back(services: Services, labels: NDArray[np.generic], name: str, series_uid: str) -> int:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from medviewer.app import settings
 from medviewer.app.commands import panes
 from medviewer.app.hanging.layouts import SINGLE
-from medviewer.app.services import Services
 from medviewer.app.solid_looks import fitting, needed, solid_look
 from medviewer.app.state import Session, SolidBox
 from medviewer.domain.image import Image
 from medviewer.errors import InputError
+
+if TYPE_CHECKING:
+    from medviewer.app.services import Services
 
 STRETCH_RANGE = (0.02, 20.0)
 """Narrowest and widest range of a look, as a part of its preset's."""

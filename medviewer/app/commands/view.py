@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from medviewer.app.brush import fill_voxels, stroke_voxels
 from medviewer.app.commands import companion_looks, interactive, masks
 from medviewer.app.hanging.companions import companion_of, looked_at
 from medviewer.app.presets import by_key
-from medviewer.app.services import Services
 from medviewer.app.state import EDIT_TOOLS, TOOLS, PlayMode
 from medviewer.domain.mask import Segment
 from medviewer.domain.plane import Plane
 from medviewer.errors import InputError
+
+if TYPE_CHECKING:
+    from medviewer.app.services import Services
 
 Point = tuple[float, float]
 

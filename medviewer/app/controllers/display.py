@@ -269,7 +269,7 @@ class DisplayController:
         self.volume = volume
         self.planes: tuple[Plane, ...] = ()
         self._schedule = schedule
-        self._pending = False
+        self._pending = self._closed = False
         self._store: MaskStore | None = None
         self._shown_image: object = None
         session.events.connect(self.request)
@@ -286,6 +286,8 @@ class DisplayController:
 
     def refresh(self) -> None:
         """Bring every visible viewport up to date."""
+        if self._closed:  # it was asked for before
+            return
         self._pending = False
         session = self.session
         image = session.image
@@ -315,7 +317,7 @@ class DisplayController:
         self.session.events.mask.disconnect(self._follow_mask)
         self.session.live_values.changed.disconnect(self.request)
         self._follow_mask(None)
-        self._pending = True
+        self._pending = self._closed = True
 
     def _follow_mask(self, store: MaskStore | None) -> None:
         if self._store is not None:

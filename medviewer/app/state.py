@@ -173,6 +173,7 @@ class View:
     slab_mode: Mode = "none"
     """What the planes show of the slices within a thickness: their highest, lowest or mean value, or no slab."""
     slab_mm: float = 10.0
+    """Its thickness; `WHOLE_MM` of `domain.slab` for all slices."""
     turned: Turned | None = None
     """How the planes were turned away from the acquisition's axes; None while they lie along them."""
     solid_shift: float = 0.0

@@ -17,6 +17,9 @@ Mode = Literal["none", "mip", "minip", "mean"]
 MODES: tuple[Mode, ...] = ("none", "mip", "minip", "mean")
 NAMES: dict[Mode, str] = {"none": "Off", "mip": "MIP", "minip": "MinIP", "mean": "Mean"}
 
+WHOLE_MM = 0.0
+"""A thickness that stands for the whole volume, wherever the middle slice is."""
+
 _CHUNK = 1 << 20
 """Voxels that are reduced at a time: what is laid aside for them stays in the processor's cache."""
 
@@ -34,8 +37,10 @@ def slab_slices(k: int, count: int, spacing_mm: float, thickness_mm: float) -> s
     spacing_mm
         Distance of the slices.
     thickness_mm
-        Thickness of the slab.
+        Thickness of the slab; `WHOLE_MM` for all slices.
     """
+    if thickness_mm == WHOLE_MM:
+        return slice(0, count)
     half = thickness_mm / 2 / spacing_mm
     before, behind = ceil(-half - 1e-6), ceil(half - 1e-6)
     return slice(max(k + before, 0), min(k + max(behind, 1), count))

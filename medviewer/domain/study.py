@@ -30,6 +30,10 @@ class Patient:
     sex: str = ""
     age: str = ""
 
+    def same_as(self, other: Patient) -> bool:
+        """Whether patient ID and name are those of another: everything that looks for one person asks this."""
+        return (self.id, self.name) == (other.id, other.name)
+
 
 @dataclass(frozen=True)
 class Warning:

@@ -70,10 +70,11 @@ class QtDialogs:
         return Path(name if Path(name).suffix or not ending else name + ending)
 
     def confirm(self, title: str, text: str, accept: str) -> bool:
-        """Ask a yes-or-no question; `accept` names the button that does it."""
+        """Ask a yes-or-no question; `accept` names the button that does it. Enter alone is a no."""
         box = QMessageBox(QMessageBox.Icon.Question, tr(title), tr(text), parent=self._parent)
         yes = box.addButton(tr(accept), QMessageBox.ButtonRole.AcceptRole)
         box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(QMessageBox.StandardButton.Cancel)
         box.exec()
         return box.clickedButton() is yes
 

@@ -13,12 +13,12 @@ from pydicom.dataset import Dataset
 from pydicom.uid import PositronEmissionTomographyImageStorage
 
 from medviewer import formats
-from medviewer.app.commands import beside, fusion, listed, panes, planes, study
+from medviewer.app.commands import beside, fusion, listed, panes, planes, study, view
 from medviewer.app.controllers.display import resolve, resolve_pane
 from medviewer.app.controllers.fusing import fused_lines, fused_value, shows_fused
 from medviewer.app.controllers.texts import corners, read_out
 from medviewer.app.controllers.turning import turned_of
-from medviewer.app.hanging.companions import companion_of, plane_of
+from medviewer.app.hanging.companions import companion_of, plane_of, point
 from medviewer.app.ports import Display
 from medviewer.app.services import Services
 from medviewer.app.state import Session
@@ -201,7 +201,42 @@ def test_the_two_are_exchanged(services: Services, tmp_path: Path) -> None:
     assert "SUV" in read_out(session, session.view.cursor, plane_of(session, 0), 0).split("·")[0]
 
 
+def test_the_crosshair_stays_at_its_place_when_the_two_are_exchanged(services: Services, tmp_path: Path) -> None:
+    write_pet_ct(tmp_path)
+    opened(services, tmp_path)
+    session = services.session
+    services.runner.wait(fusion.fuse(services, fusion.candidates(session)[0].series.uid), WAIT_S)
+    view.move_cursor(services, (6, 15, 4))
+    before, there = session.view.cursor, point(session)
+    services.runner.wait(fusion.swap(services), WAIT_S)
+    assert session.series.modality == "PT"
+    assert session.view.cursor == session.image.grid.clamp(session.image.grid.world_to_index(there))
+    assert point(session) == pytest.approx(there)
+    services.runner.wait(fusion.swap(services), WAIT_S)
+    assert (session.series.modality, session.view.cursor) == ("CT", before)
+
+
 # -- what may be laid over
+
+
+def test_another_patients_series_is_asked_about_by_name(services: Services) -> None:
+    session = services.session
+    session.series = replace(session.series, frame_of_reference=FRAME)
+    theirs = Study("1.2.9", "2021-01-01", "PET", Patient("ID-9", "Roe^Jane"), (replace(PET, uid="1.2.9.1"),))
+    own = replace(PET, uid="1.2.8", modality="MR", frame_of_reference="1.2.826.0.1.61")
+    session.studies = (theirs, replace(STUDY, series=(*STUDY.series, own)))
+    session.study = session.studies[1]
+    offered = fusion.candidates(session)
+    assert [one.series.uid for one in offered] == [own.uid, "1.2.9.1"], "though it has the frame and is a PET"
+    assert "another patient: Roe, Jane" in offered[1].title
+    assert "another patient" not in offered[0].title
+    with pytest.raises(InputError, match="patient"):
+        fusion.fuse(services, "1.2.9.1")
+    asked: list[str] = []
+    assert fusion.fuse_asking(services, "1.2.9.1", lambda *words: bool(asked.extend(words))) is None
+    assert session.fusion is None
+    assert asked[0] == "Another patient"
+    assert "Roe, Jane" in asked[1]
 
 
 def test_another_frame_of_reference_needs_the_users_word(services: Services) -> None:

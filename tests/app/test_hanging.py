@@ -192,6 +192,10 @@ def test_pet_and_ct_hang_beside_each_other(tmp_path: Path, opened: Opener) -> No
     assert [display.fused is not None for display in displays] == [False, True, False, False]
     assert services.session.fusion.image is services.session.companions[0].image, "one PET in memory"
     assert displays[3].slab.mode == "mip"
+    for cursor in ((0, 0, 0), services.session.image.grid.shape):
+        view.move_cursor(services, cursor)
+        assert shown(services)[3].slab.slices == slice(0, displays[3].plane.count), "a lesion is never out of it"
+    assert "MIP, whole volume" in displays[3].corners.top_right
     assert [display.slab is None for display in displays[:3]] == [True] * 3
     assert len(services.session.companions) == 1, "one PET in two viewports"
 

@@ -15,6 +15,7 @@ from medviewer.app.hanging.in_use import is_own
 from medviewer.app.hanging.wearing import window_of
 from medviewer.app.services import Services
 from medviewer.app.state import Session
+from medviewer.domain.slab import WHOLE_MM
 from medviewer.errors import InputError, StoreError
 from tests.app.hung_studies import write_mammography, write_radiograph, write_volume
 from tests.app.test_hanging import Opener, descriptions, in_use, opened, settle, shown  # noqa: F401  # a fixture
@@ -133,6 +134,8 @@ def test_windows_colours_and_slabs_of_single_viewports_are_saved(
         "center": pytest.approx(window_of(session, 2)[0].center),
         "width": pytest.approx(window_of(session, 2)[0].width, abs=1e-3),
     }
+    session.view.slab_mm = WHOLE_MM
+    assert hanging_own.written(services, Wanted("x"))["viewports"][0]["slab"] == {"mode": "mean", "whole": True}
     view.choose_window(services, 5)
     panes.arrange(session, "single")
     made = hanging_own.written(services, Wanted("x"))

@@ -13,8 +13,10 @@ from medviewer.app.controllers.texts import read_out
 from medviewer.app.ports import Display
 from medviewer.app.services import Services
 from medviewer.app.state import Arrival, Session
+from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Rescale
 from medviewer.domain.plane import Plane
+from medviewer.domain.slab import WHOLE_MM, project
 from medviewer.errors import InputError
 
 
@@ -95,7 +97,7 @@ def test_the_thickness_is_typed_and_stepped(services: Services) -> None:
     planes.set_slab_mm(services, 1e9)
     assert view.slab_mm == planes.SLAB_RANGE[1]
     for text in ("thick", "0", "-3", "nan", "1e9"):
-        with pytest.raises(InputError, match=r"a number from 0\.5 to 200 in mm"):
+        with pytest.raises(InputError, match=r"a number from 0\.5 to 200 in mm, or whole volume"):
             planes.type_slab_mm(services, text)
     planes.set_slab(services, "none")
     planes.thicken_slab(services, 2)
@@ -108,3 +110,34 @@ def test_what_has_no_slab_says_so(services: Services, image: Image) -> None:
         planes.set_slab(services, "mip")
     with pytest.raises(InputError, match="mip, minip, mean"):
         planes.set_slab(services, "sum")
+
+
+def test_what_is_hot_stays_in_a_whole_mip_wherever_the_crosshair_is(session: Session, image: Image) -> None:
+    """A lesion far from the crosshair is what a PET's MIP is for."""
+    voxels = np.zeros((300, 4, 300), np.int16)
+    voxels[290, 1, 280] = 900
+    session.image = replace(image, voxels=voxels, grid=Grid(voxels.shape, (3.0, 3.0, 3.0)), rescale=Rescale())
+    session.view.slab_mode, session.view.slab_mm = "mip", WHOLE_MM
+    for cursor in ((0, 0, 0), (150, 2, 150), (299, 3, 299)):
+        session.view.cursor = cursor
+        for name in ("Axial", "Sagittal", "Coronal"):
+            display = shown(session, name)
+            out, _ = project(voxels, display.plane.axis, display.slab.slices, display.k, display.slab.mode)
+            assert out.max() == 900
+            assert "MIP, whole volume" in display.corners.top_right
+    session.view.slab_mm, session.view.cursor = 200.0, (0, 0, 0)
+    assert shown(session).slab.slices.stop < 290, "where a slab around the crosshair lost it"
+
+
+def test_thicker_than_the_thickest_is_the_whole_volume(services: Services) -> None:
+    view = services.session.view
+    planes.set_slab(services, "mip")
+    seen = []
+    planes.set_slab_mm(services, 190)
+    for factor in (1.25, 1.25, 1.25, 0.8, 0.8):
+        planes.thicken_slab(services, factor)
+        seen.append(view.slab_mm)
+    assert seen == [200, WHOLE_MM, WHOLE_MM, 200, 160]
+    planes.set_slab(services, "none")
+    planes.type_slab_mm(services, " Whole volume ")
+    assert (view.slab_mode, view.slab_mm) == ("mip", WHOLE_MM)

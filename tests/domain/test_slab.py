@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from medviewer.domain.geometry import Grid
 from medviewer.domain.plane import PLANES, Plane
-from medviewer.domain.slab import project, slab_slices, stored_mode
+from medviewer.domain.slab import WHOLE_MM, project, slab_slices, stored_mode
 
 OBLIQUE = Grid(
     (11, 17, 23),
@@ -125,3 +125,7 @@ def test_large_slabs_are_reduced_in_parts() -> None:
         got, _ = project(voxels, axis, slice(2, 30), 9, "mean", voxels, (-99, -90))
         expected = np.ma.masked_less_equal(np.moveaxis(voxels, axis, 0)[2:30], -90).mean(0)
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_whole_slab_has_every_slice() -> None:
+    assert {k: slab_slices(k, 700, 3.0, WHOLE_MM) for k in (0, 350, 699)} == dict.fromkeys((0, 350, 699), slice(0, 700))

@@ -6,15 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QMessageBox
 
 from medviewer.app.commands import beside, fusion, planes
 from medviewer.domain.fusing import slice_through
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Rescale
-from medviewer.domain.study import Series
+from medviewer.domain.study import Patient, Series
 from medviewer.ui.main import Program
 from medviewer.ui.widgets.fusion_panel import FusionPanel
 from medviewer.ui.widgets.study_model import SERIES_MIME
@@ -221,3 +222,38 @@ def test_a_length_is_dragged_on_a_turned_plane_and_beside(fused: Program, number
     assert session.measured[made.uid][0].number == pytest.approx(6 * slice_view.shown.plane.spacing[1], abs=1.5)
     assert [one.uid for one in slice_view.shown.measures] == [made.uid]
     assert GRID.contains(GRID.world_to_index(made.centre))
+
+
+def test_another_patients_series_is_never_chosen_beforehand(opened: Program) -> None:
+    session = opened.services.session
+    theirs = replace(STUDY, uid="1.2.9", patient=Patient("ID-9", "Roe^Jane"), series=(PET,))
+    session.studies = (theirs, STUDY)
+    settle(opened)
+    offered, button = panel(opened).offered, panel(opened).button
+    assert (offered.count(), offered.currentIndex(), button.isEnabled()) == (1, -1, False)
+    assert "another patient: Roe, Jane" in offered.itemText(0)
+    opened.window.fuse_menu.fill()
+    assert "Another patient: Roe, Jane" in [one.text() for one in opened.window.fuse_menu.actions()]
+    offered.setCurrentIndex(0)
+    assert button.isEnabled()
+    own = replace(PET, uid="1.2.10", frame_of_reference="1.2.3")
+    session.studies = (theirs, replace(STUDY, series=(SERIES, own)))
+    settle(opened)
+    assert offered.currentData() == PET.uid, "what a hand chose stays"
+    session.series = replace(SERIES, uid="1.2.11")
+    settle(opened)
+    assert offered.currentData() in (own.uid, SERIES.uid), "but for the series that was open then"
+
+
+def test_enter_alone_never_confirms(opened: Program) -> None:
+    seen: list[str] = []
+
+    def look() -> None:
+        box = QApplication.activeModalWidget()
+        assert isinstance(box, QMessageBox)
+        seen.append(box.defaultButton().text().replace("&", ""))
+        QTest.keyClick(box, Qt.Key.Key_Return)
+
+    QTimer.singleShot(0, look)
+    assert not opened.window.dialogs.confirm("Another patient", "Lay it over?", "Lay over anyway")
+    assert seen == ["Cancel"]

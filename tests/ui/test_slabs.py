@@ -9,7 +9,7 @@ import pytest
 
 from medviewer.app.commands import masks
 from medviewer.domain.image import Rescale
-from medviewer.domain.slab import slab_slices
+from medviewer.domain.slab import WHOLE_MM, slab_slices
 from medviewer.ui.main import Program
 from medviewer.ui.widgets.slab_box import SlabBox
 
@@ -95,3 +95,28 @@ def test_the_tool_bar_has_mode_and_thickness(opened: Program) -> None:
     opened.window.commands["file.close"].trigger()
     settle(opened)
     assert not box.mode.isEnabled()
+
+
+def test_the_last_value_of_the_field_is_the_whole_volume(opened: Program) -> None:
+    session, view = opened.services.session, opened.services.session.view
+    box = opened.window.findChild(SlabBox)
+    opened.window.commands["view.slab_mip"].trigger()
+    box.thickness.setValue(195.0)
+    seen = []
+    for steps in (1, 1, 1, -1):
+        box.thickness.stepBy(steps)
+        seen.append((view.slab_mm, box.thickness.text()))
+    assert seen == [(200, "200.0 mm"), (WHOLE_MM, "Whole volume"), (WHOLE_MM, "Whole volume"), (200, "200.0 mm")]
+    box.thickness.lineEdit().setText("whole volume")
+    box.thickness.interpretText()
+    assert (view.slab_mm, box.thickness.text()) == (WHOLE_MM, "Whole volume")
+    for cursor in ((0, 0, 0), (10, 15, 20)):
+        view.cursor = cursor
+        settle(opened)
+        for number, axis in ((0, 0), (1, 2), (2, 1)):
+            shown = opened.window.grid.slices[number]
+            highest = shown.shown.plane.turn(session.image.voxels.max(axis=axis))
+            slope, intercept = shown.shown.slope, shown.shown.intercept
+            np.testing.assert_allclose(shown.picture.image.data, highest * slope + intercept)
+    box.thickness.setValue(15.0)
+    assert (view.slab_mm, box.thickness.text()) == (15, "15.0 mm")

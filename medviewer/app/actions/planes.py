@@ -9,7 +9,8 @@ from medviewer.app.actions.spec import Spec
 from medviewer.app.commands import planes
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
-from medviewer.domain.slab import Mode
+from medviewer.app.words import word
+from medviewer.domain.slab import WHOLE_MM, Mode
 
 _SLABS: tuple[tuple[Mode, str, str], ...] = (
     ("none", "Single slices", "Show single slices, no slab"),
@@ -28,8 +29,9 @@ def planes_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
         return lambda: planes.set_slab(services, mode)
 
     def ask() -> None:
-        now = f"{services.session.view.slab_mm:g}"
-        answer = dialogs.ask_text("Slab thickness", "Thickness of the slab in mm", now)
+        thickness = services.session.view.slab_mm
+        now = word(planes.WHOLE) if thickness == WHOLE_MM else f"{thickness:g}"
+        answer = dialogs.ask_text("Slab thickness", "Thickness of the slab in mm, or whole volume", now)
         if answer is not None:
             planes.type_slab_mm(services, answer)
 
@@ -63,7 +65,7 @@ def planes_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
             "Slab thic&kness…",
             "view",
             ask,
-            "Type the thickness of the slab in mm",
+            "Type the thickness of the slab in mm, or whole volume",
             ("Shift+T",),
             "36",
             "grey_volume_open",
@@ -73,7 +75,7 @@ def planes_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
             "Thicker slab",
             "view",
             lambda: planes.thicken_slab(services, _STEP),
-            "Make the slab a quarter thicker; where there is none, show one",
+            "Make the slab a quarter thicker, from 200 mm on the whole volume; where there is none, show one",
             ("Ctrl+]",),
             "36",
             "grey_volume_open",

@@ -171,7 +171,7 @@ def join(session: Session, companion: Companion) -> None:
 def _tell(session: Session, study: Study, series: Series) -> None:
     """What a reader has to know of it at once."""
     opened = session.study
-    if opened is not None and (opened.patient.id, opened.patient.name) != (study.patient.id, study.patient.name):
+    if opened is not None and not opened.patient.same_as(study.patient):
         session.say("The series beside is of another patient, as the corners say.", "warning")
         return
     alarming = [warning.text for warning in series.warnings if not is_usual(warning.text)]

@@ -10,11 +10,13 @@ from medviewer import formats
 from medviewer.app.colours import COLOUR_MAPS, GREY
 from medviewer.app.commands.companion_looks import dragged
 from medviewer.app.controllers.fusing import follows_phases
-from medviewer.app.hanging.companions import at_hand, share_a_frame
+from medviewer.app.controllers.texts import person
+from medviewer.app.hanging.companions import at_hand, point, share_a_frame
 from medviewer.app.presets import overlay_window, windows_for
 from medviewer.app.state import Fusion
+from medviewer.app.words import word
 from medviewer.domain.image import Image, Window
-from medviewer.domain.study import Series, Study, Warning, is_usual
+from medviewer.domain.study import Patient, Series, Study, Warning, is_usual
 from medviewer.errors import InputError, NotFoundError
 from medviewer.jobs import Job
 from medviewer.plugin_api import RunContext
@@ -27,6 +29,7 @@ OPACITY_STEP = 0.1
 Confirm = Callable[[str, str, str], bool]
 """Asks a yes-or-no question by title, text and the name of the button that does it."""
 _TITLE = "Another frame of reference"
+_OTHER_TITLE = "Another patient"
 _QUESTION = (
     "The files do not say that positions in the two series are the same place in the patient. "
     "It would lie where its own positions put it, which may be anywhere."
@@ -45,36 +48,68 @@ class Candidate:
         What it is.
     fits
         Whether positions in mm mean the same in both.
+    whose
+        The name of its patient, or the ID where there is no name, where that is not the patient that is open; else
+        empty.
     """
 
     study: Study
     series: Series
     fits: bool
+    whose: str = ""
 
     @property
     def title(self) -> str:
-        """What a list calls it."""
-        return "  ".join(part for part in (self.series.modality, self.series.description, self.study.date) if part)
+        """What a list calls it; a series of another patient says whose it is."""
+        parts = self.series.modality, self.series.description, self.study.date
+        return "  ".join(part for part in (*parts, another_patient(self.whose) if self.whose else "") if part)
+
+
+def another_patient(whose: str) -> str:
+    """How lists say whose a series is that is not of the patient that is open."""
+    return word(f"another patient: {whose}")
 
 
 def candidates(session: Session) -> tuple[Candidate, ...]:
-    """Every volume of the opened studies beside the main one: those that fit first, PET before others."""
+    """Every volume of the opened studies beside the main one: those that fit first, PET before others.
+
+    Those of other patients come last, person by person.
+    """
     main = session.series
     if main is None or session.image is None or not session.image.is_volume:
         return ()
     found = [
-        Candidate(study, series, share_a_frame(main, series))
+        Candidate(study, series, share_a_frame(main, series), _whose(session, study))
         for study in session.studies
         for series in study.series
         if series.uid != main.uid and series.grid.shape[0] > 1
     ]
 
-    def rank(one: Candidate) -> tuple[bool, bool, int]:
+    def rank(one: Candidate) -> tuple[bool, str, str, bool, bool, int]:
         modality = one.series.modality
         same = session.study is not None and one.study.uid == session.study.uid
-        return not one.fits, not same, _FIRST.index(modality) if modality in _FIRST else len(_FIRST)
+        person_id = one.study.patient.id if one.whose else ""
+        return (
+            bool(one.whose),
+            one.whose,
+            person_id,
+            not one.fits,
+            not same,
+            _FIRST.index(modality) if modality in _FIRST else len(_FIRST),
+        )
 
     return tuple(sorted(found, key=rank))
+
+
+def _whose(session: Session, study: Study) -> str:
+    opened = session.study
+    if opened is None or opened.patient.same_as(study.patient):
+        return ""
+    patient = study.patient
+    name = person(patient.name)
+    if not name or (name == person(opened.patient.name) and patient.id):
+        name = " ".join(part for part in (name, patient.id) if part)  # the name alone would not tell them apart
+    return name or word("without name and ID")
 
 
 def fuse(services: Services, series_uid: str, anyway: bool = False) -> Job[Image] | None:
@@ -85,8 +120,8 @@ def fuse(services: Services, series_uid: str, anyway: bool = False) -> Job[Image
     series_uid
         Which.
     anyway
-        Whether one of another frame of reference is laid over where its own positions in mm put it. Only the user's
-        explicit word is a reason for that: nothing aligns the two.
+        Whether one of another frame of reference, or of another patient, is laid over where its own positions in mm
+        put it. Only the user's explicit word is a reason for that: nothing aligns the two.
 
     Returns
     -------
@@ -109,6 +144,11 @@ def fuse(services: Services, series_uid: str, anyway: bool = False) -> Job[Image
         raise NotFoundError(
             "The series to lay over should be another volume of an opened study; choose one of the list."
         )
+    if chosen.whose and not anyway:
+        raise InputError(
+            "The series to lay over should be of the patient that is open, and is another's; "
+            "Fusion > Fuse with asks whether it is laid over anyway."
+        )
     if not chosen.fits and not anyway:
         raise InputError(
             "The series to lay over should have the main one's frame of reference, and has another; "
@@ -122,11 +162,28 @@ def fuse(services: Services, series_uid: str, anyway: bool = False) -> Job[Image
 
 
 def fuse_asking(services: Services, series_uid: str, confirm: Confirm) -> Job[Image] | None:
-    """Lay a series over the main one; where it does not fit, only after a person said so. Raises as `fuse` does."""
+    """Lay a series over the main one; one that does not fit, or of another patient, only after a person said so.
+
+    Raises as `fuse` does.
+    """
     chosen = next((one for one in candidates(services.session) if one.series.uid == series_uid), None)
-    if chosen is not None and not chosen.fits and not confirm(_TITLE, _QUESTION, "Lay over anyway"):
-        return None
+    if chosen is not None and (chosen.whose or not chosen.fits):
+        title, text = _asked(services.session, chosen)
+        if not confirm(title, text, "Lay over anyway"):
+            return None
     return fuse(services, series_uid, anyway=True)
+
+
+def _asked(session: Session, chosen: Candidate) -> tuple[str, str]:
+    """Title and text of the question before a series is laid over that does not belong there."""
+    if not chosen.whose:
+        return _TITLE, _QUESTION
+    opened = session.study.patient if session.study is not None else Patient()
+    own = person(opened.name) or opened.id or word("without name and ID")
+    if own == chosen.whose and opened.id:
+        own = f"{own} {opened.id}"
+    text = f"The series is of another patient: {chosen.whose}. The patient that is open: {own}."
+    return _OTHER_TITLE, text if chosen.fits else f"{text} {_QUESTION}"
 
 
 def _load(services: Services, chosen: Candidate, main: str) -> Job[Image]:
@@ -176,14 +233,12 @@ def accept(session: Session, study: Study | None, series: Series, image: Image) 
 def _tell(session: Session, study: Study | None, series: Series, foreign: bool) -> None:
     """What a reader has to know of it at once."""
     opened = session.study
-    if opened is not None and study is not None:
-        one, other = opened.patient, study.patient
-        if (one.id, one.name) != (other.id, other.name):
-            session.say(
-                "What is laid over is of another patient; take it away with Fusion > Remove if that is not meant.",
-                "warning",
-            )
-            return
+    if opened is not None and study is not None and not opened.patient.same_as(study.patient):
+        session.say(
+            "What is laid over is of another patient; take it away with Fusion > Remove if that is not meant.",
+            "warning",
+        )
+        return
     if foreign:
         session.say("What is laid over has another frame of reference: nothing aligned the two.", "warning")
         return
@@ -209,7 +264,7 @@ def stay_or_go(session: Session) -> None:
 
 
 def swap(services: Services) -> Job[Any]:
-    """Make what is laid over the main series, and lay the main one over it.
+    """Make what is laid over the main series, and lay the main one over it; the crosshair stays at its place in mm.
 
     Raises
     ------
@@ -228,7 +283,7 @@ def swap(services: Services) -> Job[Any]:
             session.fusion = replace(_there(session), opacity=fusion.opacity)
 
     return services.when_done(
-        studies.show(services, fusion.series), exchanged, wanted=lambda: session.image is not None
+        studies.show(services, fusion.series, at=point(session)), exchanged, wanted=lambda: session.image is not None
     )
 
 

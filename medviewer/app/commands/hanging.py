@@ -141,7 +141,7 @@ def prior_of(services: Services, study: Study, main: Series) -> Prior | None:
         Prior(one.uid, one.date, one)
         for one in services.session.studies
         if one.uid != study.uid
-        and (one.patient.id, one.patient.name) == (patient.id, patient.name)
+        and one.patient.same_as(patient)
         and "" < one.date < study.date
         and any(
             _comparable(main, study, s.modality, s.body_part, f"{one.description} {s.description}") for s in one.series

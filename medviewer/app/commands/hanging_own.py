@@ -17,6 +17,7 @@ from medviewer.app.hanging.protocol import Protocol, Rule
 from medviewer.app.hanging.wearing import image_of, window_of
 from medviewer.app.presets import first_window, opens_inverted, same_grey, windows_for
 from medviewer.domain.image import Image, Window
+from medviewer.domain.slab import WHOLE_MM
 from medviewer.domain.study import Series, Study
 from medviewer.errors import InputError
 
@@ -177,7 +178,7 @@ def _look(services: Services, number: int, pane: Pane, image: Image) -> dict[str
     if look is not None and look.slab_mode is not None:
         mode, mm = look.slab_mode, look.slab_mm
     if mode != "none" and image.is_volume:
-        made["slab"] = {"mode": mode, "mm": mm}
+        made["slab"] = {"mode": mode, "whole": True} if mm == WHOLE_MM else {"mode": mode, "mm": mm}
     return made
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from medviewer.app.controllers.turning import turned_of
 from medviewer.app.state import Focus, Session
+from medviewer.app.words import word
 from medviewer.domain.geometry import Vector
 from medviewer.domain.plane import Plane
-from medviewer.domain.slab import MODES, Mode
+from medviewer.domain.slab import MODES, WHOLE_MM, Mode
 from medviewer.domain.turned import Turned
 from medviewer.errors import InputError
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from medviewer.app.services import Services
 
 SLAB_RANGE = (0.5, 200.0)
-"""Thinnest and thickest slab, mm."""
+"""Thinnest and thickest slab, mm; what is thicker still goes through the whole volume."""
+WHOLE = "whole volume"
+"""What is typed for a slab through all slices."""
 
 
 def set_slab(services: Services, mode: Mode) -> None:
@@ -49,34 +52,48 @@ def cycle_slab(services: Services) -> None:
 
 
 def set_slab_mm(services: Services, thickness_mm: float) -> None:
-    """Set the thickness of slabs in mm, within what is useful."""
+    """Set the thickness of slabs in mm, within what is useful; `WHOLE_MM` lets them go through all slices."""
+    if thickness_mm == WHOLE_MM:
+        services.session.view.slab_mm = WHOLE_MM
+        return
     services.session.view.slab_mm = min(max(float(thickness_mm), SLAB_RANGE[0]), SLAB_RANGE[1])
 
 
 def thicken_slab(services: Services, factor: float) -> None:
-    """Make slabs thicker or thinner by a factor, to a tenth of a mm; a slab is shown where none was."""
-    if services.session.view.slab_mode == "none":
+    """Make slabs thicker or thinner by a factor, to a tenth of a mm; a slab is shown where none was.
+
+    Thicker than the thickest is the whole volume, and thinner than that the thickest.
+    """
+    view = services.session.view
+    if view.slab_mode == "none":
         set_slab(services, "mip")
-        return
-    set_slab_mm(services, round(services.session.view.slab_mm * factor, 1))
+    elif view.slab_mm == WHOLE_MM:
+        set_slab_mm(services, WHOLE_MM if factor >= 1 else SLAB_RANGE[1])
+    elif factor > 1 and view.slab_mm >= SLAB_RANGE[1]:
+        set_slab_mm(services, WHOLE_MM)
+    else:
+        set_slab_mm(services, round(view.slab_mm * factor, 1))
 
 
 def type_slab_mm(services: Services, text: str) -> None:
-    """Set the thickness from what somebody typed, with or without ``mm``.
+    """Set the thickness from what somebody typed, with or without ``mm``; or ``whole volume``.
 
     Raises
     ------
     InputError
-        If it is no number of mm.
+        If it is neither that nor a number of mm.
     """
     typed = text.strip().lower().removesuffix("mm").strip().replace(",", ".")
+    whole = typed in ("whole", WHOLE, word(WHOLE).lower())
     try:
-        number = float(typed)
+        number = WHOLE_MM if whole else float(typed)
     except ValueError:
         number = float("nan")
-    if not SLAB_RANGE[0] <= number <= SLAB_RANGE[1]:
+    if not whole and not SLAB_RANGE[0] <= number <= SLAB_RANGE[1]:
         low, high = SLAB_RANGE
-        raise InputError(f"The thickness should be a number from {low:g} to {high:g} in mm, not {text.strip()!r}.")
+        raise InputError(
+            f"The thickness should be a number from {low:g} to {high:g} in mm, or whole volume, not {text.strip()!r}."
+        )
     set_slab_mm(services, number)
     if services.session.view.slab_mode == "none":
         set_slab(services, "mip")

@@ -27,7 +27,8 @@ from medviewer.app.commands.arriving import Arriving, early_window, take_away
 from medviewer.app.hanging.in_use import is_own
 from medviewer.app.presets import first_window, opens_inverted
 from medviewer.app.resources import resource
-from medviewer.app.state import Arrival
+from medviewer.app.state import Arrival, Focus
+from medviewer.domain.geometry import Vector
 from medviewer.domain.image import Image
 from medviewer.domain.study import ScanResult, Series, Study, Warning, is_usual
 from medviewer.errors import NotFoundError, UnreadableError
@@ -71,7 +72,7 @@ def open_demo(services: Services) -> Job[ScanResult]:
     return open_paths(services, [resource("demo")])
 
 
-def show(services: Services, series: Series, plan: hanging.Plan | None = None) -> Job[Image]:
+def show(services: Services, series: Series, plan: hanging.Plan | None = None, at: Vector | None = None) -> Job[Image]:
     """Load a series off the home thread and make it the open one; a newer request overtakes an older.
 
     It is on the screen as soon as its middle slice is there, and may be scrolled through while the others arrive.
@@ -80,6 +81,8 @@ def show(services: Services, series: Series, plan: hanging.Plan | None = None) -
     ----------
     plan
         What is to be hung with it; None for what fits its study best.
+    at
+        Where the crosshair is at first, mm; None for the middle.
     """
     generation = services.overtake()
     if services.session.arrival is not None:
@@ -95,7 +98,7 @@ def show(services: Services, series: Series, plan: hanging.Plan | None = None) -
     def show_early(image: Image) -> None:
         masks.leave(services)
         hanging.remember(services)
-        hanging.follow(services, present(services.session, series, image, Arrival(1, image.grid.shape[0])), plan)
+        hanging.follow(services, present(services.session, series, image, Arrival(1, image.grid.shape[0]), at), plan)
 
     arriving = Arriving(services, show_early, wanted)
 
@@ -113,7 +116,7 @@ def show(services: Services, series: Series, plan: hanging.Plan | None = None) -
             _restore(services, told())
             hanging.read_rest(services)
         else:
-            _present(services, told(), image, plan)
+            _present(services, told(), image, plan, at)
         if image.is_volume:
             services.runner.stage(image.at_phase(0).voxels if image.dynamic is not None else image.voxels)
 
@@ -231,10 +234,12 @@ def show_hung(services: Services, plan: hanging.Plan) -> Job[Image] | None:
     return None
 
 
-def _present(services: Services, series: Series, image: Image, plan: hanging.Plan | None = None) -> None:
+def _present(
+    services: Services, series: Series, image: Image, plan: hanging.Plan | None = None, at: Vector | None = None
+) -> None:
     masks.leave(services)
     hanging.remember(services)
-    hanging.follow(services, present(services.session, series, image), plan)
+    hanging.follow(services, present(services.session, series, image, at=at), plan)
     _restore(services, series)
     hanging.read_rest(services)
 
@@ -251,8 +256,12 @@ def _restore(services: Services, series: Series) -> None:
         services.session.say(alarming[0], "warning", details, series.uid)
 
 
-def present(session: Session, series: Series, image: Image, arrival: Arrival | None = None) -> bool:
+def present(
+    session: Session, series: Series, image: Image, arrival: Arrival | None = None, at: Vector | None = None
+) -> bool:
     """Make a loaded series the open one, as it is first looked at; what was open is gone.
+
+    The crosshair is in its middle, or as near to the place `at` in mm as it reaches.
 
     Returns
     -------
@@ -271,10 +280,11 @@ def present(session: Session, series: Series, image: Image, arrival: Arrival | N
     fusion.stay_or_go(session)
     curved.forget(session)
     view.phase, view.playing = 0, False
-    view.cursor = image.grid.clamp([n // 2 for n in image.grid.shape])
+    middle = [n // 2 for n in image.grid.shape]
+    view.cursor = image.grid.clamp(middle if at is None else image.grid.world_to_index(at))
     view.inverted, view.colours = opens_inverted(image), "gray"
     view.window = first_window(image) if arrival is None else early_window(image)
-    view.focus = None
+    view.focus = None if at is None else Focus(at, view.cursor)
     view.solid_shift, view.solid_stretch, view.solid_box = 0.0, 1.0, None
     panes.welcome(session, series.uid, study, image.is_volume, kept)
     panes.turn_back(session)

@@ -10,7 +10,7 @@ from medviewer.app.state import Session
 from medviewer.app.words import word
 from medviewer.domain.image import Image
 from medviewer.domain.plane import Plane
-from medviewer.domain.slab import NAMES, project, slab_slices, stored_mode
+from medviewer.domain.slab import NAMES, WHOLE_MM, project, slab_slices, stored_mode
 
 
 def slab_of(session: Session, image: Image, plane: Plane) -> Slab | None:
@@ -30,10 +30,15 @@ def slab_of(session: Session, image: Image, plane: Plane) -> Slab | None:
 
 
 def slab_text(session: Session, image: Image, plane: Plane) -> str:
-    """What the corner says of a slab, for example ``MIP 10.0 mm``, as thick as its slices are; empty without one."""
+    """What the corner says of a slab, for example ``MIP 10.0 mm``, as thick as its slices are; empty without one.
+
+    One through all slices, wherever the crosshair is, is ``MIP, whole volume``.
+    """
     slab, view = slab_of(session, image, plane), session.view
     if slab is None:
         return ""
+    if view.slab_mm == WHOLE_MM:
+        return f"{word(NAMES[view.slab_mode])}, {word('whole volume')}"
     count = slab.slices.stop - slab.slices.start
     return f"{word(NAMES[view.slab_mode])} {count * plane.grid.spacing[plane.axis]:.1f} mm"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from medviewer.app.hanging.layouts import Layout, SliceKind, layout_of
-from medviewer.domain.slab import Mode
+from medviewer.domain.slab import WHOLE_MM, Mode
 
 Of = Literal["current", "prior"]
 Side = Literal["", "left", "right"]
@@ -71,7 +71,7 @@ class Hung:
     colours
         A colour map; empty for grey.
     slab_mode, slab_mm
-        A slab; None for single slices.
+        A slab, and its thickness or `WHOLE_MM`; None for single slices.
     orient
         Letters at the right and at the bottom, as ``("P", "I")``; empty for as the file has it.
     side
@@ -240,11 +240,15 @@ def _hung(data: Mapping[str, Any]) -> Hung:
         data.get("invert"),
         data.get("colours", ""),
         None if slab is None else slab["mode"],
-        10.0 if slab is None else float(slab.get("mm", 10.0)),
+        _thickness(slab or {}),
         (orient[0], orient[1]) if orient else (),
         "" if side == "middle" else side,
         _overlay(data.get("overlay")),
     )
+
+
+def _thickness(slab: Mapping[str, Any]) -> float:
+    return WHOLE_MM if slab.get("whole", False) else float(slab.get("mm", 10.0))
 
 
 def _overlay(data: Mapping[str, Any] | None) -> Overlay | None:

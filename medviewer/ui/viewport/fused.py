@@ -32,12 +32,14 @@ class FusedLayer:
         self.layer: Any = None
         self._kept: dict[int, Sampled] = {}
         self._kept_of: object = None
+        self._joined: tuple[object, Sampled] | None = None
+        """What was shown last of a slab, and of which slices: one through the whole volume stays as it is."""
 
     def forget(self) -> None:
         """Nothing is shown any more: the layers were hidden."""
         self.layer = None
         self._kept.clear()
-        self._kept_of = None
+        self._kept_of = self._joined = None
 
     def apply(self, display: Display, old: Display | None) -> None:
         """Show that, changing only what differs from what is shown; `old` is None where nothing of it stays."""
@@ -45,6 +47,7 @@ class FusedLayer:
         if look is None:
             set_visible(self.layer, False)
             self._kept.clear()
+            self._joined = None
             return
         if self.layer is None:
             self._make(display, look)
@@ -90,11 +93,14 @@ class FusedLayer:
         thick = look.thick
         if thick is None:
             self._kept.clear()
+            self._joined = None
             return slice_through(look.voxels, look.grid, plane, k)
         of = id(look.voxels), look.grid, plane
         if self._kept_of != of:
             self._kept.clear()
             self._kept_of = of
+        if self._joined is not None and self._joined[0] == (of, thick):
+            return self._joined[1]
         wanted = range(thick.start, thick.stop)
         made = {
             one: self._kept[one] if one in self._kept else slice_through(look.voxels, look.grid, plane, one)
@@ -102,7 +108,9 @@ class FusedLayer:
         }
         most = _KEPT_BYTES // (5 * plane.shape[0] * plane.shape[1])
         self._kept = made if len(made) <= most else {}
-        return join(list(made.values()), thick.mode)
+        joined = join(list(made.values()), thick.mode)
+        self._joined = (of, thick), joined
+        return joined
 
 
 def fused_colours(name: str) -> Colormap:

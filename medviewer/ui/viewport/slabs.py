@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,16 @@ from medviewer.app.ports import Display
 from medviewer.domain.slab import project, project_stack
 
 _RING_BYTES = 128 << 20
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """The slab through all slices of some voxels, and of what it is."""
+
+    voxels: NDArray[np.generic]
+    of: tuple[object, ...]
+    out: NDArray[np.generic]
+    nothing: NDArray[np.bool_] | None
 
 
 class SlabFeed:
@@ -23,16 +35,20 @@ class SlabFeed:
         self._ring: NDArray[np.generic] | None = None
         self._held: list[int] = []
         self._of: object = None
+        self._answer: _Answer | None = None
 
     def forget(self) -> None:
         """Let go of the copies."""
-        self._ring = self._of = None
+        self._ring = self._of = self._answer = None
         self._held = []
 
     def take(self, display: Display) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
         """The slab of a display as (rows, columns), and where none of its voxels counted, or None."""
         slab, plane, voxels = display.slab, display.plane, display.voxels
         assert slab is not None
+        if slab.slices == slice(0, plane.count):
+            return self._whole(display)
+        self._answer = None
         if not self._gathers(display):
             self.forget()
             out, nothing = project(voxels, plane.axis, slab.slices, display.k, slab.mode, slab.stored, slab.padding)
@@ -41,6 +57,21 @@ class SlabFeed:
             out, nothing = project_stack(ring, slab.mode, None if slab.stored is None else ring, slab.padding)
             if nothing is not None:
                 np.copyto(out, np.moveaxis(voxels, plane.axis, 0)[display.k], where=nothing, casting="unsafe")
+        return plane.turn(out), None if nothing is None else plane.turn(nothing).astype(np.bool_, copy=False)
+
+    def _whole(self, display: Display) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
+        """All slices: the same wherever the crosshair is, but where no voxel counted, so that it is made once."""
+        slab, plane, voxels = display.slab, display.plane, display.voxels
+        assert slab is not None
+        self._ring = self._of = None
+        self._held = []
+        made = self._answer
+        if made is None or made.voxels is not voxels or made.of != (plane, slab.mode, slab.padding):
+            out, nothing = project(voxels, plane.axis, slab.slices, display.k, slab.mode, slab.stored, slab.padding)
+            made = self._answer = _Answer(voxels, (plane, slab.mode, slab.padding), out, nothing)
+        out, nothing = made.out, made.nothing
+        if nothing is not None:
+            np.copyto(out, np.moveaxis(voxels, plane.axis, 0)[display.k], where=nothing, casting="unsafe")
         return plane.turn(out), None if nothing is None else plane.turn(nothing).astype(np.bool_, copy=False)
 
     @staticmethod

@@ -10,7 +10,7 @@ from medviewer.ui.translate import tr
 
 
 class FuseMenu(QMenu):
-    """The series that fit first; then those of another frame of reference, which are asked about.
+    """The series that fit first; then those of another frame of reference, then other patients': these are asked about.
 
     Parameters
     ----------
@@ -29,16 +29,24 @@ class FuseMenu(QMenu):
         """List what is offered now."""
         self.clear()
         offered = fusion.candidates(self._services.session)
-        fitting = [one for one in offered if one.fits]
+        own = [one for one in offered if not one.whose]
+        fitting = [one for one in own if one.fits]
         self._head("Same frame of reference" if fitting else "No opened series shares its frame of reference")
         for one in fitting:
             self._add(one)
-        others = [one for one in offered if not one.fits]
+        others = [one for one in own if not one.fits]
         if others:
             self.addSeparator()
             self._head("Another frame of reference: not aligned")
         for one in others:
             self._add(one)
+        before = None
+        for one in (one for one in offered if one.whose):
+            if not (before is not None and one.study.patient.same_as(before)):
+                self.addSeparator()
+                self._head(f"Another patient: {one.whose}".replace("&", "&&"))
+            self._add(one)
+            before = one.study.patient
 
     def _head(self, text: str) -> None:
         self.addAction(tr(text)).setEnabled(False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import QSignalBlocker, Qt
@@ -42,6 +42,10 @@ class FusionPanel(QWidget):
         self.empty = label(NOTHING, "quiet", wrap=True)
         self.offered = combo("The series to lay over", "Series to lay over")
         self.button = push("Fuse", "Lay the chosen series over the open one", self._fuse, primary=True)
+        self.offered.setPlaceholderText(tr("Choose a series"))
+        self.offered.currentIndexChanged.connect(self._may_fuse)
+        self._of = ""
+        """The main series that the offer is for."""
         self.name = label(wrap=True)
         self.note = label(role="warning", wrap=True)
         self.opacity = slider(
@@ -126,13 +130,27 @@ class FusionPanel(QWidget):
         rows: list[tuple[str, object]] = [
             (one.title + ("" if one.fits else "  (not aligned)"), one.series.uid) for one in offered
         ]
-        refill(self.offered, rows)
+        self._offer(offered, rows)
         self.empty.setVisible(laid is None)
         for part in (self.offered, self.button):
             part.setVisible(bool(rows))
         self.shown.setVisible(laid is not None)
         if laid is not None:
             self._show(laid)
+
+    def _offer(self, offered: Sequence[fusion.Candidate], rows: list[tuple[str, object]]) -> None:
+        """List them; one of another patient is chosen by the user's hand alone, for the series that is open then."""
+        main = self._services.session.series
+        before, chosen = self._of, self.offered.currentData()
+        self._of = main.uid if main is not None else ""
+        refill(self.offered, rows)
+        at = self.offered.currentIndex()
+        if 0 <= at < len(offered) and offered[at].whose and (self._of != before or offered[at].series.uid != chosen):
+            self.offered.setCurrentIndex(-1 if offered[0].whose else 0)
+        self._may_fuse()
+
+    def _may_fuse(self, *_: object) -> None:
+        self.button.setEnabled(self.offered.currentIndex() >= 0)
 
     def _show(self, laid: Fusion) -> None:
         unit = laid.image.rescale.unit

@@ -194,8 +194,7 @@ def _of_patient(session: Session) -> list[Study]:
     opened = session.study
     if opened is None:
         return []
-    own = opened.patient.id, opened.patient.name
-    return [one for one in session.studies if one is opened or (one.patient.id, one.patient.name) == own]
+    return [one for one in session.studies if one is opened or one.patient.same_as(opened.patient)]
 
 
 def _check(action: QAction, checked: bool, act: Callable[[], object]) -> None:

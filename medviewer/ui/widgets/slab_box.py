@@ -6,17 +6,80 @@ from collections.abc import Callable
 from typing import cast
 
 from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtGui import QValidator
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QWidget
 
 from medviewer.app.commands import planes
 from medviewer.app.services import Services
-from medviewer.domain.slab import MODES, Mode
+from medviewer.domain.slab import MODES, WHOLE_MM, Mode
 from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
 
 _MODE_TIP = "Show slabs of several slices: highest, lowest or mean value"
 _THICKNESS_TIP = "Thickness of the slab"
 _TEXTS: dict[Mode, str] = {"none": "No slab", "mip": "MIP", "minip": "MinIP", "mean": "Mean"}
+
+
+_WHOLE_AT = planes.SLAB_RANGE[1] + 1
+"""The value of the field that stands for the whole volume: the last one."""
+
+
+class ThicknessBox(QDoubleSpinBox):
+    """Thickness of a slab in mm; one step over the thickest is the whole volume."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setRange(planes.SLAB_RANGE[0], _WHOLE_AT)
+        self.setDecimals(1)
+        self.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+        self.setSuffix(" mm")
+        self.setKeyboardTracking(False)
+
+    @property
+    def thickness_mm(self) -> float:
+        """What it says; `WHOLE_MM` for the whole volume."""
+        return WHOLE_MM if self.value() > planes.SLAB_RANGE[1] else self.value()
+
+    def show_mm(self, thickness_mm: float) -> None:
+        """Say a thickness, or the whole volume."""
+        whole = thickness_mm == WHOLE_MM
+        self.setSuffix("" if whole else " mm")
+        self.setValue(_WHOLE_AT if whole else thickness_mm)
+
+    def stepBy(self, steps: int) -> None:
+        """Step; the thickest is never skipped on the way to the whole volume and back."""
+        before, thickest = self.value(), planes.SLAB_RANGE[1]
+        with QSignalBlocker(self):
+            super().stepBy(steps)
+            if (before < thickest < self.value()) or (before > thickest and steps < 0):
+                self.setValue(thickest)
+        if self.value() != before:
+            self.valueChanged.emit(self.value())
+
+    def textFromValue(self, value: float) -> str:
+        """Words in place of the last value."""
+        return tr("Whole volume") if value > planes.SLAB_RANGE[1] else super().textFromValue(value)
+
+    def valueFromText(self, text: str) -> float:
+        """A number, or the words."""
+        return _WHOLE_AT if _means_whole(text) else super().valueFromText(text)
+
+    def validate(self, text: str, position: int) -> object:
+        """Whether a text may be typed: the beginning of the words, too."""
+        typed = text.strip().lower()
+        if _means_whole(text):
+            return QValidator.State.Acceptable, text, position
+        if typed and any(name.startswith(typed) for name in _whole_names()):
+            return QValidator.State.Intermediate, text, position
+        return super().validate(text, position)
+
+
+def _whole_names() -> tuple[str, ...]:
+    return tr("Whole volume").lower(), planes.WHOLE
+
+
+def _means_whole(text: str) -> bool:
+    return text.strip().lower().removesuffix("mm").strip() in _whole_names()
 
 
 class SlabBox(QWidget):
@@ -40,12 +103,7 @@ class SlabBox(QWidget):
             self.mode.addItem(tr(_TEXTS[mode]), mode)
         self.mode.setAccessibleName(tr("Slab mode"))
         self.mode.setToolTip(tr(_MODE_TIP))
-        self.thickness = QDoubleSpinBox()
-        self.thickness.setRange(*planes.SLAB_RANGE)
-        self.thickness.setDecimals(1)
-        self.thickness.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
-        self.thickness.setSuffix(" mm")
-        self.thickness.setKeyboardTracking(False)
+        self.thickness = ThicknessBox()
         self.thickness.setAccessibleName(tr("Slab thickness in mm"))
         self.thickness.setToolTip(tr(_THICKNESS_TIP))
         for part in (self.mode, self.thickness):
@@ -73,7 +131,7 @@ class SlabBox(QWidget):
         possible = image is not None and image.is_volume and not image.is_colour
         with QSignalBlocker(self.mode), QSignalBlocker(self.thickness):
             self.mode.setCurrentIndex(MODES.index(view.slab_mode) if possible else 0)
-            self.thickness.setValue(view.slab_mm)
+            self.thickness.show_mm(view.slab_mm)
         self.mode.setEnabled(possible)
         self.thickness.setEnabled(possible and view.slab_mode != "none")
 
@@ -81,5 +139,5 @@ class SlabBox(QWidget):
         mode = cast("Mode", self.mode.itemData(index))
         self._services.attempt(lambda: planes.set_slab(self._services, mode))
 
-    def _thicken(self, thickness: float) -> None:
-        planes.set_slab_mm(self._services, thickness)
+    def _thicken(self, *_: object) -> None:
+        planes.set_slab_mm(self._services, self.thickness.thickness_mm)

@@ -64,7 +64,7 @@ class ThicknessBox(QDoubleSpinBox):
         """A number, or the words."""
         return _WHOLE_AT if _means_whole(text) else super().valueFromText(text)
 
-    def validate(self, text: str, position: int) -> object:
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
         """Whether a text may be typed: the beginning of the words, too."""
         typed = text.strip().lower()
         if _means_whole(text):

@@ -219,6 +219,10 @@ def _answer(answer: Answer) -> list[Any]:
     return [KeepTogether(parts)]
 
 
+_PADS = 13.0
+"""Points that a cell keeps free at its left and right together, and one more."""
+
+
 def _table(table: Table, width: float) -> list[Any]:
     from reportlab.lib.colors import HexColor
     from reportlab.lib.enums import TA_RIGHT
@@ -242,11 +246,22 @@ def _table(table: Table, width: float) -> list[Any]:
 
 
 def _widths(table: Table, width: float) -> list[float]:
-    """As wide as the longest text of each column asks for, in their proportions."""
+    """As wide as the longest text of each column asks for, in their proportions; no word of a heading breaks.
+
+    Where the headings alone are wider than the page, they break.
+    """
+    from reportlab.pdfbase.pdfmetrics import stringWidth
+
     columns = range(len(table.header))
     longest = [max(len(row[k]) for row in (table.header, *table.rows)) for k in columns]
     wanted = [min(max(length, 6), 40) for length in longest]
-    return [width * part / sum(wanted) for part in wanted]
+    font = _style(8, bold=True).fontName
+    least = [max((stringWidth(word, font, 8) for word in text.split()), default=0) + _PADS for text in table.header]
+    free = width - sum(least)
+    if free < 0:
+        return [width * part / sum(wanted) for part in wanted]
+    short = [max(width * part / sum(wanted) - low, 0) for part, low in zip(wanted, least, strict=True)]
+    return [low + free * more / (sum(short) or 1) for low, more in zip(least, short, strict=True)]
 
 
 def _keys(title: str, keys: Sequence[KeyEntry], pictures: Mapping[str, bytes], width: float) -> list[Any]:

@@ -104,6 +104,15 @@ def test_no_two_actions_share_a_key(bench: Bench) -> None:
     assert [key for key, count in used.items() if count > 1] == []
 
 
+def test_no_menu_opens_by_the_key_of_another_or_of_an_action(bench: Bench) -> None:
+    letters = {name: title[title.index("&") + 1].upper() for name, title in MENUS.items()}
+    used = Counter(letters.values())
+    assert [name for name, letter in letters.items() if used[letter] > 1] == []
+    keys = {key: action.id for action in bench.actions.values() for key in keys_of(action)}
+    taken = {name: keys[f"Alt+{letter}"] for name, letter in letters.items() if f"Alt+{letter}" in keys}
+    assert taken == {}, "Qt runs neither of the two"
+
+
 def test_keys_are_those_that_readers_know(bench: Bench) -> None:
     assert {action_id: keys_of(bench.actions[action_id]) for action_id in KEYS} == {k: [v] for k, v in KEYS.items()}
 

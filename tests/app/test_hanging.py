@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,16 @@ from medviewer.app.hanging import library
 from medviewer.app.hanging.choosing import chosen, fit, laterality_of, ranked, view_of
 from medviewer.app.hanging.companions import companion_of, cursor_of, plane_of
 from medviewer.app.hanging.in_use import is_own
+from medviewer.app.hanging.layouts import Look
 from medviewer.app.hanging.orienting import turn_to
 from medviewer.app.hanging.protocol import Rule, protocol_of
-from medviewer.app.hanging.wearing import window_of
+from medviewer.app.hanging.wearing import relooked, window_of
 from medviewer.app.ports import Display
 from medviewer.app.presets import windows_for
 from medviewer.app.resources import resource
 from medviewer.app.services import Services
 from medviewer.domain.geometry import Grid
+from medviewer.domain.image import Window
 from medviewer.domain.plane import UNTURNED, Plane, Turn
 from medviewer.domain.study import Series, Study
 from medviewer.errors import InputError
@@ -137,8 +140,25 @@ def test_key_images_and_resets_are_about_the_viewport(tmp_path: Path, opened: Op
     session.view.active = 2
     key_images.mark(services)
     assert [(one.center, one.width) for one in session.key_images] == [(500, 2000)]
+    view.choose_window(services, 6)
+    view.invert(services)
+    assert window_of(session, 2) == (windows_for("CT", "HU")[5], True)
     pointed.reset(session)
-    assert [window_of(session, k)[0].name for k in range(4)] == ["Brain", "Subdural", "Soft tissue", "Brain"]
+    assert [window_of(session, k)[0].name for k in range(4)] == ["Brain", "Subdural", "Bone", "Brain"], "as it was hung"
+    assert not window_of(session, 2)[1]
+
+
+def test_a_reset_brings_back_colours_inversion_and_slab_of_the_hung_look(tmp_path: Path, opened: Opener) -> None:
+    session = opened(write_volume(tmp_path, "CT", "Routine", BodyPartExamined="HEAD")).session
+    look = Look(Window(50, 100), True, "hot", "mip", 12.0)
+    before = session.view.hung
+    session.view.panes = (replace(before[0], look=look, hung_look=look), *before[1:])
+    session.view.active = 0
+    other = {"window": Window(1, 2), "inverted": False, "colours": "gray", "slab_mode": "mean", "slab_mm": 3.0}
+    session.view.panes = relooked(session.view.hung, 0, **other)
+    pointed.reset(session)
+    assert session.view.hung[0].look == look
+    assert session.view.hung[1:] == before[1:]
 
 
 def test_the_body_part_may_stand_in_the_description_only(tmp_path: Path, opened: Opener) -> None:

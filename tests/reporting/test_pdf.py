@@ -49,6 +49,14 @@ def test_what_is_longer_than_a_page_goes_on_on_the_next() -> None:
     assert whole.count("The picture is not kept any more.") == 3
 
 
+def test_a_heading_over_an_empty_column_is_not_broken() -> None:
+    rows = (
+        ("", "Bidirectional " * 3, "12.0 mm x 8.0 mm, area 75 mm2, mean 40 HU", "Ax 12, CT Thorax 2.0 I70f 3 mm"),
+    ) * 2
+    (told,) = words(make_pdf(report(), Page(measured=Table(("Name", "Kind", "Value", "Where"), rows))))
+    assert "Name" in told
+
+
 def test_an_empty_page_is_a_page_and_several_are_joined() -> None:
     one = make_pdf(report(), Page())
     assert len(words(one)) == 1

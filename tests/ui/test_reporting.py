@@ -159,7 +159,13 @@ def test_a_final_report_cannot_be_typed_in_and_an_addendum_can(
     opened: Program, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = opened_report(opened, qtbot)
+    monkeypatch.setattr(opened.window.dialogs, "confirm", lambda *_: pytest.fail("nothing to sign"))
+    assert not page.sign_button.isEnabled()
+    assert "write something first" in page.sign_button.toolTip()
+    opened.window.commands["report.sign"].trigger()
     page.field("impression").setPlainText("Normal.")
+    assert page.sign_button.isEnabled()
+    assert "write something first" not in page.sign_button.toolTip()
     monkeypatch.setattr(opened.window.dialogs, "confirm", lambda *_: True)
     page.sign_button.click()
     settle(opened, qtbot)

@@ -38,7 +38,7 @@ def hanging_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             "view",
             lambda: hanging_choice.next_step(services),
             "Show the next views of a hanging protocol that has several steps, as mammography",
-            ("Alt+H",),
+            ("Alt+PageDown",),
             "12",
             "hanging_steps",
         ),

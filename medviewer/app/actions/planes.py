@@ -122,7 +122,7 @@ def _turns(services: Services, shell: Shell) -> list[Spec]:
             "view",
             lambda: planes.straighten(services),
             "Let turned planes lie along the acquisition's axes again",
-            ("Alt+Q",),
+            ("Alt+T",),
             "37",
             "planes_turned",
         ),

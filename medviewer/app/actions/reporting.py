@@ -133,6 +133,7 @@ def report_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
             report.export(services, path, as_document=as_document)
 
     def sign() -> None:
+        report.check_signable(services)  # said before the question, not after it
         text = "Text, tables and pictures stay as they are now; an addendum or a new version can follow."
         if dialogs.confirm("Make the report final", text, "Make final"):
             report.sign(services)

@@ -43,9 +43,9 @@ def shown_window(session: Session) -> Window:
     return window_of(session, session.view.active)[0]
 
 
-def give_window(session: Session, window: Window) -> None:
-    """Show the series of the active viewport with a window."""
-    number = session.view.active
+def give_window(session: Session, window: Window, number: int | None = None) -> None:
+    """Show the series of viewport `number`, or of the active one, with a window."""
+    number = session.view.active if number is None else number
     _window(session, number, window, window_of(session, number)[1])
 
 

@@ -447,7 +447,7 @@ def _pane_of(services: Services, hung: Hung, series: Series, image: Image, uid: 
         turn = turn_to(plane_for(image.grid, hung.plane), *hung.orient)
     look = _look(services, hung, image)
     fused = hung.overlay is not None or _overlay(services.session) is None
-    return Pane(hung.plane, uid, turn, look=look, fused=fused, hung=turn, side=hung.side)
+    return Pane(hung.plane, uid, turn, look=look, fused=fused, hung=turn, side=hung.side, hung_look=look)
 
 
 def _look(services: Services, hung: Hung, image: Image) -> Look | None:

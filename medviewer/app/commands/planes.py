@@ -154,7 +154,7 @@ def refuse_on_turned(services: Services) -> bool:
     """Say that nothing is painted on turned planes, where they are; whether they are."""
     if turned_of(services.session) is None:
         return False
-    services.session.say("Painting and clicks work on straight planes only; press Alt+Q for them.")
+    services.session.say("Painting and clicks work on straight planes only; press Alt+T for them.")
     return True
 
 

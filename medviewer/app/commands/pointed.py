@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from medviewer.app.colours import GREY
 from medviewer.app.commands import companion_looks, panes
@@ -10,8 +10,10 @@ from medviewer.app.commands.measuring import found
 from medviewer.app.controllers.measures import text_of
 from medviewer.app.controllers.texts import read_out
 from medviewer.app.hanging.companions import aside, companion_of, cursor_of, looked_at
+from medviewer.app.hanging.layouts import Look, Pane
 from medviewer.app.hanging.wearing import look_of, relooked, worn
 from medviewer.app.presets import first_window, opens_inverted
+from medviewer.domain.image import Image
 from medviewer.domain.measure.measurement import TITLES
 from medviewer.domain.measure.values import summary
 from medviewer.errors import InputError
@@ -21,21 +23,32 @@ if TYPE_CHECKING:
 
 
 def reset(session: Session) -> None:
-    """Show the active viewport with the window, the colours and the side up that it opened with."""
+    """Show the active viewport with the window, the colours and the side up that it opened with, or was hung with."""
     image = looked_at(session)
     if image is None:
         return
     panes.turn(session, None)
     view = session.view
     companion = companion_of(session, view.active)
-    if look_of(session, view.active) is not None:  # as its series opens: it alone was changed
-        first = {"window": first_window(image), "inverted": opens_inverted(image), "colours": ""}
-        view.panes = relooked(view.hung, view.active, **first)
+    if look_of(session, view.active) is not None:  # it alone was changed
+        view.panes = relooked(view.hung, view.active, **_hung(view.hung[view.active], image))
     elif companion is None:
         session.view.window, session.view.inverted = first_window(image), opens_inverted(image)
         session.view.colours = GREY
     else:
         companion_looks.change(session, companion, window=first_window(image), inverted=opens_inverted(image))
+
+
+def _hung(pane: Pane, image: Image) -> dict[str, Any]:
+    """The fields of the look that a viewport was hung with; what it left open is as the image opens."""
+    hung = pane.hung_look or Look()
+    return {
+        "window": first_window(image) if hung.window is None else hung.window,
+        "inverted": opens_inverted(image) if hung.inverted is None else hung.inverted,
+        "colours": hung.colours,
+        "slab_mode": hung.slab_mode,
+        "slab_mm": hung.slab_mm,
+    }
 
 
 def value_at_crosshair(session: Session) -> str:

@@ -33,6 +33,8 @@ NAMES = (".pdf", ".dcm")
 
 TEMPLATES = "report.yaml"
 
+NOTHING_WRITTEN = "A report needs text to be final; write something first."
+
 
 def recall(services: Services) -> Report | None:
     """Open the report of the open study if there is one; nothing is begun. Raises as `begin` does."""
@@ -110,6 +112,14 @@ def judge(services: Services, others: Others, new_lesions: bool) -> None:
     _change(services, replace(_draft(services), others=others, new_lesions=new_lesions))
 
 
+def check_signable(services: Services) -> Report:
+    """The draft that can be made final. Raises InputError if no report is open, it is final, or nothing was written."""
+    report = _draft(services)
+    if report.is_empty:
+        raise InputError(NOTHING_WRITTEN)
+    return report
+
+
 def sign(services: Services) -> Job[Report]:
     """Make the draft final: text, page and PDF stay as they are now. The job's answer is the final report.
 
@@ -120,9 +130,7 @@ def sign(services: Services) -> Job[Report]:
     StoreError
         If what was written last cannot be kept.
     """
-    session, report = services.session, _draft(services)
-    if report.is_empty:
-        raise InputError("A report needs text to be final; write something first.")
+    session, report = services.session, check_signable(services)
     services.report_saves.flush()
     made = replace(report, state="final", signed=utc_now(), author=services.author or report.author)
     gather, store, measurements = _gatherer(services, made), services.archive.reports, services.archive.measurements

@@ -85,6 +85,8 @@ class Pane:
         How it shows its series; None for as the series is shown elsewhere.
     hung
         How it was turned when it was hung: what turning back goes back to.
+    hung_look
+        The look that it was hung with: what a reset goes back to.
     side
         The edge of the viewport that a fitted picture lies against; empty for its middle.
     note
@@ -99,6 +101,7 @@ class Pane:
     hung: Turn = UNTURNED
     side: Literal["", "left", "right"] = ""
     note: str = ""
+    hung_look: Look | None = None
 
     @property
     def is_empty(self) -> bool:

@@ -210,6 +210,10 @@ class ReportWindow(QDialog):
             (self.renew_button, not draft),
         ):
             button.setVisible(wanted)
+        self.sign_button.setEnabled(not shown.is_empty)
+        self.sign_button.setToolTip(
+            tr(report.NOTHING_WRITTEN) if shown.is_empty else self._commands["report.sign"].toolTip()
+        )
         last = self._services.session.report_versions
         for button in (self.add_button, self.renew_button):
             button.setEnabled(bool(last) and last[-1].is_final)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
+from psygnal import SignalInstance
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QComboBox,
@@ -20,6 +22,7 @@ from PySide6.QtWidgets import (
 from medviewer.app.commands import looks
 from medviewer.app.commands.companion_looks import give_window, shown_window
 from medviewer.app.hanging.companions import looked_at
+from medviewer.app.hanging.wearing import image_of
 from medviewer.app.services import Services
 from medviewer.app.settings import OwnWindow
 from medviewer.domain.image import Image, Window
@@ -34,7 +37,8 @@ _FINE = 4
 class WindowDialog(QDialog):
     """Width and level, or the values shown black and white: each pair follows the other, and the image follows both.
 
-    It leaves the window behind it alone: scrolling and dragging go on. Escape brings back what was shown before.
+    It is about the active viewport, whichever that is. It leaves the window behind it alone: scrolling and dragging go
+    on. Escape brings back what was shown before, in every viewport that was active meanwhile.
 
     Parameters
     ----------
@@ -45,8 +49,7 @@ class WindowDialog(QDialog):
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._services = services
-        view = services.session.view
-        self._before = shown_window(services.session)
+        self._before: dict[int, tuple[Image, Window]] = {}
         self.setWindowTitle(tr("Window"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.width_box, self.level_box = self._number("Window width", 1e-6), self._number("Window level", -_LARGEST)
@@ -60,11 +63,9 @@ class WindowDialog(QDialog):
         self.problem = label(role="error", wrap=True)
         self.problem.hide()
         self._lay_out()
-        view.events.window.connect(self._show)
-        services.session.events.image.connect(self._image_changed)
-        services.session.events.own_windows.connect(self._list)
-        self._show(self._before)
-        self._list()
+        for signal, slot in self._heard():
+            signal.connect(slot)
+        self._turn_to()
         self.width_box.setFocus()
         self.width_box.selectAll()
 
@@ -123,15 +124,18 @@ class WindowDialog(QDialog):
     def _number(self, name: str, low: float) -> QDoubleSpinBox:
         box = QDoubleSpinBox()
         explain(box, name)
-        box.setDecimals(self._decimals())
-        box.setRange(max(low, 10.0 ** -box.decimals()) if low > 0 else low, _LARGEST)
+        self._fit(box, low)
         box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         box.setGroupSeparatorShown(False)
         box.setMinimumWidth(140)
         return box
 
+    def _fit(self, box: QDoubleSpinBox, low: float) -> None:
+        box.setDecimals(self._decimals())
+        box.setRange(max(low, 10.0 ** -box.decimals()) if low > 0 else low, _LARGEST)
+
     def _decimals(self) -> int:
-        """Enough figures after the point for the values of the open image."""
+        """Enough figures after the point for the values of the image."""
         image = self._image
         if image is None:
             return 2
@@ -144,11 +148,40 @@ class WindowDialog(QDialog):
 
     # -- numbers --------------------------------------------------------------------------------------------------
 
-    def _show(self, window: Window) -> None:
-        """Show the figures of the window that the image has now, but in the box that is typed in."""
+    def _heard(self) -> list[tuple[SignalInstance, Callable[..., None]]]:
+        session, view = self._services.session.events, self._services.session.view.events
+        return [
+            (session.image, self._image_changed),
+            (session.own_windows, self._list),
+            *((signal, self._show) for signal in (view.window, view.panes, session.companions)),
+            *((signal, self._turn_to) for signal in (view.active, view.layout)),
+        ]
+
+    def _turn_to(self, *_: object) -> None:
+        """Be about the viewport that is active now."""
+        boxes = (self.width_box, self.level_box, self.low_box, self.high_box)
+        for box in boxes:
+            box.setEnabled(self._image is not None)
+            with QSignalBlocker(box):
+                self._fit(box, 1e-6 if box is self.width_box else -_LARGEST)
+        self._show()
+        self._list()
+
+    def _remember(self) -> None:
+        """Keep what a viewport showed when it was first active, for each image in it."""
+        session = self._services.session
+        number = session.view.active
+        image = image_of(session, number)
+        if image is not None and (number not in self._before or self._before[number][0] is not image):
+            self._before.pop(number, None)
+            self._before[number] = image, shown_window(session)
+
+    def _show(self, *_: object) -> None:
+        """Show the figures of the window that the active viewport has now, but in the box that is typed in."""
+        self._remember()
         if self._image is None:
             return
-        plain, _ = window.plain
+        plain = shown_window(self._services.session).plain[0]
         values = (plain.width, plain.center, *plain.limits)
         for box, value in zip((self.width_box, self.level_box, self.low_box, self.high_box), values, strict=True):
             if not box.lineEdit().hasFocus() or abs(box.value() - value) > 10.0 ** -box.decimals():
@@ -216,15 +249,15 @@ class WindowDialog(QDialog):
     # -- Qt -------------------------------------------------------------------------------------------------------
 
     def reject(self) -> None:
-        """Bring back what was shown before."""
-        if self._image is not None:
-            give_window(self._services.session, self._before)
+        """Bring back what was shown before, the latest first: viewports of one series share a window."""
+        session = self._services.session
+        for number, (image, window) in reversed(self._before.items()):
+            if image_of(session, number) is image and not image.is_colour:
+                give_window(session, window, number)
         super().reject()
 
     def done(self, result: int) -> None:
         """Follow nothing any more."""
-        session = self._services.session
-        session.view.events.window.disconnect(self._show)
-        session.events.image.disconnect(self._image_changed)
-        session.events.own_windows.disconnect(self._list)
+        for signal, slot in self._heard():
+            signal.disconnect(slot)
         super().done(result)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtGui import QAction
@@ -9,6 +11,8 @@ from pytestqt.qtbot import QtBot
 
 from medviewer.app.colours import COLOUR_MAPS, palette
 from medviewer.app.commands import looks
+from medviewer.app.hanging.layouts import Look
+from medviewer.app.hanging.wearing import window_of
 from medviewer.domain.image import Window
 from medviewer.ui.main import Program
 from medviewer.ui.viewport.looks import colour_table, image_colours
@@ -71,6 +75,29 @@ def test_cancel_brings_back_what_was_shown(opened: Program, accepted: bool) -> N
     assert (view.window is before) != accepted
     view.window = Window(1, 2)
     assert figures(shown)[0] != 2, "it follows nothing any more"
+
+
+def test_the_figures_are_those_of_the_active_viewport(opened: Program) -> None:
+    view = opened.services.session.view
+    series, own = view.window, Window(50, 100)
+    first, second, *others = view.hung
+    view.panes = (first, replace(second, look=Look(own)), *others)
+    view.active = 1
+    shown = dialog(opened)
+    assert figures(shown) == [100, 50, 0, 100], "as the viewport shows it, not as its series is shown elsewhere"
+    shown.width_box.setValue(80)
+    assert (window_of(opened.services.session, 1)[0], view.window) == (Window(50, 80), series)
+    assert figures(shown) == [80, 50, 10, 90]
+    opened.window.commands["image.window_6"].trigger()
+    assert figures(shown) == [1500, -600, -1350, 150], "what is chosen elsewhere is shown here"
+    view.active = 0
+    assert figures(shown) == [2000, 0, -1000, 1000]
+    shown.level_box.setValue(10)
+    view.active = 2
+    assert figures(shown) == [2000, 10, -990, 1010], "it shows the same series"
+    shown.level_box.setValue(20)
+    shown.reject()
+    assert [window_of(opened.services.session, k)[0] for k in range(3)] == [series, own, series]
 
 
 def test_there_is_one_dialog_and_it_goes_with_the_image(opened: Program, qtbot: QtBot) -> None:

@@ -14,7 +14,7 @@ from medviewer.app.solid_looks import SolidLook
 from medviewer.app.state import Session, SolidBox
 from medviewer.domain.document import Document
 from medviewer.domain.fusing import Thickness
-from medviewer.domain.geometry import Grid
+from medviewer.domain.geometry import Grid, Vector
 from medviewer.domain.image import GraphicOverlay
 from medviewer.domain.linking import Segment
 from medviewer.domain.mask import Colour
@@ -396,6 +396,11 @@ class Scene:
         Stored voxels from low to high are no image and drawn as the last value, also a stored one; or None.
     oriented
         Whether the file says how the patient lay: letters would be guesses where it does not.
+    towards
+        Unit steps (x, y, z) in the world along the turned array's axes: to the feet, to posterior and to the patient's
+        left, as nearly as the acquisition has them.
+    lettered
+        Whether letters stand at the edges.
     """
 
     voxels: NDArray[np.generic]
@@ -414,6 +419,8 @@ class Scene:
     through: bool = True
     padding: tuple[float, float, float] | None = None
     oriented: bool = True
+    towards: tuple[Vector, Vector, Vector] = ((0.0, 0.0, -1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
+    lettered: bool = True
 
 
 SolidSide = Literal["anterior", "posterior", "left", "right", "head", "feet", "first"]

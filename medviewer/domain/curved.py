@@ -132,7 +132,8 @@ class Strip:
         return Ribbon.of(self.path, self.spacing)
 
     @cached_property
-    def _across(self) -> Array:
+    def across(self) -> Array:
+        """The way that rows go (n, 3), at each column: unit vectors."""
         return self.ribbon.turned(self.angle)
 
     @property
@@ -149,7 +150,7 @@ class Strip:
     def world(self) -> Array:
         """Positions (rows, columns, 3) of the pixels in the world, mm."""
         offsets = (np.arange(self.shape[0]) - self.middle) * self.spacing
-        places: Array = self.ribbon.places[None] + offsets[:, None, None] * self._across[None]
+        places: Array = self.ribbon.places[None] + offsets[:, None, None] * self.across[None]
         return places
 
     def place(self, row: float, column: float) -> Vector:
@@ -158,7 +159,7 @@ class Strip:
         low = min(int(at), self.shape[1] - 2)
         part = at - low
         middle = (1 - part) * self.ribbon.places[low] + part * self.ribbon.places[low + 1]
-        across = (1 - part) * self._across[low] + part * self._across[low + 1]
+        across = (1 - part) * self.across[low] + part * self.across[low + 1]
         x, y, z = (float(v) for v in middle + (row - self.middle) * self.spacing * across)
         return x, y, z
 
@@ -169,8 +170,8 @@ class Strip:
         """
         away = np.asarray(world, float) - self.ribbon.places
         column = int(np.argmin(np.einsum("ij,ij->i", away, away)))
-        row = self.middle + float(away[column] @ self._across[column]) / self.spacing
-        off = float(away[column] @ np.cross(self.ribbon.along[column], self._across[column]))
+        row = self.middle + float(away[column] @ self.across[column]) / self.spacing
+        off = float(away[column] @ np.cross(self.ribbon.along[column], self.across[column]))
         return row, column, abs(off)
 
     def sample(self, voxels: NDArray[np.generic], grid: Grid) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

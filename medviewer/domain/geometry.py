@@ -130,12 +130,7 @@ class Grid:
 
         Oblique axes get a second letter for the second-largest part, as DICOM's Patient Orientation does.
         """
-        step = self.axes[:, axis]
-        order = np.argsort(-np.abs(step), kind="stable")
-        shown = [k for k in order[:2] if k == order[0] or abs(step[k]) > _OBLIQUE_LETTER]
-        high = "".join(_LETTERS[k][int(step[k] > 0)] for k in shown)
-        low = "".join(_LETTERS[k][int(step[k] <= 0)] for k in shown)
-        return low, high
+        return letters_of(self.axes[:, axis])
 
     def array_axis(self, world_axis: int) -> int:
         """The array axis that runs closest to a world axis (0 = left, 1 = posterior, 2 = head), each used once."""
@@ -178,6 +173,19 @@ class Grid:
     def describe(self) -> str:
         """Shape and spacing for an error text, for example ``181 x 217 x 181 at 1.00 x 1.00 x 1.00 mm``."""
         return f"{self.shape_text} at {' x '.join(f'{s:.2f}' for s in self.spacing)} mm"
+
+
+def letters_of(step: ArrayLike) -> tuple[str, str]:
+    """Orientation letters where a unit step (x, y, z) in the world comes from and where it goes to.
+
+    Oblique steps get a second letter for the second-largest part, as DICOM's Patient Orientation does.
+    """
+    parts = np.asarray(step, float)
+    order = np.argsort(-np.abs(parts), kind="stable")
+    shown = [k for k in order[:2] if k == order[0] or abs(parts[k]) > _OBLIQUE_LETTER]
+    high = "".join(_LETTERS[k][int(parts[k] > 0)] for k in shown)
+    low = "".join(_LETTERS[k][int(parts[k] <= 0)] for k in shown)
+    return low, high
 
 
 def _vector(values: ArrayLike) -> Vector:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,7 @@ from medviewer.app.state import Session
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Rescale
 from medviewer.domain.measure.measurement import Measurement
+from medviewer.domain.study import Warning
 from medviewer.errors import InputError
 
 from .test_fusion import PET, STUDY, pet_image
@@ -193,6 +196,67 @@ def test_the_crosshair_goes_both_ways(ramp: Services, hand: PathTool) -> None:
     curved.go_to(session, strip.place(strip.middle + 2, 5))
     np.testing.assert_allclose(turned_of(session).point, strip.place(strip.middle + 2, 5), atol=1e-6)
     assert shown(session, 1).measures[0].uid == PATH, "turned planes show it, too"
+
+
+def test_letters_say_where_the_path_comes_from_and_goes_to(ramp: Services, hand: PathTool) -> None:
+    """To the left, in the axial slice: from the patient's right, as it was clicked; across it to posterior."""
+    session, curving = ramp.session, Curving(ramp.session)
+    curved.begin(ramp)
+    click(ramp, hand, 0, (15.0, 4.0), (15.0, 14.0), (15.0, 24.0))
+    hand.end()
+    left, right, top, bottom = curving.display().letters
+    assert (left, right) == ("R", "L")
+    assert (top, bottom) == ("A", "P")
+    curved.set_angle(session, 90)
+    assert curving.display().letters[:2] == ("R", "L")
+    assert set(curving.display().letters[2:]) == {"S", "I"}
+    strip = strip_of(session)
+    assert (strip.place(strip.shape[0] - 1, 5)[2] > strip.place(0, 5)[2]) == (curving.display().letters[3] == "S")
+    curved.set_angle(session, 45)
+    assert {frozenset(letters) for letters in curving.display().letters[2:]} <= {
+        frozenset(pair) for pair in ("AS", "PI", "AI", "PS")
+    }
+    session.view.show_text = False
+    assert curving.display().letters == ("",) * 4
+
+
+def test_a_path_that_bends_has_letters_at_its_ends_and_across_it_only_where_they_hold(
+    ramp: Services, hand: PathTool
+) -> None:
+    session = ramp.session
+    curved.begin(ramp)
+    click(ramp, hand, 0, (25.0, 6.0), (8.0, 6.0), (5.0, 12.0), (8.0, 18.0), (25.0, 18.0))
+    hand.end()
+    left, right, top, bottom = Curving(session).display().letters
+    assert (left[0], right[0]) == ("P", "P"), "up the one side and down the other: both ends are behind"
+    assert (top, bottom) == ("", ""), "what is at the right of the way up is at the left of the way down"
+    curved.set_angle(session, 90)
+    assert set(Curving(session).display().letters[2:]) == {"S", "I"}, "across the plane of the bend nothing turns"
+
+
+def test_no_letters_along_a_path_where_the_file_does_not_say_how_the_patient_lay(
+    ramp: Services, hand: PathTool
+) -> None:
+    session = ramp.session
+    draw(ramp, hand)
+    assert Curving(session).display().letters[0]
+    session.series = replace(session.series, warnings=(Warning("no-orientation", "No orientation."),))
+    assert Curving(session).display().letters == ("",) * 4
+
+
+def test_the_patient_is_named_where_the_planes_name_him(ramp: Services, hand: PathTool) -> None:
+    session, curving = ramp.session, Curving(ramp.session)
+    draw(ramp, hand)
+    named = shown(session).corners.top_left.split("\n")[:2]
+    assert curving.display().corners.top_left.split("\n")[:3] == [*named, "Curved plane, straightened"]
+    session.line_places = {"name": "bottom_right", "person": "hidden"}
+    corners = curving.display().corners
+    assert corners.bottom_right == named[0]
+    assert corners.top_left.startswith("Curved plane")
+    assert named[1] not in "".join((corners.top_left, corners.top_right, corners.bottom_left, corners.bottom_right))
+    session.view.show_text = False
+    assert not curving.display().corners.shown
+    assert curving.display().corners.bottom_right == ""
 
 
 def test_mask_and_fusion_lie_in_it(ramp: Services, hand: PathTool) -> None:

@@ -18,7 +18,9 @@ from medviewer.app.services import Services
 from medviewer.app.solid_looks import first_preset, fitting, look_of, preset, presets, solid_look
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Rescale
+from medviewer.domain.plane import Plane
 from medviewer.errors import InputError
+from medviewer.ui.viewport.solid_camera import DIRECTIONS, edge_letters
 
 GRID = Grid((4, 6, 8), (2.0, 1.0, 0.5))
 
@@ -247,6 +249,40 @@ def test_the_scene_tells_names_padding_and_whether_letters_are_known(services: S
     scene = resolve_scene(session)
     assert scene is not None
     assert scene.names == ()
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+@pytest.mark.parametrize("signs", [(1, 1, 1), (-1, -1, 1), (1, -1, -1), (-1, 1, -1)])
+def test_letters_hold_for_volumes_of_flipped_and_exchanged_axes(
+    services: Services, order: tuple[int, ...], signs: tuple[int, ...]
+) -> None:
+    axes = np.zeros((3, 3))
+    for axis, (world, sign) in enumerate(zip(order, signs, strict=True)):
+        axes[world, axis] = sign
+    session = services.session
+    assert session.image is not None
+    voxels = np.zeros((6, 7, 8), np.int16)
+    session.image = replace(session.image, voxels=voxels, grid=Grid(voxels.shape, direction=tuple(axes.ravel())))
+    made = resolve_scene(session)
+    assert made is not None
+    assert edge_letters(*DIRECTIONS["anterior"], made.towards) == ("R", "L", "S", "I")
+    assert edge_letters(*DIRECTIONS["feet"], made.towards) == ("R", "L", "A", "P")
+
+
+def test_letters_of_an_oblique_scan_are_the_patients_as_its_planes_have_them(services: Services) -> None:
+    """Its axes lie askew in the patient, and the scene lies along them."""
+    lean = np.radians(25)
+    tilt = np.array([[1, 0, 0], [0, np.cos(lean), -np.sin(lean)], [0, np.sin(lean), np.cos(lean)]])
+    axes = tilt @ np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0]])
+    session = services.session
+    assert session.image is not None
+    voxels = np.zeros((6, 7, 8), np.int16)
+    session.image = replace(session.image, voxels=voxels, grid=Grid(voxels.shape, direction=tuple(axes.ravel())))
+    made = resolve_scene(session)
+    assert made is not None
+    assert edge_letters(*DIRECTIONS["feet"], made.towards) == Plane.of(session.image.grid, "Axial").letters()
+    assert edge_letters(*DIRECTIONS["anterior"], made.towards) == Plane.of(session.image.grid, "Coronal").letters()
+    assert edge_letters(*DIRECTIONS["left"], made.towards) == Plane.of(session.image.grid, "Sagittal").letters()
 
 
 def test_the_manual_has_every_look() -> None:

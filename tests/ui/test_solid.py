@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PySide6.QtCore import QPoint, QPointF, QSize, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, QSize, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
@@ -164,6 +164,91 @@ def test_the_cube_shows_the_faces_that_can_be_seen_and_none_mirrored() -> None:
     for face in faces:  # top left, top right, bottom right, bottom left: clockwise on a screen
         (x0, y0), (x1, y1), _, (x3, y3) = face.corners
         assert (x1 - x0) * (y3 - y0) - (y1 - y0) * (x3 - x0) > 0, face.side
+
+
+@pytest.mark.parametrize(
+    ("side", "expected"),
+    [
+        ("anterior", ("R", "L", "S", "I")),
+        ("posterior", ("L", "R", "S", "I")),
+        ("left", ("A", "P", "S", "I")),
+        ("right", ("P", "A", "S", "I")),
+        ("head", ("L", "R", "A", "P")),
+        ("feet", ("R", "L", "A", "P")),
+    ],
+)
+def test_letters_at_the_edges_say_where_the_patient_lies(
+    shown: VolumeView, side: SolidSide, expected: tuple[str, ...]
+) -> None:
+    plain = scene(corner_block(), look("mip"))
+    draw(shown, plain, side)
+    assert shown.letters.isVisible()
+    assert shown.letters.state.letters == expected
+    left, right, top, bottom = expected
+    shown.turn(np.pi, 0)
+    assert shown.letters.state.letters == (right, left, top, bottom), "turned about what is up on the screen"
+    shown.turn(0, np.pi)
+    assert shown.letters.state.letters[2:] == (bottom, top)
+
+
+def test_letters_turn_with_the_camera_and_have_two_parts_where_it_is_oblique(shown: VolumeView) -> None:
+    draw(shown, scene(corner_block(), look("mip")), "anterior")
+    shown.turn(np.radians(30), 0)
+    assert shown.letters.state.letters == ("RP", "LA", "S", "I"), "the front went to the right"
+    shown.canvas.camera.set_view_direction(view_direction=DIRECTIONS["left"][0], up_direction=DIRECTIONS["left"][1])
+    assert shown.letters.state.letters == ("A", "P", "S", "I"), "whoever turns the camera"
+
+
+def test_letters_are_in_the_picture_and_go_with_the_text(shown: VolumeView) -> None:
+    black = scene(np.zeros(SHAPE, np.int16), look("mip"))
+
+    def bright() -> tuple[bool, ...]:
+        """Whether there is something at the left, right, top and bottom of the picture."""
+        image = shown.picture().toImage().convertToFormat(QImage.Format.Format_Grayscale8)
+        rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+        height, width = image.height(), image.width()
+        grey = rows[:, :width]
+        room, marks = shown.letters.geometry(), []
+        for x, y in (
+            (room.left() + 14, room.center().y()),
+            (room.right() - 14, room.center().y()),
+            (room.center().x(), room.top() + 16),
+            (room.center().x(), room.bottom() - 16),
+        ):
+            marks.append(bool((grey[max(y - 6, 0) : min(y + 6, height), max(x - 6, 0) : x + 6] > 180).any()))
+        return tuple(marks)
+
+    shown.resize(400, 400)
+    try:
+        draw(shown, black)
+        assert bright() == (True,) * 4
+        shown.apply(replace(black, lettered=False))
+        assert bright() == (False,) * 4, "hidden with the text over the slices, at once"
+        shown.apply(black)
+        assert bright() == (True,) * 4
+        shown.apply(None)
+        assert not shown.letters.isVisible()
+    finally:
+        shown.resize(240, 240)
+        laid_out(shown)
+
+
+@pytest.mark.parametrize("size", [(240, 240), (400, 135), (300, 180), (600, 600)])
+def test_letters_stand_clear_of_note_buttons_and_cube(qtbot: QtBot, size: tuple[int, int]) -> None:
+    view = VolumeView()
+    qtbot.addWidget(view)
+    view.resize(*size)
+    view._note.setText("3D at 1/2 front to back, 1/2 side to side of the resolution: no graphics card")
+    view.reserve(150)
+    room = view.letters.geometry()
+    top = QRect(room.center().x() - 12, room.top() + 8, 24, 16)
+    left = QRect(room.left() + 8, room.center().y() - 8, 24, 16)
+    buttons = QRect(view.width() - 158, 8, 150, 32)
+    for mark in (top, left):
+        assert not mark.intersects(view.cube.geometry())
+        assert not mark.intersects(view._note.geometry())
+        assert not mark.intersects(buttons)
+        assert view.rect().contains(mark)
 
 
 def test_a_click_on_a_face_looks_from_there(shown: VolumeView) -> None:
@@ -462,6 +547,12 @@ def test_looks_boxes_and_keys_reach_the_picture(opened: Program, qtbot: QtBot, t
     assert np.linalg.norm(moved) * view.canvas.camera.zoom == pytest.approx(30, rel=1e-3)
     window.commands["solid.from_left"].trigger()
     np.testing.assert_allclose(view.canvas.camera.view_direction, DIRECTIONS["left"][0], atol=1e-6)
+    assert view.letters.isVisible()
+    assert view.letters.state.letters == ("A", "P", "S", "I")
+    session.view.show_text = False
+    qtbot.waitUntil(lambda: not view.letters.isVisible())
+    session.view.show_text = True
+    qtbot.waitUntil(view.letters.isVisible)
     window.save_solid(tmp_path / "3d.png")
     assert QImage(str(tmp_path / "3d.png")).width() >= view.width()
     assert window.solid_bar.isVisible(), "buttons are only hidden for the picture"

@@ -7,19 +7,24 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from medviewer.app.controllers.display import oriented
 from medviewer.app.controllers.fusing import fused_image
 from medviewer.app.controllers.paths import strip_of
+from medviewer.app.controllers.texts import patient_lines
 from medviewer.app.hanging.companions import point
 from medviewer.app.ports import Corners, Display, FusedLook, MaskLook
+from medviewer.app.settings import LINE_PLACES, PLACES
 from medviewer.app.state import Session
 from medviewer.domain.curved import Strip
-from medviewer.domain.geometry import Grid
+from medviewer.domain.geometry import Grid, letters_of
 from medviewer.domain.image import Image
 from medviewer.domain.plane import Plane
 from medviewer.domain.reslice import trilinear
 
 Labels = NDArray[np.uint8] | NDArray[np.uint16]
 
+_STEADY = np.cos(np.pi / 4)
+"""Of the angle that the way across may turn by along the path and still have a letter."""
 _CLEAR = 1e9
 """Stored where what is laid over has no voxels: beyond every window."""
 
@@ -56,6 +61,7 @@ class Curving:
             mask=self._mask(strip, image),
             fused=self._fused(strip, grid),
             crosshair=(min(max(row, 0.0), rows - 1.0), column) if view.show_crosshair else None,
+            letters=self._letters(strip),
             corners=self._corners(strip, column) if view.show_text else Corners(),
             revision=session.mask.revision if session.mask else 0,
             identity=session.image,
@@ -131,12 +137,42 @@ class Curving:
         return MaskLook(cast("Labels", found), colours, view.mask_opacity)
 
     def _corners(self, strip: Strip, column: float) -> Corners:
-        view = self._session.view
+        session, view = self._session, self._session.view
         angle = f"turned {view.curve_angle:.0f}°" if view.curve_angle else ""
         right = "\n".join(part for part in (f"{strip.spacing:.2f} mm", angle) if part)
         length = strip.ribbon.length_mm
         left = f"Curved plane, straightened\n{length:.1f} mm along the path"
-        return Corners(left, right, f"crosshair at {column * strip.spacing:.1f} mm", shown=True)
+        own = {"top_left": left, "top_right": right, "bottom_left": f"crosshair at {column * strip.spacing:.1f} mm"}
+        places = {**LINE_PLACES, **session.line_places}
+        name, who, _ = patient_lines(session.study)
+        texts = {
+            place: "\n".join(
+                line
+                for line in (
+                    name if places["name"] == place else "",
+                    who if places["person"] == place else "",
+                    own.get(place, ""),
+                )
+                if line
+            )
+            for place in PLACES
+        }
+        return Corners(**texts, shown=True)
+
+    def _letters(self, strip: Strip) -> tuple[str, str, str, str]:
+        """At left and right, where the path comes from and goes to at its ends; above and below, what lies across it.
+
+        A path that bends in the picture's plane takes the way across with it: a letter is only there while it holds
+        along all of the path.
+        """
+        session = self._session
+        if not session.view.show_text or session.series is None or not oriented(session.series):
+            return "", "", "", ""
+        ribbon, across = strip.ribbon, strip.across
+        left, right = letters_of(ribbon.along[0])[0], letters_of(ribbon.along[-1])[1]
+        middle = across[len(across) // 2]
+        top, bottom = letters_of(middle) if float((across @ middle).min()) > _STEADY else ("", "")
+        return left, right, top, bottom
 
 
 def _value(image: Image, world: tuple[float, float, float]) -> str:

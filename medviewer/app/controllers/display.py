@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from medviewer.app.controllers.fusing import fused_look
 from medviewer.app.controllers.measures import drawn_measures
 from medviewer.app.controllers.paths import drawn_path
@@ -31,6 +33,7 @@ from medviewer.app.ports import (
 )
 from medviewer.app.solid_looks import solid_look
 from medviewer.app.state import EDIT_TOOLS, Session
+from medviewer.domain.geometry import Grid, Vector
 from medviewer.domain.image import Image
 from medviewer.domain.mask import PALETTE, Colour
 from medviewer.domain.plane import Plane
@@ -196,11 +199,13 @@ def resolve_scene(session: Session) -> Scene | None:
     voxels, slope, intercept = image.uniform
     # Not the reader's window: a narrow one would fill 3D with grey air. The same for every phase, or a film flickers.
     low, high = ((limit - intercept) / slope for limit in first.auto_window().limits)
+    known = session.series is None or oriented(session.series)
+    flips = (bool(grid.axes[2, z] > 0), bool(grid.axes[1, y] < 0), bool(grid.axes[0, x] < 0))
     return Scene(
         voxels=voxels,
         spacing=grid.spacing,
         order=(z, y, x),
-        flips=(bool(grid.axes[2, z] > 0), bool(grid.axes[1, y] < 0), bool(grid.axes[0, x] < 0)),
+        flips=flips,
         limits=(low, high),
         mask=mask_look(session),
         revision=session.mask.revision if session.mask else 0,
@@ -212,8 +217,17 @@ def resolve_scene(session: Session) -> Scene | None:
         names=_names(session),
         through=session.view.solid_through,
         padding=_solid_padding(image, voxels),
-        oriented=session.series is None or oriented(session.series),
+        oriented=known,
+        towards=_towards(grid, (z, y, x), flips),
+        lettered=known and session.view.show_text,
     )
+
+
+def _towards(grid: Grid, order: tuple[int, int, int], flips: tuple[bool, bool, bool]) -> tuple[Vector, Vector, Vector]:
+    """Steps in the world along the axes of an array that was turned for 3D."""
+    steps = grid.axes[:, order].T * np.where(flips, -1.0, 1.0)[:, None]
+    down, back, left = ((float(x), float(y), float(z)) for x, y, z in steps)
+    return down, back, left
 
 
 def _names(session: Session) -> tuple[tuple[str, Colour], ...]:

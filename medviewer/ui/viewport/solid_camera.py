@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from medviewer.app.ports import SolidSide
+from medviewer.domain.geometry import letters_of
 
 Direction = tuple[float, float, float]
 
@@ -89,6 +90,23 @@ def cube_faces(view: ArrayLike, up: ArrayLike) -> list[CubeFace]:
         corners = tuple((float(corner @ r) / 2, float(-(corner @ u)) / 2) for corner in square)
         seen.append(CubeFace(side, corners, facing))
     return sorted(seen, key=lambda face: face.facing)
+
+
+def edge_letters(view: ArrayLike, up: ArrayLike, towards: ArrayLike) -> tuple[str, str, str, str]:
+    """Orientation letters at the left, right, top and bottom of what is seen, as slices have them.
+
+    Parameters
+    ----------
+    view, up
+        Where one looks, and what is up, in the scene's axes.
+    towards
+        Unit steps (3, 3) in the world along the scene's axes, one a row: an oblique scan lies askew in the patient.
+    """
+    _, u, r = _frame(view, up)
+    steps = np.asarray(towards, float)
+    left, right = letters_of(r @ steps)
+    bottom, top = letters_of(u @ steps)
+    return left, right, top, bottom
 
 
 def _frame(view: ArrayLike, up: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

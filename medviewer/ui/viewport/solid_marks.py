@@ -1,8 +1,8 @@
-"""What lies over the 3D view: the orientation cube, and the legend of values and structures."""
+"""What lies over the 3D view: letters at its edges, the orientation cube, the legend of values and structures."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFontMetricsF,
@@ -15,16 +15,57 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
+from medviewer.app.ports import Scene
 from medviewer.app.solid_looks import PROJECTIONS, SolidLook
 from medviewer.domain.mask import Colour
-from medviewer.ui.theme import colour
+from medviewer.ui.theme import COLOURS, colour
 from medviewer.ui.translate import tr
-from medviewer.ui.viewport.solid_camera import LETTERS, CubeFace, Direction, cube_faces
+from medviewer.ui.viewport.overlay import Overlay, OverlayState
+from medviewer.ui.viewport.solid_camera import LETTERS, CubeFace, Direction, cube_faces, edge_letters
 
 _CUBE = 84
 _BAR_WIDTH, _LEGEND_WIDTH, _BAR_HEIGHT = 9, 116, 110
 _NAMES = 6
 """Structures that the legend names; the others are counted."""
+_LETTER = 15
+"""Half of the room that a letter at an edge takes, in px."""
+_BUTTONS = 44
+"""Room that the buttons at the upper right take from the top, in px."""
+
+
+class EdgeLetters(Overlay):
+    """Where the patient's sides lie, at the four edges: drawn as over the slices."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent, COLOURS["accent"], COLOURS["text"])
+        self.setObjectName("edgeLetters")
+        self.towards = Scene.towards
+
+    def turn(self, view: Direction, up: Direction) -> None:
+        """Show where is what."""
+        self.show_state(OverlayState(letters=edge_letters(view, up, self.towards)))
+
+    def place(self, view: QRect, note: QRect, cube: QRect, reserved: int) -> None:
+        """Fill the view but for what else stands where letters would: the note and buttons above, the cube at the left.
+
+        Parameters
+        ----------
+        view
+            All there is.
+        note, cube
+            Where they are.
+        reserved
+            Pixels at the upper right that are the buttons'.
+        """
+        middle, top = view.center(), 0
+        if note.right() > middle.x() - _LETTER:
+            top = note.bottom()
+        if reserved and view.right() - reserved < middle.x() + _LETTER:
+            top = max(top, _BUTTONS)
+        room = view.adjusted(0, top, 0, 0)
+        if room.center().y() + _LETTER > cube.top():
+            room.setLeft(cube.right())
+        self.setGeometry(room)
 
 
 class OrientationCube(QWidget):

@@ -17,7 +17,7 @@ from medviewer.ui.viewport.canvas import NapariCanvas
 from medviewer.ui.viewport.solid import Factors, Solid, Surfaces, factors_for, mesh_of, texture_of, thin_labels
 from medviewer.ui.viewport.solid_camera import DIRECTIONS, rotated
 from medviewer.ui.viewport.solid_drag import SolidDrag
-from medviewer.ui.viewport.solid_marks import OrientationCube, SolidLegend
+from medviewer.ui.viewport.solid_marks import EdgeLetters, OrientationCube, SolidLegend
 from medviewer.ui.viewport.solid_stage import SolidStage, software_rendered, texture_limit
 
 HARDWARE_EDGE, SOFTWARE_EDGE = 512, 128
@@ -79,10 +79,11 @@ class VolumeView(QFrame):
         self._note.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._note.setWordWrap(True)
         self._note.move(_EDGE, _EDGE)
+        self.letters = EdgeLetters(self)
         self.cube = OrientationCube(self)
         self.cube.clicked.connect(self._look_from)
         self.legend = SolidLegend(self)
-        for mark in (self.cube, self.legend):
+        for mark in (self.letters, self.cube, self.legend):
             mark.hide()
         self._timer = self._single_shot(_SETTLE_MS, self.settle)
         self._rest = self._single_shot(_REST_MS, self._come_to_rest)
@@ -111,7 +112,7 @@ class VolumeView(QFrame):
             self._drag.moved.connect(self.hasten)
             self._canvas.make_current()
             self._software, self._limit = software_rendered(), texture_limit()
-            for mark in (self._note, self.cube, self.legend):
+            for mark in (self.letters, self._note, self.cube, self.legend):
                 mark.raise_()
         return self._canvas
 
@@ -172,7 +173,7 @@ class VolumeView(QFrame):
         if scene is None:
             if self._stage is not None:
                 self._stage.hide()
-            for mark in (self._note, self.cube, self.legend):
+            for mark in (self._note, self.letters, self.cube, self.legend):
                 mark.hide()
             return
         self._work_out(scene, old is None or not _same_volume(old, scene) or self._unshown)
@@ -230,7 +231,9 @@ class VolumeView(QFrame):
     def _mark(self, scene: Scene) -> None:
         self.legend.show_look(scene.look, scene.names)
         self.cube.lettered = scene.oriented
+        self.letters.towards = scene.towards
         self._follow_camera()
+        self.letters.setVisible(scene.lettered)
         for mark in (self.cube, self.legend):
             mark.show()
             mark.raise_()
@@ -262,6 +265,7 @@ class VolumeView(QFrame):
         self._note.adjustSize()
         self.cube.move(_EDGE, self.height() - self.cube.height() - _EDGE)
         self.legend.move(self.width() - self.legend.width() - _EDGE, self.height() - self.legend.height() - 12)
+        self.letters.place(self.rect(), self._note.geometry(), self.cube.geometry(), self.reserved)
         # in a small view they would cover the picture
         small = self.height() < 2 * self.legend.height() or self.width() < 2 * self.legend.width()
         if self._stage is not None and self._stage.shown:
@@ -312,6 +316,7 @@ class VolumeView(QFrame):
         if self._canvas is not None:
             camera = self._canvas.camera
             self.cube.turn(camera.view_direction, camera.up_direction)
+            self.letters.turn(camera.view_direction, camera.up_direction)
 
     def _look_at(self, scene: Scene, shape: tuple[int, ...], spacing: tuple[float, ...]) -> None:
         """Turn the camera to a new image; another phase of the one that is seen stays as the user turned it."""
@@ -332,7 +337,7 @@ class VolumeView(QFrame):
     # -- pictures -------------------------------------------------------------------------------------------------
 
     def picture(self) -> QPixmap:
-        """What is seen, with the cube and the legend, without buttons."""
+        """What is seen, with letters, cube and legend, without buttons."""
         with self.uncovered():
             return self.grab()
 
@@ -402,5 +407,5 @@ def _differs(old: Scene | None, new: Scene) -> bool:
 
 
 def _dressed_differently(old: Scene, new: Scene) -> bool:
-    before = old.look, old.box, old.through, old.limits, old.names
-    return before != (new.look, new.box, new.through, new.limits, new.names)
+    before = old.look, old.box, old.through, old.limits, old.names, old.lettered
+    return before != (new.look, new.box, new.through, new.limits, new.names, new.lettered)

@@ -62,7 +62,7 @@ class CurvedPane(QWidget):
             self._links.add(signal, self._request)
         for signal in (looks.curve_angle, looks.curve_width_mm, looks.show_text, looks.show_crosshair):
             self._links.add(signal, self._request)
-        for signal in (looks.mask_visible, looks.mask_opacity):
+        for signal in (looks.mask_visible, looks.mask_opacity, session.line_places, session.studies):
             self._links.add(signal, self._request)
         self._store: MaskStore | None = None
         self._links.add(session.mask, self._follow_mask)

@@ -234,16 +234,19 @@ def test_letters_are_in_the_picture_and_go_with_the_text(shown: VolumeView) -> N
 
 
 @pytest.mark.parametrize("size", [(240, 240), (400, 135), (300, 180), (600, 600)])
-def test_letters_stand_clear_of_note_buttons_and_cube(qtbot: QtBot, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    "note", ["3D", "3D at 1/2 front to back, 1/2 side to side of the resolution: no graphics card"]
+)
+def test_letters_stand_clear_of_note_buttons_and_cube(qtbot: QtBot, size: tuple[int, int], note: str) -> None:
     view = VolumeView()
     qtbot.addWidget(view)
     view.resize(*size)
-    view._note.setText("3D at 1/2 front to back, 1/2 side to side of the resolution: no graphics card")
-    view.reserve(150)
+    view._note.setText(note)
+    view.reserve(190)
     room = view.letters.geometry()
     top = QRect(room.center().x() - 12, room.top() + 8, 24, 16)
     left = QRect(room.left() + 8, room.center().y() - 8, 24, 16)
-    buttons = QRect(view.width() - 158, 8, 150, 32)
+    buttons = QRect(view.width() - 190, 8, 182, 36)
     for mark in (top, left):
         assert not mark.intersects(view.cube.geometry())
         assert not mark.intersects(view._note.geometry())

@@ -57,15 +57,20 @@ class EdgeLetters(Overlay):
         reserved
             Pixels at the upper right that are the buttons'.
         """
-        middle, top = view.center(), 0
-        if note.right() > middle.x() - _LETTER:
-            top = note.bottom()
-        if reserved and view.right() - reserved < middle.x() + _LETTER:
-            top = max(top, _BUTTONS)
-        room = view.adjusted(0, top, 0, 0)
+        room = self._below(view, note, reserved)
         if room.center().y() + _LETTER > cube.top():
-            room.setLeft(cube.right())
+            room = self._below(view.adjusted(cube.right(), 0, 0, 0), note, reserved)
         self.setGeometry(room)
+
+    @staticmethod
+    def _below(view: QRect, note: QRect, reserved: int) -> QRect:
+        """What of a view is below the note and the buttons, where they reach to its middle."""
+        middle, top = view.center().x(), 0
+        if note.right() > middle - _LETTER:
+            top = note.bottom()
+        if reserved and view.right() - reserved < middle + _LETTER:
+            top = max(top, _BUTTONS)
+        return view.adjusted(0, top, 0, 0)
 
 
 class OrientationCube(QWidget):

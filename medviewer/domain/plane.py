@@ -7,12 +7,13 @@ superior is up in the other two. A plane is a choice of array axes and flips: no
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import hypot
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medviewer.domain.geometry import Grid
+from medviewer.domain.geometry import Grid, Vector
 
 _SCREEN = {"Axial": (1, 1, 0, 1), "Coronal": (2, -1, 0, 1), "Sagittal": (2, -1, 1, 1)}
 """For each plane: the world axis that runs down the screen and its sign, the one that runs right and its sign."""
@@ -169,6 +170,39 @@ class Plane:
 
 
 PLANES = ("Axial", "Sagittal", "Coronal")
+
+_NORMALS = ("Sagittal", "Coronal", "Axial")
+"""The planes that lie across the world's axes x, y and z."""
+
+_TIE = 1e-6
+"""Difference of two cosines that is rounding."""
+
+_SQUARE = 1e-3
+"""Sine of the angle up to which a plane lies square to the patient, the rounding of headers."""
+
+
+def nearest_plane(normal: Vector, own: str = "") -> tuple[str, bool]:
+    """The anatomical plane whose normal is nearest to that one, and whether it is oblique to it.
+
+    Parameters
+    ----------
+    normal
+        In the world (x, y, z), of any length but 0 and either sense.
+    own
+        The plane that it was before it was turned: half way between two, it is still that one.
+    """
+    x, y, z = np.abs(np.asarray(normal, float)) / np.linalg.norm(normal)
+    parts = dict(zip(_NORMALS, (float(x), float(y), float(z)), strict=True))
+    most = max(parts.values())
+    name = own if parts.get(own, 0.0) > most - _TIE else max(parts, key=lambda one: parts[one])
+    others = [part for other, part in parts.items() if other != name]
+    return name, hypot(*others) > _SQUARE
+
+
+def plane_title(normal: Vector, own: str = "") -> str:
+    """What a turned plane is called, for example ``Sagittal oblique``; see `nearest_plane`."""
+    name, oblique = nearest_plane(normal, own)
+    return f"{name} oblique" if oblique else name
 
 
 def planes_of(grid: Grid) -> tuple[Plane, ...]:

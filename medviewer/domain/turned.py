@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medviewer.domain.geometry import Grid, Matrix, Vector
-from medviewer.domain.plane import PLANES, Plane
+from medviewer.domain.plane import PLANES, Plane, plane_title
 
 _MOST_PIXELS = 1024
 """Along an edge of a turned slice: more would be more than a screen shows."""
@@ -71,6 +71,11 @@ class Turned:
     def basis(self, name: str) -> Array:
         """Normal, down and right of a plane as the columns of a 3x3 array."""
         return np.array(self.bases[PLANES.index(name)], float).reshape(3, 3)
+
+    def title(self, name: str) -> str:
+        """What plane `name` is called as it lies now, for example ``Sagittal oblique``."""
+        x, y, z = (float(v) for v in self.basis(name)[:, 0])
+        return plane_title((x, y, z), name)
 
     def turned(self, name: str, angle: float) -> Turned:
         """With the two other planes turned about the normal of plane `name`, which stays as it is.

@@ -136,11 +136,13 @@ class Hand(QObject):
             over = fused_value(session, turned.plane, (row, column, turned.k), self.number)
             self.read_out.emit(turned_read_out(session, turned.plane, row, column, turned.k, over))
             return
-        companion, plane = companion_of(session, self.number), self._pane.controller.planes[self.number]
+        companion, planes = companion_of(session, self.number), self._pane.controller.planes
         index = beside.index_at(session, self.number, row, column)
-        if index is not None:
+        if index is None or self.number >= len(planes):
+            self.read_out.emit("")
+        else:
             about = worn(session if companion is None else aside(session, companion), look_of(session, self.number))
-            self.read_out.emit(read_out(about, index, plane, self.number))
+            self.read_out.emit(read_out(about, index, planes[self.number], self.number))
 
     def _note_click(self) -> None:
         self._before = self._state.cursor, self._state.focus, self._state.turned

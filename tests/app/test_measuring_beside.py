@@ -147,7 +147,7 @@ def test_an_oblique_plane_is_measured_and_found_again(services: Services, hand: 
     assert abs(float(np.dot(normal, made.normal))) == pytest.approx(1)
     assert [m.uid for m in shown(services, 2).measures] == [made.uid]
     assert shown(services, 1).measures == ()
-    assert where_of(session, made)[0] == "Oblique"
+    assert where_of(session, made)[0] == "Cor oblique"
     planes.straighten(services)
     assert all(shown(services, number).measures == () for number in (0, 1, 2))
     measuring.jump_to(services, made.uid)

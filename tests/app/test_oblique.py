@@ -7,14 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from medviewer.app.commands import planes
+from medviewer.app.commands import key_images, planes
 from medviewer.app.controllers.display import resolve
 from medviewer.app.controllers.turning import turned_of, turned_read_out
 from medviewer.app.ports import Display
 from medviewer.app.services import Services
 from medviewer.app.state import Arrival, Session
+from medviewer.app.words import number_text
 from medviewer.domain.image import Image, Rescale
-from medviewer.domain.plane import Plane
+from medviewer.domain.plane import PLANES, Plane
 from medviewer.errors import InputError
 
 
@@ -36,12 +37,40 @@ def test_turning_in_one_plane_turns_the_others(services: Services, image: Image)
     assert {len(letter) for letter in coronal.letters[:2]} == {2}
     assert coronal.turned is not None
     assert coronal.voxels is image.voxels
-    assert coronal.corners.top_right.startswith("Coronal\n1.00 mm\nturned plane")
+    assert coronal.corners.top_right.startswith("Coronal oblique\n1.00 mm\nturned plane")
     world = coronal.plane.grid.index_to_world((coronal.k, *coronal.crosshair))
     np.testing.assert_allclose(world, image.grid.index_to_world((2, 3, 4)), atol=1e-6)
     planes.straighten(services)
     assert shown(session, "Coronal").turned is None
     assert shown(session, "Coronal").plane == straight.plane
+
+
+def test_a_plane_is_named_by_what_it_is_nearest_to(services: Services) -> None:
+    session = services.session
+    planes.turn(services, "Axial", np.radians(45))
+    names = [shown(session, name).corners.top_right.split("\n")[0] for name in PLANES]
+    assert names == ["Axial", "Sagittal oblique", "Coronal oblique"], "half way they keep their names"
+    planes.turn(services, "Axial", np.radians(20))
+    names = [shown(session, name).corners.top_right.split("\n")[0] for name in PLANES]
+    assert names == ["Axial", "Coronal oblique", "Sagittal oblique"], "beyond it they exchange them"
+    places = [key_images.mark(services, number).place for number in range(3)]
+    assert places == [f"Ax {session.view.cursor[0] + 1}", "Cor oblique", "Sag oblique"]
+    planes.turn(services, "Axial", np.radians(25))
+    assert shown(session, "Sagittal").corners.top_right.startswith("Coronal\n"), "a quarter on it is not oblique"
+
+
+def test_a_second_letter_tells_a_tilt_of_fifteen_degrees(services: Services) -> None:
+    planes.turn(services, "Axial", np.radians(10))
+    assert shown(services.session, "Coronal").letters[:2] == ("R", "L")
+    planes.turn(services, "Axial", np.radians(5))
+    assert {len(letter) for letter in shown(services.session, "Coronal").letters[:2]} == {2}
+
+
+def test_values_between_voxels_are_no_finer_than_they_are_known() -> None:
+    told = [number_text(*one) for one in ((27.214, "HU"), (-0.04, "HU"), (34.0, "HU"), (3.2171, "SUV"), (512.37, ""))]
+    assert told == ["27.2", "0", "34", "3.22", "512.4"]
+    assert number_text(0.0012345678, "") == "0.0012346"
+    assert number_text(12.3456, "SUVlbm") == "12.35"
 
 
 def test_the_lattice_moves_and_the_picture_stays_the_same(services: Services) -> None:

@@ -14,6 +14,7 @@ from medviewer.app.ports import Display
 from medviewer.app.services import Services
 from medviewer.app.state import Arrival, Session
 from medviewer.domain.geometry import Grid
+from medviewer.app.words import number_text
 from medviewer.domain.image import Image, Rescale
 from medviewer.domain.plane import Plane
 from medviewer.domain.slab import WHOLE_MM, project
@@ -74,7 +75,7 @@ def test_the_value_under_the_pointer_is_the_slabs(session: Session, image: Image
         ("mean", real[1:3, 2, 3].mean()),
     ):
         session.view.slab_mode = mode
-        assert read_out(session, (2, 2, 3), plane).endswith(f" {expected:.5g}")
+        assert read_out(session, (2, 2, 3), plane).endswith(f" {number_text(float(expected), 'HU')}")
     assert "HU Mean" in read_out(session, (2, 2, 3), plane)
     assert read_out(session, (2, 2, 3)).endswith(f"HU {real[2, 2, 3]:.5g}")
 

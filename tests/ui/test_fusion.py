@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from medviewer.app.commands import beside, fusion, planes
+from medviewer.app.words import number_text
 from medviewer.domain.fusing import slice_through
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Rescale
@@ -160,7 +161,7 @@ def test_both_values_are_told(fused: Program) -> None:
     slice_view.pointer.hovered.emit(slice_view.to_pixel(12.0, 17.0))
     said = fused.window.read_out.text()
     value = expected(fused, 0)[12, 17]
-    assert f"· SUV {value:.4g}" in said
+    assert f"· SUV {number_text(float(value), 'SUV')}" in said
     assert "HU " in said
     planes.turn(fused.services, "Axial", 0.3)
     settle(fused)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
 
 from medviewer.app.commands import masks, planes, view
+from medviewer.app.words import number_text
 from medviewer.domain.reslice import reslice, reslice_labels
 from medviewer.ui.main import Program
 
@@ -123,3 +125,49 @@ def test_turned_planes_are_flipped_and_rotated_as_the_viewport_is(opened: Progra
     quarter = np.pi / 2
     turned_by = (grid.slices[0].shown.line_angle - angle + quarter / 2) % quarter - quarter / 2
     assert turned_by == pytest.approx(0.4, abs=0.03), "on the screen the lines follow the hand"
+
+
+def hover(program: Program, at: QPointF) -> None:
+    native = program.window.grid.slices[0].canvas.native
+    none = Qt.MouseButton.NoButton
+    move = QMouseEvent(QEvent.Type.MouseMove, at, native.mapToGlobal(at), none, none, Qt.KeyboardModifier.NoModifier)
+    program.app.sendEvent(native, move)
+
+
+def test_a_resting_pointer_is_told_what_is_under_it_now(opened: Program) -> None:
+    window, slice_view = opened.window, opened.window.grid.slices[0]
+    session, told = opened.services.session, []
+    window.grid.read_out.connect(told.append)
+    session.view.cursor = (10, 15, 20)
+    settle(opened)
+    window.commands["view.slice_down"].trigger()
+    settle(opened)
+    assert told == [], "the pointer is over no viewport"
+
+    def expected() -> str:
+        z = session.view.cursor[0]
+        place = "{:.1f}, {:.1f}, {:.1f} mm".format(*GRID.index_to_world((z, 12, 17)))
+        return f"{place}   HU {number_text(session.image.value_at((z, 12, 17)), 'HU')}"
+
+    hover(opened, slice_view.to_pixel(12.0, 17.0))
+    settle(opened)
+    first, before = expected(), session.view.cursor[0]
+    assert window.read_out.text() == first
+    window.commands["view.slice_down"].trigger()
+    settle(opened)
+    assert session.view.cursor[0] != before
+    second = window.read_out.text()
+    assert second == expected() != first
+    planes.turn(opened.services, "Coronal", 0.3)
+    settle(opened)
+    assert slice_view.shown.turned is not None
+    assert window.read_out.text() != second
+    hover(opened, slice_view.to_pixel(*slice_view.shown.crosshair))
+    assert window.read_out.text() != ""
+    opened.app.sendEvent(slice_view.canvas.native, QEvent(QEvent.Type.Leave))
+    settle(opened)
+    told.clear()
+    window.commands["view.slice_up"].trigger()
+    settle(opened)
+    assert told == []
+    assert window.read_out.text() == ""

@@ -15,6 +15,7 @@ from medviewer.app.hanging.companions import point
 from medviewer.app.ports import Corners, Display, FusedLook, MaskLook
 from medviewer.app.settings import LINE_PLACES, PLACES
 from medviewer.app.state import Session
+from medviewer.app.words import number_text
 from medviewer.domain.curved import Strip
 from medviewer.domain.geometry import Grid, letters_of
 from medviewer.domain.image import Image
@@ -182,4 +183,4 @@ def _value(image: Image, world: tuple[float, float, float]) -> str:
         return ""
     voxels, slope, intercept = image.uniform
     value = float(trilinear(voxels, index.reshape(3, 1))[0]) * slope + intercept
-    return f"{image.rescale.unit or 'value'} {value:.5g}"
+    return f"{image.rescale.unit or 'value'} {number_text(value, image.rescale.unit)}"

@@ -9,6 +9,7 @@ from medviewer.app.controllers.turning import turned_of
 from medviewer.app.hanging.companions import companion_of
 from medviewer.app.ports import FusedLook
 from medviewer.app.state import Fusion, Session
+from medviewer.app.words import number_text
 from medviewer.domain.fusing import Thickness, value_at
 from medviewer.domain.image import Image
 from medviewer.domain.plane import Plane
@@ -110,4 +111,4 @@ def fused_value(session: Session, plane: Plane, at: tuple[float, float, float], 
     value = value_at(voxels, image.grid, plane, at, _thickness(session, plane, slope))
     if value is None or not np.isfinite(value):
         return ""
-    return f"{image.rescale.unit or 'value'} {value * slope + intercept:.4g}"
+    return f"{image.rescale.unit or 'value'} {number_text(value * slope + intercept, image.rescale.unit)}"

@@ -15,7 +15,7 @@ from medviewer.domain.measure.measurement import PLACES, REGIONS, Measurement, v
 from medviewer.domain.measure.outline import Line, outline
 from medviewer.domain.measure.region import own_axis
 from medviewer.domain.measure.values import Value, summary
-from medviewer.domain.plane import Plane
+from medviewer.domain.plane import Plane, nearest_plane
 
 Point = tuple[float, float]
 
@@ -154,8 +154,8 @@ def _drafted(session: Session, plane: Plane, place: tuple[Vector, Vector, float]
 def where_of(session: Session, m: Measurement) -> tuple[str, str]:
     """The slice of a measurement, for example ``Ax 91``, and the name of its series; empty where they are not known.
 
-    One that was drawn on a turned plane lies in no slice: ``Oblique``. Slices are counted from 1, as in the viewports'
-    corners.
+    One that was drawn on a turned plane lies in no slice: ``Cor oblique``. Slices are counted from 1, as in the
+    viewports' corners.
     """
     known = {series.uid: series for study in session.studies for series in study.series}
     for one in (*(companion.series for companion in session.companions), session.series):
@@ -169,5 +169,5 @@ def where_of(session: Session, m: Measurement) -> tuple[str, str]:
     number = grid.clamp(grid.world_to_index(m.centre))[axis] + 1
     name = " ".join(part for part in (series.modality, series.description) if part)
     if grid.shape[0] > 1 and m.kind not in PLACES and own_axis(grid, m) is None:
-        return "Oblique", name
+        return f"{_SHORT[nearest_plane(m.normal)[0]]} oblique", name
     return (f"{_SHORT[grid.plane_name(axis)]} {number}" if grid.shape[0] > 1 else ""), name

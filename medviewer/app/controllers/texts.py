@@ -12,7 +12,7 @@ from medviewer.app.mask_store import phase_of
 from medviewer.app.ports import Corners
 from medviewer.app.settings import LINE_PLACES, PLACES, Place
 from medviewer.app.state import Session, View
-from medviewer.app.words import word
+from medviewer.app.words import number_text, word
 from medviewer.domain.image import Image
 from medviewer.domain.plane import PLANES, Plane
 from medviewer.domain.slab import NAMES
@@ -185,9 +185,8 @@ def _where(session: Session, image: Image, series: Series, plane: Plane) -> tupl
         return ("  ".join(part for part in (series.body_part, series.view, series.laterality) if part),)
     turned = turned_of(session)
     if turned is not None and plane.name in PLANES and not image.is_colour:
-        return word(
-            plane.name
-        ), f"{turned.spacing:.2f} mm"  # the corner says that it is turned: which slice means nothing
+        # the corner says that it is turned: which slice means nothing
+        return word(turned.title(plane.name)), f"{turned.spacing:.2f} mm"
     k, step = session.view.cursor[plane.axis], image.grid.spacing[plane.axis]
     return f"{word(plane.name)}  {k + 1} / {plane.count}", f"{step:.2f} mm"
 
@@ -210,7 +209,7 @@ def read_out(
         slab = slab_value(session, image, plane, (z, y, x)) if plane is not None else None
         found = image.value_at((z, y, x)) if slab is None else slab
         name = f" {NAMES[session.view.slab_mode]}" if slab is not None else ""
-        value = f"{image.rescale.unit or word('value')}{name} {found:.5g}"
+        value = f"{image.rescale.unit or word('value')}{name} {number_text(found, image.rescale.unit)}"
     if plane is not None and number is not None and session.fusion is not None:
         at = (*plane.to_screen((z, y, x)), (z, y, x)[plane.axis])
         value = " · ".join(part for part in (value, fused_value(session, plane, at, number)) if part)

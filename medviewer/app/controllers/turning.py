@@ -10,6 +10,7 @@ from medviewer.app.controllers.measures import drawn_measures
 from medviewer.app.controllers.paths import drawn_path
 from medviewer.app.ports import Display, TurnedSlice
 from medviewer.app.state import Session
+from medviewer.app.words import number_text
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
 from medviewer.domain.plane import PLANES, UNTURNED, Plane
@@ -91,6 +92,8 @@ def turned_read_out(session: Session, plane: Plane, row: float, column: float, k
     if mask is not None:
         label = int(mask.labels[image.grid.clamp(image.grid.world_to_index(world))])
         named = next((s.name for s in mask.segments if s.label == label), "") if label else ""
-    told = " · ".join(part for part in (f"{image.rescale.unit or 'value'} {value:.5g}", over) if part)
+    told = " · ".join(
+        part for part in (f"{image.rescale.unit or 'value'} {number_text(value, image.rescale.unit)}", over) if part
+    )
     parts = (f"{x:.1f}, {y:.1f}, {z:.1f} mm", told, named)
     return "   ".join(part for part in parts if part)

@@ -51,6 +51,7 @@ class SliceView(CameraView):
     measure_edited = Signal(object)
     """A double click, and the `Hit` or None."""
     hovered = Signal(float, float)
+    """Row and column under the pointer, also when it rests and what is under it changed."""
     menu_asked = Signal(QPointF, object)
     """A click of the right button, in the widget's pixels, and the `Hit` of a measurement or None."""
     left = Signal()
@@ -66,6 +67,8 @@ class SliceView(CameraView):
         self.overlay = Overlay(self.canvas.native, COLOURS["accent"], COLOURS["text"])
         self.pointer = Pointer(self.canvas.native)
         self._brush_at: QPointF | None = None
+        self._resting = QTimer(self, singleShot=True, interval=0)
+        self._resting.timeout.connect(self._hover_again)
         self._box: tuple[QPointF, QPointF, bool] | None = None
         self._under: Hit | None = None
         self._measuring = False
@@ -78,6 +81,7 @@ class SliceView(CameraView):
     def apply(self, display: Display | None) -> None:
         """Show that, changing only what differs from what is shown."""
         old, self.shown = self.shown, display
+        self._changed_under()
         if display is None:
             if old is not None:
                 self.picture.clear()
@@ -260,6 +264,23 @@ class SliceView(CameraView):
             if self.shown.brush_mm is not None or self.shown.magnifier:
                 self._draw_overlay()
             self.hovered.emit(*self.to_slice(point))
+
+    def _look(self, center: tuple[float, float], zoom: float) -> None:
+        super()._look(center, zoom)
+        self._changed_under()
+
+    def _changed_under(self) -> None:
+        """Have what is under a resting pointer told anew, once for all that changes in one go."""
+        if self._brush_at is not None:
+            self._resting.start()
+
+    def _hover_again(self) -> None:
+        if self._brush_at is None or not self.isVisible():
+            return
+        if self.shown is None:
+            self.left.emit()
+        else:
+            self.hovered.emit(*self.to_slice(self._brush_at))
 
     def _on_left(self) -> None:
         self._brush_at = self._under = None

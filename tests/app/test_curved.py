@@ -17,6 +17,7 @@ from medviewer.app.hanging.companions import plane_of, point
 from medviewer.app.ports import Display
 from medviewer.app.services import Services
 from medviewer.app.state import Session
+from medviewer.app.words import number_text
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Rescale
 from medviewer.domain.measure.measurement import Measurement
@@ -178,7 +179,7 @@ def test_its_picture_has_the_values_of_its_places(ramp: Services, hand: PathTool
     x, y, z = strip.place(2, 7)
     said = curving.read_out(2, 7)
     assert f"{x:.1f}, {y:.1f}, {z:.1f} mm" in said
-    assert f"HU {expected[2, 7]:.5g}" in said
+    assert f"HU {number_text(float(expected[2, 7]), 'HU')}" in said
     assert f"7.0 of {strip.ribbon.length_mm:.1f} mm along the path" in said
     assert curving.read_out(-3, 7) == ""
 

@@ -13,8 +13,8 @@ from medviewer.app.controllers.texts import read_out
 from medviewer.app.ports import Display
 from medviewer.app.services import Services
 from medviewer.app.state import Arrival, Session
-from medviewer.domain.geometry import Grid
 from medviewer.app.words import number_text
+from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Rescale
 from medviewer.domain.plane import Plane
 from medviewer.domain.slab import WHOLE_MM, project

@@ -75,6 +75,8 @@ class Rounds:
         study.open_paths(self._services, [image])
         self._until(lambda: self._services.session.image is not None and self._services.session.arrival is None)
         self._services.session.view.layout = "single"
+        # The viewports come after the window; what making them takes is no matter of a fault.
+        self._until(lambda: len(program.window.grid.slices) > 0 and program.window.grid.has_picture)
         for plugin in ("healthy", "exception"):  # what a mask and a message take when they are first drawn
             self._run(plugin)
         self._settle()

@@ -109,15 +109,21 @@ class Lane:
                 self._thread = threading.Thread(target=self._serve, name=f"medviewer-lane-{self.name}", daemon=True)
                 self._thread.start()
 
-    def cancel(self, task: Task) -> None:
-        """Take a task out of the queue, or tell its worker at once to stop."""
+    def cancel(self, task: Task) -> bool:
+        """Take a task out of the queue, or tell its worker at once to stop.
+
+        Returns
+        -------
+        Whether it had left the queue, so that its end is told to the host.
+        """
         with self._changed:
             if task.cancelled_at is None:
                 task.cancelled_at = time.monotonic()
-            self._turnstile.remove(self._queue, task)
+            waited = self._turnstile.remove(self._queue, task)
             process = self._process if self._queue.current is task else None
         if process:
             process.notify({"type": "cancel", "id": task.job.id})
+        return not waited
 
     def retire(self) -> None:
         """End the process and the thread as soon as nothing runs or waits; a later job starts new ones."""

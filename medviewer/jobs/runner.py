@@ -65,7 +65,7 @@ class Runner:
         self._lanes: dict[str, Lane] = {}
         self._tasks: dict[str, Task] = {}
         self._jobs: dict[str, Job[Any]] = {}
-        self._stops: dict[str, Callable[[], None]] = {}
+        self._stops: dict[str, Callable[[], bool]] = {}
         self._must_finish: dict[str, threading.Event] = {}
         self._closed = False
         atexit.register(self._close)
@@ -106,7 +106,13 @@ class Runner:
             If the runner was shut down.
         """
         cancelled, ended = threading.Event(), threading.Event()
-        job: Job[T] = self._admit(title, cancelled.set)
+        claim = threading.Lock()  # who has it first decides whether the function runs: its thread, or who cancels it
+
+        def stop() -> bool:
+            cancelled.set()
+            return not claim.acquire(blocking=False)
+
+        job: Job[T] = self._admit(title, stop)
         if must_finish:
             self._must_finish[job.id] = ended
 
@@ -114,7 +120,7 @@ class Runner:
             self.job_progress(job, fraction, message)
 
         def work() -> None:
-            if cancelled.is_set():
+            if not claim.acquire(blocking=False):
                 ended.set()
                 return
             self.job_began(job)
@@ -208,7 +214,12 @@ class Runner:
         JobError
             If the runner was shut down.
         """
-        job: Job[None] = self._admit(title, stop)
+
+        def stops() -> bool:
+            stop()
+            return True
+
+        job: Job[None] = self._admit(title, stops)
         job._begin()
         self.started.emit(job)
         return job
@@ -349,8 +360,8 @@ class Runner:
                 "The runner should be driven by the thread that made it, but another one did; post it there."
             )
 
-    def _admit(self, title: str, stop: Callable[[], None]) -> Job[Any]:
-        """A new job on the list."""
+    def _admit(self, title: str, stop: Callable[[], bool]) -> Job[Any]:
+        """A new job on the list; `stop` asks it to end, and says whether it had begun, so that its end is to come."""
         self._check_home()
         if self._closed:
             raise JobError(f"{title} needs a running program, but medviewer is closing; start it again.")
@@ -366,8 +377,9 @@ class Runner:
             return
         if job.done:
             return
+        if self._stops[job.id]():
+            job._begin()  # whoever cleans up after it has to wait for its end, even if its beginning was not told yet
         job._mark_cancelled()
-        self._stops[job.id]()
         if job.done:  # nothing had begun: its end is told with the next pump
             self._inbox.post(lambda: self._tell_finished(job))
 

@@ -77,12 +77,14 @@ class Turnstile:
             insort(queue.waiting, task, key=lambda waiting: waiting.turn)
             self.changed.notify_all()
 
-    def remove(self, queue: Queue, task: Task) -> None:
-        """Take a task out of a queue again, if it still waits there."""
+    def remove(self, queue: Queue, task: Task) -> bool:
+        """Take a task out of a queue again; whether it still waited there."""
         with self.changed:
-            if task in queue.waiting:
-                queue.waiting.remove(task)
-                self.changed.notify_all()
+            if task not in queue.waiting:
+                return False
+            queue.waiting.remove(task)
+            self.changed.notify_all()
+            return True
 
     def clear(self, queue: Queue) -> None:
         """Forget all that waits in a queue."""

@@ -129,6 +129,26 @@ def test_result_that_comes_after_a_cancel_is_dropped(runner: Runner) -> None:
         job.result()
 
 
+def test_cancelled_before_its_beginning_was_told_it_is_over_only_when_the_function_is(runner: Runner) -> None:
+    running, go = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def work(context: RunContext) -> None:
+        running.set()
+        assert go.wait(PATIENCE_S)
+        order.append("the last file is written")
+
+    job = runner.submit(work, title="Copy")
+    job.finished.connect(lambda: order.append("what was written is removed"))
+    assert running.wait(PATIENCE_S)  # nobody has pumped: the home thread does not know
+    job.cancel()
+    assert job.state is JobState.CANCELLING
+    go.set()
+    runner.wait(job, PATIENCE_S)
+    assert job.reason is FinishReason.CANCELLED
+    assert order == ["the last file is written", "what was written is removed"]
+
+
 def test_cancelled_before_its_turn_never_runs(runner: Runner) -> None:
     go = threading.Event()
     ran: list[bool] = []

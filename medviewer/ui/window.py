@@ -303,7 +303,8 @@ class MainWindow(OpensDrops, ShellWindow):
         self.services.runner.shutdown()
         self.grid.close_canvases()
         self.curved.close_canvas()
-        Application.destroy(self.menus.model.name)
+        with self.menus.model.menus.menus_changed.blocked():  # or each entry that goes has its menu built anew
+            Application.destroy(self.menus.model.name)
         super().closeEvent(event)
 
 

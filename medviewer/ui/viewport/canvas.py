@@ -127,5 +127,7 @@ class NapariCanvas:
 
     def close(self) -> None:
         """Let go of the GL widget and of every connection to napari's settings."""
+        # Nothing is drawn any more: napari would collect garbage and build its scene anew, in a third of a second.
+        self.qt_viewer.canvas._clean_and_update_scenegraph = lambda: None
         self.clear()
         self.qt_viewer.close()

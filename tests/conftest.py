@@ -22,8 +22,9 @@ from installer import bootstrap
 
 # One Orthanc serves every test of a run that needs it, whichever folder the test lies in.
 from tests.interop.servers import orthanc, orthanc_process
+from tests.warm import spare_workers, warm_workers
 
-__all__ = ["orthanc", "orthanc_process"]
+__all__ = ["orthanc", "orthanc_process", "spare_workers", "warm_workers"]
 
 # How long an example takes says something of the machine, not of the code.
 settings.register_profile("medviewer", deadline=None)
@@ -80,13 +81,21 @@ def open_windows() -> list[Any]:
     return list(widgets.QApplication.topLevelWidgets())
 
 
-def delete_closed_windows() -> None:
-    """Carry out the deletions that Qt and Python have put off."""
+def windows_beside(before: list[Any]) -> list[Any]:
+    """Return the windows that were not there before, once Qt and Python have carried out the deletions they put off."""
+
+    def beside() -> list[Any]:
+        return [window for window in open_windows() if window not in before]
+
+    if not beside():
+        return []
     from PySide6.QtCore import QCoreApplication, QEvent
 
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    gc.collect()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    if beside():  # Python may hold some in a circle, which takes half a second to find
+        gc.collect()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    return beside()
 
 
 class HouseRules:
@@ -97,6 +106,11 @@ class HouseRules:
         """Begin with the files that take minutes, or one process works on at the end while the others have nothing."""
         if "PYTEST_XDIST_WORKER" in os.environ:
             items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+    def pytest_collection_finish(self) -> None:
+        """Let the collector pass by what the test files have imported: it lives as long as the run."""
+        gc.collect()
+        gc.freeze()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -123,9 +137,7 @@ class HouseRules:
         yield
         if request.session.testsfailed > failures:
             return
-        if [window for window in open_windows() if window not in before]:
-            delete_closed_windows()
-        leaked = [window for window in open_windows() if window not in before]
+        leaked = windows_beside(before)
         names = [f"{type(window).__name__} {window.objectName()!r}" for window in leaked]
         for window in leaked:
             window.deleteLater()  # the next test starts clean

@@ -16,6 +16,8 @@ from medviewer.domain.mask import Segmentation
 from tests.cli.conftest import GRID, SERIES, STUDY, Run, one_sentence
 from tests.inference.tiny_plugins import FAULTS, write_plugin
 
+pytestmark = pytest.mark.usefixtures("warm_workers")  # each command is a program
+
 
 def _refused(run: Run, *arguments: object, words: tuple[str, ...] = ()) -> None:
     told = run(*arguments)

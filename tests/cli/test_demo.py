@@ -12,6 +12,8 @@ from medviewer import formats
 from medviewer.errors import StoreError
 from tests.cli.conftest import PaperScreen, Run
 
+pytestmark = pytest.mark.usefixtures("warm_workers")  # each command is a program
+
 
 def test_the_demo_does_its_job_and_says_what_it_left_out(tmp_path: Path, run: Run, screen: PaperScreen) -> None:
     out = tmp_path / "new" / "demo"

@@ -20,6 +20,8 @@ from medviewer.jobs import Runner
 from tests.cli.conftest import SERIES, STUDY, Run
 from tests.inference.tiny_plugins import write_plugin
 
+pytestmark = pytest.mark.usefixtures("warm_workers")  # each command is a program
+
 
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -11,6 +11,8 @@ import typer
 from tests.cli.conftest import Run, one_sentence
 from tests.inference.tiny_plugins import write_plugin
 
+pytestmark = pytest.mark.usefixtures("warm_workers")  # each command is a program
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -38,29 +39,27 @@ def pixel(program: Program) -> Callable[[int, int], QColor]:
     return at
 
 
-@pytest.mark.parametrize("inverted", [False, True])
-@pytest.mark.parametrize(
-    "window",
-    [
-        Window(0, 30, "Linear"),
-        Window(0, 21, "Threshold", "LINEAR"),
-        Window(2, 8, "Soft", "SIGMOID"),
-        Window(-5, 40, "Steep", lut=Lut(-25, STEEP, 8)),
-        Window(-5, 40, "Falling", lut=Lut(-25, STEEP[::-1].copy(), 8)),
-    ],
-    ids=lambda window: window.name,
+WINDOWS = (
+    Window(0, 30, "Linear"),
+    Window(0, 21, "Threshold", "LINEAR"),
+    Window(2, 8, "Soft", "SIGMOID"),
+    Window(-5, 40, "Steep", lut=Lut(-25, STEEP, 8)),
+    Window(-5, 40, "Falling", lut=Lut(-25, STEEP[::-1].copy(), 8)),
 )
-def test_a_window_is_drawn_as_its_formula_says(opened: Program, window: Window, inverted: bool) -> None:
-    session = opened.services.session
-    session.view.cursor = (10, 15, 20)  # this slice has the values 0 to 29, one a row
-    session.view.window, session.view.inverted = window, inverted
-    at = pixel(opened)
-    for row in (1, 4, 9, 14, 20, 28):
-        grey = float(window.apply(row))
-        expected = 255 * (1 - grey if inverted else grey)
-        near = [255 * abs(float(window.apply(row + step)) - grey) for step in (-0.1, 0.1)]  # where a pixel may lie
-        assert at(row, 5).red() == pytest.approx(expected, abs=3 + max(near)), row
-        assert at(row, 5).red() == at(row, 5).blue()
+
+
+def test_a_window_is_drawn_as_its_formula_says(opened: Program) -> None:
+    view = opened.services.session.view
+    view.cursor = (10, 15, 20)  # this slice has the values 0 to 29, one a row
+    for window, inverted in product(WINDOWS, (False, True)):
+        view.window, view.inverted = window, inverted
+        at = pixel(opened)
+        for row in (1, 4, 9, 14, 20, 28):
+            grey = float(window.apply(row))
+            expected = 255 * (1 - grey if inverted else grey)
+            near = [255 * abs(float(window.apply(row + step)) - grey) for step in (-0.1, 0.1)]  # where a pixel may lie
+            assert at(row, 5).red() == pytest.approx(expected, abs=3 + max(near)), (window.name, inverted, row)
+            assert at(row, 5).red() == at(row, 5).blue()
 
 
 def test_going_back_to_a_linear_window_forgets_the_curve(opened: Program) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -141,25 +142,29 @@ def test_the_list_says_that_nothing_is_open(program: Program) -> None:
     assert list(entries(program)) == ["Nothing is open"]
 
 
-@pytest.mark.parametrize("inverted", [False, True])
-@pytest.mark.parametrize("name", [one.id for one in COLOUR_MAPS])
-def test_values_have_the_colour_of_the_map(opened: Program, name: str, inverted: bool) -> None:
-    session = opened.services.session
-    session.view.cursor = (10, 15, 20)  # the values are 0 to 29, one a row
-    session.view.window, session.view.inverted = Window(15, 30), inverted
-    looks.set_colours(opened.services, name)
+def test_values_have_the_colour_of_the_map(opened: Program) -> None:
+    view = opened.services.session.view
+    view.cursor = (10, 15, 20)  # the values are 0 to 29, one a row
+    view.window = Window(15, 30)
+    for name, inverted in product([one.id for one in COLOUR_MAPS], [False, True]):
+        view.inverted = inverted
+        looks.set_colours(opened.services, name)
+        for row, got in drawn(opened, (2, 9, 16, 22)).items():
+            near = np.clip((np.linspace(row - 0.2, row + 0.2, 9, dtype=np.float32)) / 30, 0, 1)
+            wanted = 255 * colour_table(name, 1 - near if inverted else near)[:, :3]
+            assert np.all(got >= wanted.min(axis=0) - 5), (name, inverted, row, got, wanted)
+            assert np.all(got <= wanted.max(axis=0) + 5), (name, inverted, row, got, wanted)
+
+
+def drawn(opened: Program, rows: tuple[int, ...]) -> dict[int, np.ndarray]:
+    """Red, green and blue in rows of the first viewport, as they are drawn."""
     for _ in range(3):
         opened.app.processEvents()
     view = opened.window.grid.slices[0]
     picture = view.canvas.native.grabFramebuffer()
     ratio = picture.width() / view.canvas.native.width()
-    for row in (2, 9, 16, 22):
-        at = picture.pixelColor((view.to_pixel(row, 5) * ratio).toPoint())
-        near = np.clip((np.linspace(row - 0.2, row + 0.2, 9, dtype=np.float32)) / 30, 0, 1)
-        wanted = 255 * colour_table(name, 1 - near if inverted else near)[:, :3]
-        got = np.array([at.red(), at.green(), at.blue()])
-        assert np.all(got >= wanted.min(axis=0) - 5), (row, got, wanted)
-        assert np.all(got <= wanted.max(axis=0) + 5), (row, got, wanted)
+    found = {row: picture.pixelColor((view.to_pixel(row, 5) * ratio).toPoint()) for row in rows}
+    return {row: np.array([at.red(), at.green(), at.blue()]) for row, at in found.items()}
 
 
 def test_a_curve_bends_the_colours_too() -> None:

@@ -19,6 +19,7 @@ from medviewer.domain.mask import Segmentation, dice
 from medviewer.domain.study import Series
 from medviewer.inference import base_weights, submit_prediction
 from medviewer.inference.acquiring.install import put_in_place, submit_prepare
+from medviewer.inference.client import plugin_lane
 from medviewer.jobs import Runner
 from medviewer.plugin_api.discovery import DiscoverResult, discover, discover_adapters, find
 
@@ -136,6 +137,18 @@ def adopt(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Callable[
         return replace(row, trusted=candidate.fingerprint) if trust else row
 
     return adopted
+
+
+@pytest.fixture(autouse=True)
+def few_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let models that bring no code share the worker of the adapters: a process each would import MONAI each."""
+
+    def lane(plugin: DiscoverResult) -> str:
+        return "adapters" if plugin.adapter is not None and not plugin.trusted else plugin_lane(plugin)
+
+    monkeypatch.setattr("medviewer.inference.client.plugin_lane", lane)
+    monkeypatch.setattr("medviewer.inference.check.plugin_lane", lane)
+    monkeypatch.setattr("medviewer.inference.clicking.interactive.plugin_lane", lane)
 
 
 @pytest.fixture(scope="session")

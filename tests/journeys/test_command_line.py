@@ -73,6 +73,7 @@ def coloured(path: Path) -> float:
     return float((np.ptp(pixels, axis=2) > 20).mean())
 
 
+@pytest.mark.usefixtures("warm_workers")  # of the commands that run here: each is a program
 def test_the_whole_loop(tmp_path: Path, here: Run) -> None:
     # 1: open
     (study,) = json.loads(done(apart("info", HEAD, "--json")))["studies"]

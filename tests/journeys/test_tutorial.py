@@ -101,6 +101,7 @@ def check_printed(shown: str, printed: str) -> None:
         np.testing.assert_allclose(np.array(found.groups(), float), np.array(numbers, float), rtol=0.3)
 
 
+@pytest.mark.usefixtures("warm_workers")  # each command is a program
 def test_the_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()

@@ -126,30 +126,40 @@ PLACES: dict[str, list[Spot]] = {
 def test_every_kind_is_placed_by_clicks_and_by_drags(opened: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opened.window.dialogs, "ask_text", lambda *_: "cyst")
     for kind, spots in PLACES.items():
-        place_both_ways(opened, kind, spots)
+        clicked = placed_by_clicks(opened, kind, spots)
+        assert (clicked.kind, clicked.text) == (kind, "cyst" if kind in ("arrow", "text") else "")
+        assert len(spots) == CLICKS[kind]
+        if len(spots) > 1:
+            dragged = placed_by_drags(opened, spots)
+            assert dragged.kind == kind
+            np.testing.assert_allclose(dragged.points, clicked.points, atol=0.05)
+        assert opened.services.session.draft is None
 
 
-def place_both_ways(opened: Program, kind: str, spots: list[Spot]) -> None:
+def placed_by_clicks(opened: Program, kind: str, spots: list[Spot]) -> Measurement:
+    """The measurement that clicks on these spots make; it is removed again."""
     opened.window.commands[f"tool.{kind}"].trigger()
     for spot in spots:
         move(opened, spot)
         click(opened, spot)
-    clicked = only(opened)
-    assert (clicked.kind, clicked.text) == (kind, "cyst" if kind in ("arrow", "text") else "")
-    measuring.remove(opened.services, clicked.uid)
-    settle(opened)
-    if len(spots) == 1:
-        return
+    return taken_away(opened)
+
+
+def placed_by_drags(opened: Program, spots: list[Spot]) -> Measurement:
+    """The same with drags from each spot to the next, and a click on one that is left over."""
     for start, end in zip(spots[::2], spots[1::2], strict=False):
         drag(opened, start, end)
     if len(spots) % 2:
         click(opened, spots[-1])
-    dragged = only(opened)
-    np.testing.assert_allclose(dragged.points, clicked.points, atol=0.05)
-    assert opened.services.session.draft is None
-    assert len(spots) == CLICKS[dragged.kind]
-    measuring.remove(opened.services, dragged.uid)
+    return taken_away(opened)
+
+
+def taken_away(opened: Program) -> Measurement:
+    """The only measurement, which is removed."""
+    made = only(opened)
+    measuring.remove(opened.services, made.uid)
     settle(opened)
+    return made
 
 
 def test_a_freehand_line_follows_the_drag_and_encloses_voxels(opened: Program) -> None:

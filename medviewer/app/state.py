@@ -8,13 +8,13 @@ from typing import ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
-from medviewer.app.deeds import next_deed
 from medviewer.app.drafts import Draft
 from medviewer.app.hanging.in_use import Hanging
 from medviewer.app.hanging.layouts import LAYOUTS, SINGLE, Layout, Pane, layout_of
 from medviewer.app.live_values import LiveValues
 from medviewer.app.mask_store import MaskStore
 from medviewer.app.settings import OwnWindow, Place
+from medviewer.app.steps import Step, Steps
 from medviewer.domain.curved import Path
 from medviewer.domain.document import Document
 from medviewer.domain.finding import Classification, Detections
@@ -124,23 +124,6 @@ class Fusion:
 
 SolidBox = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 """First and last place along z, y and x in voxels, edge to edge: the middle of the first voxel is 0, its edge -0.5."""
-
-
-@dataclass(frozen=True)
-class PathStep:
-    """One change of the path of the curved plane, to be undone and done again.
-
-    Parameters
-    ----------
-    before, after
-        What it was and what it is; None where there was none.
-    at
-        When it was done, as `deeds` counts.
-    """
-
-    before: Path | None
-    after: Path | None
-    at: int = field(default_factory=next_deed, compare=False)
 
 
 PlayMode = Literal["loop", "bounce", "once"]
@@ -305,40 +288,16 @@ _AHEAD = 32
 
 
 @dataclass(frozen=True)
-class MeasureStep:
-    """One change of one measurement, to be undone and done again.
+class KeyStep(Step[KeyImage]):
+    """One change of one key image.
 
     Parameters
     ----------
-    before, after
-        What it was and what it is; None where it was not there.
-    at
-        When it was done, as `deeds` counts: strokes and measurements are undone in one order.
-    """
-
-    before: Measurement | None
-    after: Measurement | None
-    at: int = field(default_factory=next_deed, compare=False)
-
-
-@dataclass(frozen=True)
-class KeyStep:
-    """One change of one key image, to be undone and done again.
-
-    Parameters
-    ----------
-    before, after
-        What it was and what it is; None where it was not there.
     png
         What it looked like before it was taken away, so that undo brings that back too.
-    at
-        When it was done, as `deeds` counts.
     """
 
-    before: KeyImage | None
-    after: KeyImage | None
     png: bytes | None = field(default=None, repr=False)
-    at: int = field(default_factory=next_deed, compare=False)
 
 
 @dataclass(eq=False)
@@ -391,18 +350,14 @@ class Session:
     """What each of them came to when it was last changed, by its UID."""
     chosen_measurement: str = ""
     """UID of the one that is chosen; empty for none."""
-    measure_past: tuple[MeasureStep, ...] = ()
-    """What was done to them, the newest last."""
-    measure_future: tuple[MeasureStep, ...] = ()
-    """What was undone, the next to be done again last."""
+    measure_steps: Steps[Step[Measurement]] = field(default_factory=Steps)
+    """What was done to them, and undone."""
     key_images: tuple[KeyImage, ...] = ()
     """Those of the open study."""
     chosen_key: str = ""
     """UID of the key image that is chosen; empty for none."""
-    key_past: tuple[KeyStep, ...] = ()
-    """What was done to them, the newest last."""
-    key_future: tuple[KeyStep, ...] = ()
-    """What was undone, the next to be done again last."""
+    key_steps: Steps[KeyStep] = field(default_factory=Steps)
+    """What was done to them, and undone."""
     key_revision: int = 0
     """Grows when the picture of a key image is there, or is another."""
     report: Report | None = None
@@ -417,10 +372,8 @@ class Session:
     """That of the curved plane."""
     path_open: bool = False
     """Whether it is still being drawn."""
-    path_past: tuple[PathStep, ...] = ()
-    """What was done to it, the newest last."""
-    path_future: tuple[PathStep, ...] = ()
-    """What was undone, the next to be done again last."""
+    path_steps: Steps[Step[Path]] = field(default_factory=Steps)
+    """What was done to it, and undone."""
     draft: Draft | None = None
     """The measurement that is being placed, or dragged; those that are kept are `measurements`."""
     live_values: LiveValues = field(default_factory=LiveValues)

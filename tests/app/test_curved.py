@@ -114,7 +114,7 @@ def test_escape_and_a_single_point_leave_what_there_was(ramp: Services, hand: Pa
     view.choose_tool(ramp, "crosshair")
     assert session.path == former
     assert not session.path_open
-    assert len(session.path_past) == 1
+    assert len(session.path_steps.past) == 1
     assert not hand.cancel()
 
 
@@ -140,7 +140,7 @@ def test_a_point_is_dragged_in_its_slice(ramp: Services, hand: PathTool) -> None
     hand.move(display.plane, display.k, (row - 4, column))
     hand.cancel()
     assert session.path == former
-    assert len(session.path_past) == 1
+    assert len(session.path_steps.past) == 1
 
 
 def test_strokes_measurements_and_paths_are_undone_in_their_order(ramp: Services, hand: PathTool) -> None:
@@ -295,7 +295,7 @@ def test_another_series_has_no_path(ramp: Services, hand: PathTool) -> None:
     draw(ramp, hand)
     study.close(ramp)
     assert ramp.session.path is None
-    assert not ramp.session.path_past
+    assert not ramp.session.path_steps.past
 
 
 def test_how_it_lies_stays_within_what_is_useful(ramp: Services) -> None:

@@ -57,11 +57,11 @@ def test_every_change_can_be_undone_and_done_again(services: Services) -> None:
 def test_a_change_ends_what_could_be_done_again_and_no_change_is_no_step(services: Services) -> None:
     made = measuring.add(services, length())
     measuring.change(services, made)
-    assert len(services.session.measure_past) == 1
+    assert len(services.session.measure_steps.past) == 1
     measuring.name(services, made.uid, "A")
     measuring.undo(services)
     measuring.name(services, made.uid, "B")
-    assert services.session.measure_future == ()
+    assert services.session.measure_steps.future == ()
     with pytest.raises(NotFoundError, match="no such measurement"):
         measuring.change(services, replace(made, uid="2.25.1"))
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from medviewer.app.commands import planes
 from medviewer.app.controllers.turning import turned_of
-from medviewer.app.state import PATH_TOOL, Focus, PathStep
+from medviewer.app.state import PATH_TOOL, Focus
+from medviewer.app.steps import Step, Steps
 from medviewer.domain.curved import Path
 from medviewer.domain.geometry import Vector
 from medviewer.errors import InputError
@@ -75,7 +76,7 @@ def end(services: Services) -> None:
         drop(session)
     else:
         session.path_open = False
-        session.path_past = (*session.path_past[:-1], replace(session.path_past[-1], after=session.path))
+        session.path_steps = session.path_steps.changed(session.path)
     if view.tool == PATH_TOOL:
         former = view.last_tool if view.last_tool != PATH_TOOL else "crosshair"
         view.tool, view.last_tool = former, PATH_TOOL
@@ -85,8 +86,8 @@ def drop(session: Session) -> None:
     """Forget the path that is being drawn; what was there before is there again."""
     if session.path_open:
         session.path_open = False
-        session.path = session.path_past[-1].before
-        session.path_past = session.path_past[:-1]
+        session.path = session.path_steps.past[-1].before
+        session.path_steps = session.path_steps.forgotten()
 
 
 def note(session: Session, path: Path | None, begins: bool = False, before: Path | None = None) -> None:
@@ -103,8 +104,7 @@ def note(session: Session, path: Path | None, begins: bool = False, before: Path
     if former == path and not begins:
         return
     session.path = path
-    session.path_past = (*session.path_past, PathStep(former, path))[-_STEPS:]
-    session.path_future = ()
+    session.path_steps = session.path_steps.with_done(Step(former, path), _STEPS)
 
 
 def remove(services: Services) -> None:
@@ -118,26 +118,21 @@ def remove(services: Services) -> None:
 
 def undo(session: Session) -> None:
     """Take the last change of the path back. Raises InputError if there is none."""
-    if not session.path_past:
-        raise InputError("There is no path to undo; none was drawn since the series was opened.")
-    step = session.path_past[-1]
-    session.path, session.path_past = step.before, session.path_past[:-1]
-    session.path_future = (*session.path_future, step)
+    none = "There is no path to undo; none was drawn since the series was opened."
+    session.path = session.path_steps.newest(none).before
+    session.path_steps = session.path_steps.undone()
 
 
 def redo(session: Session) -> None:
     """Do again what was undone last. Raises InputError if there is none."""
-    if not session.path_future:
-        raise InputError("There is no path to do again; none was undone.")
-    step = session.path_future[-1]
-    session.path, session.path_future = step.after, session.path_future[:-1]
-    session.path_past = (*session.path_past, step)
+    session.path = session.path_steps.next("There is no path to do again; none was undone.").after
+    session.path_steps = session.path_steps.redone()
 
 
 def forget(session: Session) -> None:
     """Another series is opened, or none: it has no path."""
     session.path, session.path_open = None, False
-    session.path_past = session.path_future = ()
+    session.path_steps = Steps()
 
 
 def turn(session: Session, degrees: float) -> None:

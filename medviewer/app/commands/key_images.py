@@ -91,31 +91,26 @@ def annotate(services: Services, uid: str, note: str) -> None:
 def remove(services: Services, uid: str) -> None:
     """Take a mark away; undo brings it back with its picture. Raises as `annotate` does."""
     before = found(services.session, uid)
-    _do(services, KeyStep(before, None, services.archive.measurements.key_picture(uid)))
+    _do(services, KeyStep(before, None, png=services.archive.measurements.key_picture(uid)))
 
 
 def undo(services: Services) -> None:
     """Take the last change back. Raises InputError if there is none, StoreError if it cannot be kept."""
     session = services.session
-    if not session.key_past:
-        raise InputError("There is no key image to undo; none was marked or changed since the study was opened.")
-    step = session.key_past[-1]
+    none = "There is no key image to undo; none was marked or changed since the study was opened."
+    step = session.key_steps.newest(none)
     if step.before is None and step.png is None and step.after is not None:
-        step = replace(step, png=services.archive.measurements.key_picture(step.after.uid), at=step.at)
-    _keep(services, KeyStep(step.after, step.before, step.png))
-    session.key_past = session.key_past[:-1]
-    session.key_future = (*session.key_future, step)
+        step = replace(step, png=services.archive.measurements.key_picture(step.after.uid))
+    _keep(services, step.turned_back)
+    session.key_steps = session.key_steps.undone(step)
 
 
 def redo(services: Services) -> None:
     """Do again what was undone last. Raises InputError if there is none, StoreError if it cannot be kept."""
     session = services.session
-    if not session.key_future:
-        raise InputError("There is no key image to do again; none was undone since the last change.")
-    step = session.key_future[-1]
-    _keep(services, step)
-    session.key_future = session.key_future[:-1]
-    session.key_past = (*session.key_past, step)
+    none = "There is no key image to do again; none was undone since the last change."
+    _keep(services, session.key_steps.next(none))
+    session.key_steps = session.key_steps.redone()
 
 
 def found(session: Session, uid: str) -> KeyImage:
@@ -359,8 +354,7 @@ def _draw(services: Services, uid: str, display: Display) -> None:
 def _do(services: Services, step: KeyStep) -> None:
     session = services.session
     _keep(services, step)
-    session.key_past = (*session.key_past, step)[-_STEPS:]
-    session.key_future = ()
+    session.key_steps = session.key_steps.with_done(step, _STEPS)
 
 
 def _keep(services: Services, step: KeyStep) -> None:

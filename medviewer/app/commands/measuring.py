@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from medviewer.app.commands import planes
 from medviewer.app.commands.catalog import HURRY_S
 from medviewer.app.controllers.measures import companion_with
-from medviewer.app.state import MeasureStep
+from medviewer.app.steps import Step, Steps
 from medviewer.domain.measure.measurement import PLACES, Measurement, new_uid
 from medviewer.domain.measure.values import Value
 from medviewer.domain.provenance import utc_now
@@ -48,7 +48,7 @@ def add(services: Services, m: Measurement) -> Measurement:
         author=m.author or services.author,
         created=m.created or utc_now(),
     )
-    _do(services, MeasureStep(None, made))
+    _do(services, Step(None, made))
     session.chosen_measurement = made.uid
     return made
 
@@ -65,7 +65,7 @@ def change(services: Services, m: Measurement) -> None:
     """
     before = found(services.session, m.uid)
     if before != m:
-        _do(services, MeasureStep(before, m))
+        _do(services, Step(before, m))
 
 
 def name(services: Services, uid: str, label: str) -> None:
@@ -75,29 +75,23 @@ def name(services: Services, uid: str, label: str) -> None:
 
 def remove(services: Services, uid: str) -> None:
     """Take a measurement away; undo brings it back. Raises as `change` does."""
-    _do(services, MeasureStep(found(services.session, uid), None))
+    _do(services, Step(found(services.session, uid), None))
 
 
 def undo(services: Services) -> None:
     """Take the last change back. Raises InputError if there is none, StoreError if it cannot be kept."""
     session = services.session
-    if not session.measure_past:
-        raise InputError("There is no measurement to undo; none was made or changed since the study was opened.")
-    step = session.measure_past[-1]
-    _keep(services, MeasureStep(step.after, step.before))
-    session.measure_past = session.measure_past[:-1]
-    session.measure_future = (*session.measure_future, step)
+    none = "There is no measurement to undo; none was made or changed since the study was opened."
+    _keep(services, session.measure_steps.newest(none).turned_back)
+    session.measure_steps = session.measure_steps.undone()
 
 
 def redo(services: Services) -> None:
     """Do again what was undone last. Raises InputError if there is none, StoreError if it cannot be kept."""
     session = services.session
-    if not session.measure_future:
-        raise InputError("There is no measurement to do again; none was undone since the last change.")
-    step = session.measure_future[-1]
-    _keep(services, step)
-    session.measure_future = session.measure_future[:-1]
-    session.measure_past = (*session.measure_past, step)
+    none = "There is no measurement to do again; none was undone since the last change."
+    _keep(services, session.measure_steps.next(none))
+    session.measure_steps = session.measure_steps.redone()
 
 
 def jump_to(services: Services, uid: str) -> None:
@@ -198,19 +192,18 @@ def clear(session: Session) -> None:
     session.measured_study, session.measured_beside = "", frozenset()
     session.measurements, session.measured = (), {}
     session.chosen_measurement = ""
-    session.measure_past = session.measure_future = ()
+    session.measure_steps = Steps()
     session.key_images, session.chosen_key = (), ""
-    session.key_past = session.key_future = ()
+    session.key_steps = Steps()
 
 
-def _do(services: Services, step: MeasureStep) -> None:
+def _do(services: Services, step: Step[Measurement]) -> None:
     session = services.session
     _keep(services, step)
-    session.measure_past = (*session.measure_past, step)[-_STEPS:]
-    session.measure_future = ()
+    session.measure_steps = session.measure_steps.with_done(step, _STEPS)
 
 
-def _keep(services: Services, step: MeasureStep) -> None:
+def _keep(services: Services, step: Step[Measurement]) -> None:
     """Put the archive, then the session, into the state after a step."""
     session = services.session
     store, after = services.archive.measurements, step.after

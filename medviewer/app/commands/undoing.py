@@ -25,9 +25,9 @@ def undo(services: Services) -> None:
         session.draft = replace(draft, clicks=shorter) if draft.changed is None and draft.wanted and shorter else None
         return
     strokes = session.mask.done_at if session.mask is not None else 0
-    measures = session.measure_past[-1].at if session.measure_past else 0
-    marks = session.key_past[-1].at if session.key_past else 0
-    paths = session.path_past[-1].at if session.path_past else 0
+    measures = session.measure_steps.done_at
+    marks = session.key_steps.done_at
+    paths = session.path_steps.done_at
     last = max(strokes, measures, marks, paths)
     if paths and paths == last:
         curved.undo(session)
@@ -43,10 +43,10 @@ def redo(services: Services) -> None:
     """Do again what was taken back last."""
     session = services.session
     strokes = session.mask.undone_at if session.mask is not None else 0
-    measures = session.measure_future[-1].at if session.measure_future else 0
-    marks = session.key_future[-1].at if session.key_future else 0
+    measures = session.measure_steps.undone_at
+    marks = session.key_steps.undone_at
     # What was done first is done again first.
-    paths = session.path_future[-1].at if session.path_future else 0
+    paths = session.path_steps.undone_at
     first = min((at for at in (strokes, measures, marks, paths) if at), default=0)
     if paths and paths == first:
         curved.redo(session)
@@ -62,10 +62,10 @@ def can_undo(session: Session) -> bool:
     """Whether there is anything to take back."""
     painted = session.mask is not None and session.mask.can_undo
     half = session.draft is not None or session.path_open
-    return painted or half or bool(session.measure_past or session.key_past or session.path_past)
+    return painted or half or bool(session.measure_steps.past or session.key_steps.past or session.path_steps.past)
 
 
 def can_redo(session: Session) -> bool:
     """Whether there is anything to do again."""
     painted = session.mask is not None and session.mask.can_redo
-    return painted or bool(session.measure_future or session.key_future or session.path_future)
+    return painted or bool(session.measure_steps.future or session.key_steps.future or session.path_steps.future)

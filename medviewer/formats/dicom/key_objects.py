@@ -11,16 +11,13 @@ from pathlib import Path
 
 from pydicom import Dataset
 from pydicom.sr.coding import Code
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-import medviewer
 from medviewer.domain.measure.key_image import KeyImage
 from medviewer.domain.study import Series
 from medviewer.errors import InputError
-from medviewer.formats.atomic import replacing
 from medviewer.formats.dicom.measurement_places import Frame, Frames
 from medviewer.formats.dicom.observers import device_observer, person_observer
-from medviewer.formats.dicom.quiet import quiet
+from medviewer.formats.dicom.own_objects import identity, sign, write_object
 
 _OF_INTEREST = Code("113000", "DCM", "Of Interest")
 _SERIES_NUMBER = 9200
@@ -45,14 +42,11 @@ def write_key_objects(images: Sequence[tuple[KeyImage, Series]], path: Path, aut
     """
     if not images:
         raise InputError("A key object selection needs key images, but there are none; mark some first.")
-    try:
-        with quiet():
-            dataset = _build(images, author)
-            with replacing(path) as temporary:
-                dataset.save_as(temporary)
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        text = f"{path.name} cannot be a DICOM key object, because its images lack what it needs; save the pictures."
-        raise InputError(text, details=f"{type(error).__name__}: {error}") from error
+    write_object(
+        path,
+        lambda: _build(images, author),
+        "cannot be a DICOM key object, because its images lack what it needs; save the pictures.",
+    )
 
 
 def _build(images: Sequence[tuple[KeyImage, Series]], author: str) -> Dataset:
@@ -71,19 +65,9 @@ def _build(images: Sequence[tuple[KeyImage, Series]], author: str) -> Dataset:
     dataset = hd.ko.KeyObjectSelectionDocument(
         evidence=frames.datasets,
         content=content,
-        series_instance_uid=generate_uid(),
-        series_number=_SERIES_NUMBER,
-        sop_instance_uid=generate_uid(),
-        instance_number=1,
-        manufacturer="medviewer",
-        transfer_syntax_uid=ExplicitVRLittleEndian,
+        **identity(_SERIES_NUMBER),
     )
-    dataset.SpecificCharacterSet = "ISO_IR 192"
-    dataset.SeriesDescription = "Key images, research use only"
-    dataset.ManufacturerModelName = "medviewer"
-    dataset.SoftwareVersions = medviewer.__version__
-    dataset.DeviceSerialNumber = "0"
-    return dataset
+    return sign(dataset, "Key images, research use only")
 
 
 def _number_frames(content: Dataset, places: Sequence[Frame]) -> None:

@@ -17,19 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.sr.coding import Code
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-import medviewer
 from medviewer.domain.measure.measurement import REGIONS, TITLES, Measurement, radius_of
 from medviewer.domain.measure.outline import axes_of, basis
 from medviewer.domain.measure.values import Value
 from medviewer.domain.study import Series
 from medviewer.errors import InputError
-from medviewer.formats.atomic import replacing
 from medviewer.formats.dicom import measurement_codes as mc
 from medviewer.formats.dicom.measurement_places import Frame, Frames, to_pixels
 from medviewer.formats.dicom.observers import device_observer, person_observer
-from medviewer.formats.dicom.quiet import quiet
+from medviewer.formats.dicom.own_objects import identity, sign, write_object
 
 _SERIES_NUMBER = 9100
 """High, so that reports come after the images in every browser, and after masks."""
@@ -61,14 +58,11 @@ def write_measurements(measured: Sequence[Measured], path: Path, author: str = "
     """
     if not measured:
         raise InputError("A report needs measurements, but the study has none; measure something first.")
-    try:
-        with quiet():
-            dataset = _build(measured, author)
-            with replacing(path) as temporary:
-                dataset.save_as(temporary)
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        text = f"{path.name} cannot be a DICOM report, because its images lack what it needs; save it as .csv."
-        raise InputError(text, details=f"{type(error).__name__}: {error}") from error
+    write_object(
+        path,
+        lambda: _build(measured, author),
+        "cannot be a DICOM report, because its images lack what it needs; save it as .csv.",
+    )
 
 
 def _build(measured: Sequence[Measured], author: str) -> Dataset:
@@ -88,20 +82,10 @@ def _build(measured: Sequence[Measured], author: str) -> Dataset:
     dataset = hd.sr.Comprehensive3DSR(
         evidence=frames.datasets,
         content=content[0],
-        series_instance_uid=generate_uid(),
-        series_number=_SERIES_NUMBER,
-        sop_instance_uid=generate_uid(),
-        instance_number=1,
-        manufacturer="medviewer",
         is_complete=True,
-        transfer_syntax_uid=ExplicitVRLittleEndian,
+        **identity(_SERIES_NUMBER),
     )
-    dataset.SpecificCharacterSet = "ISO_IR 192"
-    dataset.SeriesDescription = "Measurements, research use only"
-    dataset.ManufacturerModelName = "medviewer"
-    dataset.SoftwareVersions = medviewer.__version__
-    dataset.DeviceSerialNumber = "0"
-    return dataset
+    return sign(dataset, "Measurements, research use only")
 
 
 def _group(one: Measured, frame: Frame) -> Any:

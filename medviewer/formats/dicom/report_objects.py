@@ -16,19 +16,19 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.sr.coding import Code
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-import medviewer
 from medviewer.domain.document import Part
 from medviewer.domain.study import Study
 from medviewer.errors import InputError
-from medviewer.formats.atomic import replacing
 from medviewer.formats.dicom import measurement_codes as mc
 from medviewer.formats.dicom.measurement_places import REQUIRED
 from medviewer.formats.dicom.observers import device_observer, person_observer
-from medviewer.formats.dicom.quiet import quiet
+from medviewer.formats.dicom.own_objects import identity, sign, write_object
 from medviewer.formats.dicom.study_header import study_header
 
 _ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 _SERIES_NUMBER = 9300
+_DESCRIPTION = "Report, research use only"
+_CANNOT = "cannot be DICOM, because the study lacks what it needs; save the report as .pdf."
 
 SECTIONS: Final[Mapping[str, tuple[Code, Code]]] = {
     "indication": (Code("121109", "DCM", "Indications for Procedure"), mc.COMMENT),
@@ -67,23 +67,12 @@ def write_report(parts: Sequence[Part], study: Study, path: Path, author: str = 
     """
     if not parts:
         raise InputError("A report needs text, but there is none; write something first.")
-    _write(path, lambda: _structured(parts, study, author, final))
+    write_object(path, lambda: _structured(parts, study, author, final), _CANNOT)
 
 
 def write_pdf_document(pdf: bytes, study: Study, path: Path, title: str, final: bool = True) -> None:
     """Write a PDF as an encapsulated document of a study (PS3.3 A.45.1). Raises as `write_report` does."""
-    _write(path, lambda: _encapsulated(pdf, study, title, final))
-
-
-def _write(path: Path, build: Any) -> None:
-    try:
-        with quiet():
-            dataset = build()
-            with replacing(path) as temporary:
-                dataset.save_as(temporary, enforce_file_format=True)
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        text = f"{path.name} cannot be DICOM, because the study lacks what it needs; save the report as .pdf."
-        raise InputError(text, details=f"{type(error).__name__}: {error}") from error
+    write_object(path, lambda: _encapsulated(pdf, study, title, final), _CANNOT)
 
 
 def _structured(parts: Sequence[Part], study: Study, author: str, final: bool) -> Dataset:
@@ -99,20 +88,12 @@ def _structured(parts: Sequence[Part], study: Study, author: str, final: bool) -
     dataset = hd.sr.EnhancedSR(
         evidence=[header],
         content=root,
-        series_instance_uid=generate_uid(),
-        series_number=_SERIES_NUMBER,
-        sop_instance_uid=generate_uid(),
-        instance_number=1,
-        manufacturer="medviewer",
         is_complete=final,
         is_final=final,
         record_evidence=real,
-        transfer_syntax_uid=ExplicitVRLittleEndian,
+        **identity(_SERIES_NUMBER),
     )
-    dataset.SpecificCharacterSet = "ISO_IR 192"
-    dataset.SeriesDescription = "Report, research use only"
-    _named(dataset)
-    return dataset
+    return sign(dataset, _DESCRIPTION)
 
 
 def _section(part: Part) -> Any:
@@ -135,7 +116,6 @@ def _encapsulated(pdf: bytes, study: Study, title: str, final: bool) -> Dataset:
     made = Dataset()
     made.file_meta = FileMetaDataset()
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    made.SpecificCharacterSet = "ISO_IR 192"
     for keyword in ("StudyInstanceUID", "ReferringPhysicianName", *REQUIRED):
         setattr(made, keyword, header.get(keyword, ""))
     made.SOPClassUID, made.SOPInstanceUID = _ENCAPSULATED_PDF, generate_uid()
@@ -143,7 +123,6 @@ def _encapsulated(pdf: bytes, study: Study, title: str, final: bool) -> Dataset:
     made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
     made.Modality, made.ConversionType = "DOC", "WSD"
     made.SeriesInstanceUID, made.SeriesNumber, made.InstanceNumber = generate_uid(), _SERIES_NUMBER, 1
-    made.SeriesDescription = "Report, research use only"
     made.ContentDate, made.ContentTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
     made.AcquisitionDateTime = ""
     made.BurnedInAnnotation = "YES"
@@ -155,8 +134,7 @@ def _encapsulated(pdf: bytes, study: Study, title: str, final: bool) -> Dataset:
     if real:
         made.SourceInstanceSequence = [_source(header)]
     made.Manufacturer = "medviewer"
-    _named(made)
-    return made
+    return sign(made, _DESCRIPTION)
 
 
 def _source(header: Dataset) -> Dataset:
@@ -169,9 +147,3 @@ def _coded(code: Code) -> Dataset:
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme_designator, code.meaning
     return item
-
-
-def _named(dataset: Dataset) -> None:
-    dataset.ManufacturerModelName = "medviewer"
-    dataset.SoftwareVersions = medviewer.__version__
-    dataset.DeviceSerialNumber = "0"

@@ -35,9 +35,11 @@ LONG = (
     "tests/journeys/",
     "tests/faults/",
     "tests/app/test_scaffold.py",
-    "plugins/brain_extraction/",
-    "plugins/chest_xray/",
+    "plugins/",
+    "tests/ui/",
+    "tests/cli/",
 )
+"""Where the long files are: minutes, half a minute, many seconds; of all others a file takes a few at most."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -103,9 +105,11 @@ class HouseRules:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Begin with the files that take minutes, or one process works on at the end while the others have nothing."""
+        """Begin with the long files, or one process works on at the end while the others have nothing."""
         if "PYTEST_XDIST_WORKER" in os.environ:
-            items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+            items.sort(
+                key=lambda item: next((k for k, start in enumerate(LONG) if item.nodeid.startswith(start)), len(LONG))
+            )
 
     def pytest_collection_finish(self) -> None:
         """Let the collector pass by what the test files have imported: it lives as long as the run."""
@@ -128,6 +132,14 @@ class HouseRules:
     def own_home(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Give each test an empty place for what medviewer keeps."""
         monkeypatch.setenv("MEDVIEWER_HOME", str(tmp_path / "medviewer-home"))
+
+    @pytest.fixture(autouse=True)
+    def archives_at_once(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let new archives be made in a moment, but where the test is about archives."""
+        if "archive" not in request.path.parts and "medviewer.archive.database" in sys.modules:
+            from tests import new_archives
+
+            monkeypatch.setattr("medviewer.archive.database._migrate", new_archives.make)
 
     @pytest.fixture(autouse=True)
     def no_window_left_open(self, request: pytest.FixtureRequest) -> Iterator[None]:

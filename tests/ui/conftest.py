@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PySide6.QtWidgets import QDialog
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import study
@@ -35,13 +37,63 @@ def program(qtbot: QtBot, tmp_path: Path) -> Iterator[Program]:
     made.close()
 
 
-@pytest.fixture
-def opened(program: Program, qtbot: QtBot) -> Program:
-    """The real window, with the ramp open."""
+def open_ramp(program: Program, qtbot: QtBot) -> None:
+    """Show the ramp in all viewports."""
     program.services.session.studies = (STUDY,)
     assert program.window.grid.slices  # they are made now, however long it takes
     study.present(program.services.session, SERIES, ramp())
     qtbot.waitUntil(lambda: program.window.grid.slices[0].shown is not None)
     for _ in range(3):
         program.app.processEvents()
+
+
+@pytest.fixture
+def opened(program: Program, qtbot: QtBot) -> Program:
+    """The real window, with the ramp open."""
+    open_ramp(program, qtbot)
     return program
+
+
+_OF_THE_PROGRAM = frozenset(
+    ("view", "live_values", "plugin_names", "own_windows", "line_places", "solid_looks", "hang_automatic")
+)
+"""What a session gets from its program and keeps."""
+
+
+def as_at_first(state: object, but: Collection[str] = ()) -> None:
+    """Give the fields of a session or view the values that a new one has."""
+    new = type(state)()
+    for one in fields(state):  # type: ignore[arg-type]  # both are dataclasses
+        if one.name not in but and getattr(state, one.name) != getattr(new, one.name):
+            setattr(state, one.name, getattr(new, one.name))
+
+
+@pytest.fixture(scope="module")
+def one_window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """One window for the tests of a file: making its viewports takes seconds of a processor."""
+    made = Program(home=tmp_path_factory.mktemp("home"))
+    made.window.tour.end()
+    made.services.session.studies = (STUDY,)
+    study.present(made.services.session, SERIES, ramp())
+    made.window.grid.settle()
+    while made.window.grid.prepare_next():  # what napari makes with the first picture stays as long as the window
+        pass
+    for _ in range(3):
+        made.app.processEvents()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def opened_again(one_window: Program, qtbot: QtBot) -> Program:
+    """The same as `opened`, in one window for all tests of a file: all that a test left in it is taken back."""
+    services, session = one_window.services, one_window.services.session
+    study.close(services)
+    while services.runner.jobs:
+        services.runner.wait(services.runner.jobs[0])
+    for dialog in one_window.window.findChildren(QDialog):
+        dialog.close()
+    as_at_first(session, _OF_THE_PROGRAM)
+    as_at_first(session.view)
+    open_ramp(one_window, qtbot)
+    return one_window

@@ -20,6 +20,12 @@ STEEP = np.round(255 * np.linspace(0, 1, 41) ** 3).astype(np.uint8)
 """Grey of a table over 40 values, dark for long and then steep."""
 
 
+@pytest.fixture
+def opened(opened_again: Program) -> Program:
+    """One window serves all of these tests."""
+    return opened_again
+
+
 def settle(program: Program) -> None:
     for _ in range(3):
         program.app.processEvents()

@@ -16,6 +16,12 @@ from medviewer.ui.main import Program
 from medviewer.ui.viewport.slice_view import SliceView
 
 
+@pytest.fixture
+def opened(opened_again: Program) -> Program:
+    """One window serves all of these tests."""
+    return opened_again
+
+
 def settle(program: Program) -> None:
     for _ in range(3):
         program.app.processEvents()

@@ -18,6 +18,12 @@ from .conftest import GRID
 REDUCE = {"mip": np.max, "minip": np.min, "mean": np.mean}
 
 
+@pytest.fixture
+def opened(opened_again: Program) -> Program:
+    """One window serves all of these tests."""
+    return opened_again
+
+
 def settle(program: Program) -> None:
     for _ in range(3):
         program.app.processEvents()

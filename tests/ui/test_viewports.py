@@ -10,6 +10,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import masks, study, view
 from medviewer.app.ports import Corners
@@ -19,7 +20,13 @@ from medviewer.domain.image import Image, Window
 from medviewer.ui.main import Program
 from medviewer.ui.viewport.overlay import OverlayState, scale_bar
 
-from .conftest import GRID, SERIES
+from .conftest import GRID, SERIES, open_ramp
+
+
+@pytest.fixture
+def opened(opened_again: Program) -> Program:
+    """One window serves all of these tests."""
+    return opened_again
 
 
 def settle(program: Program) -> None:
@@ -209,18 +216,19 @@ def test_scale_bars_are_round_and_within_a_quarter() -> None:
     assert scale_bar(0.0, 300) is None
 
 
-def test_layers_are_filled_anew_and_never_removed(opened: Program) -> None:
-    session, slice_view = opened.services.session, opened.window.grid.slices[0]
-    masks.new(opened.services).paint(np.array([0]), 1)
-    settle(opened)
-    masks.keep(opened.services)
+def test_layers_are_filled_anew_and_never_removed(program: Program, qtbot: QtBot) -> None:
+    open_ramp(program, qtbot)  # in a window of its own: a layer that was made stays
+    session, slice_view = program.services.session, program.window.grid.slices[0]
+    masks.new(program.services).paint(np.array([0]), 1)
+    settle(program)
+    masks.keep(program.services)
     grey, mask, layers = slice_view.picture.image, slice_view.picture.mask, slice_view.canvas.model.layers
     other = Grid((1, 12, 14))
     colours = np.full((1, 12, 14, 3), (200, 100, 0), np.uint8)
     for voxels in (colours, np.full((1, 12, 14), 7, np.int16), colours):
         series = replace(SERIES, uid=f"1.2.826.0.1.10.{voxels.ndim}", grid=other)
         study.present(session, series, Image(voxels, other, "OT", windows=(Window(7, 4),)))
-        settle(opened)
+        settle(program)
         slice_view.canvas.native.grabFramebuffer()  # drawing over what was removed ended the program
     assert list(layers)[1:] == [grey, mask]
     assert layers[0] is slice_view.picture.image  # colours came later, and lie below the mask
@@ -247,10 +255,11 @@ def test_a_smaller_picture_is_drawn_where_a_larger_one_was(opened: Program) -> N
         assert drawn.red() == pytest.approx(255 * int(voxels[0, row, column]) / 30, abs=4)
 
 
-def test_a_fourth_viewport_shares_the_volume_and_goes_where_its_cell_is(opened: Program) -> None:
-    grid, session = opened.window.grid, opened.services.session
-    opened.window.commands["view.2x2"].trigger()
-    settle(opened)
+def test_a_fourth_viewport_shares_the_volume_and_goes_where_its_cell_is(program: Program, qtbot: QtBot) -> None:
+    open_ramp(program, qtbot)  # in a window of its own: a viewport that was made stays
+    grid, session = program.window.grid, program.services.session
+    program.window.commands["view.2x2"].trigger()
+    settle(program)
     assert [slice_view.isVisible() for slice_view in grid.slices] == [True] * 4
     assert not grid.volume.isVisible()
     fourth = grid.slices[3]
@@ -261,11 +270,11 @@ def test_a_fourth_viewport_shares_the_volume_and_goes_where_its_cell_is(opened: 
     assert fourth.y() > grid.slices[1].y()
     centre = fourth.canvas.native.rect().center()
     QTest.mouseClick(fourth.canvas.native, Qt.MouseButton.LeftButton, pos=centre)
-    settle(opened)
+    settle(program)
     assert session.view.active == 3
     assert session.view.cursor[1:] == tuple(round(v) for v in fourth.to_slice(QPointF(centre)))
-    opened.window.commands["view.mpr"].trigger()
-    settle(opened)
+    program.window.commands["view.mpr"].trigger()
+    settle(program)
     assert not fourth.isVisible()
     assert fourth.shown is None
     assert grid.volume.isVisible()

@@ -27,6 +27,7 @@ def film(program: Program, qtbot: QtBot) -> Program:
     first = ramp().voxels
     voxels = np.stack([first + np.int16(k) for k in range(len(AXIS))])
     image = Image(voxels[0], GRID, "CT", dynamic=Dynamic(AXIS, voxels, (Rescale(),) * len(AXIS)))
+    assert program.window.grid.slices  # they are made now, however long it takes
     study.present(program.services.session, SERIES, image)
     qtbot.waitUntil(lambda: program.window.grid.slices[0].shown is not None)
     program.app.processEvents()

@@ -11,7 +11,7 @@ from math import hypot
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from medviewer.domain.geometry import Grid, Vector
 
@@ -177,6 +177,9 @@ _NORMALS = ("Sagittal", "Coronal", "Axial")
 _TIE = 1e-6
 """Difference of two cosines that is rounding."""
 
+_TREMBLE = 0.074
+"""The same, 3 degrees beyond half way between two planes: cos 42 less cos 48 degrees."""
+
 _SQUARE = 1e-3
 """Sine of the angle up to which a plane lies square to the patient, the rounding of headers."""
 
@@ -199,10 +202,64 @@ def nearest_plane(normal: Vector, own: str = "") -> tuple[str, bool]:
     return name, hypot(*others) > _SQUARE
 
 
-def plane_title(normal: Vector, own: str = "") -> str:
-    """What a turned plane is called, for example ``Sagittal oblique``; see `nearest_plane`."""
-    name, oblique = nearest_plane(normal, own)
+def seen_as(basis: ArrayLike, own: str = "") -> tuple[str, bool]:
+    """The anatomical plane as which a turned one is shown, and whether it is oblique to it.
+
+    It is the nearest one. Within 3 degrees of half way between two, where a hand that turns it may tremble to and fro,
+    it is the one by whose convention it lies on the screen already, so that neither name nor picture flickers.
+
+    Parameters
+    ----------
+    basis
+        3x3, its columns unit vectors of the world (x, y, z): the plane's normal, down the screen, and to the right.
+    own
+        The plane that it was before it was turned: where two fit alike, it is still that one.
+    """
+    axes = np.asarray(basis, float)
+    parts = dict(zip(_NORMALS, (float(part) for part in np.abs(axes[:, 0])), strict=True))
+    near = {name: _fit(axes, name) for name, part in parts.items() if part > max(parts.values()) - _TREMBLE}
+    most = max(near.values())
+    name = own if near.get(own, -np.inf) > most - _TIE else max(near, key=lambda one: near[one])
+    others = [part for other, part in parts.items() if other != name]
+    return name, hypot(*others) > _SQUARE
+
+
+def plane_title(basis: ArrayLike, own: str = "") -> str:
+    """What a turned plane is called, for example ``Sagittal oblique``; see `seen_as`."""
+    name, oblique = seen_as(basis, own)
     return f"{name} oblique" if oblique else name
+
+
+def faced(basis: ArrayLike, own: str = "") -> tuple[str, NDArray[np.float64]]:
+    """How a turned plane lies on the screen by the convention of the plane as which it is shown; see `seen_as`.
+
+    It is flipped and rotated by quarters, so that its right and its lower edge come nearest to that plane's: both are
+    less than a right angle off then, and nothing is mirrored. What lies well enough is left, so that a picture that a
+    hand turns about the border between two ways does not jump to and fro.
+
+    Returns
+    -------
+    tuple
+        Name of that plane; and the basis with down and right by convention, the normal as it was.
+    """
+    axes = np.asarray(basis, float)
+    name, _ = seen_as(axes, own)
+    sides = [axes[:, 1], -axes[:, 1], axes[:, 2], -axes[:, 2]]
+    ways = [
+        np.stack([axes[:, 0], down, across], axis=1)
+        for one, down in enumerate(sides)
+        for other, across in enumerate(sides)
+        if one // 2 != other // 2
+    ]
+    best = max(ways, key=lambda way: _fit(way, name))
+    lying = axes if _fit(axes, name) > _fit(best, name) - 2 * _TREMBLE else best
+    return seen_as(lying, own)[0], lying
+
+
+def _fit(axes: NDArray[np.float64], name: str) -> float:
+    """How well a basis follows a plane's convention: the cosines of its lower edge and of its right to it, summed."""
+    down, down_sign, right, right_sign = _SCREEN[name]
+    return float(axes[down, 1] * down_sign + axes[right, 2] * right_sign)
 
 
 def planes_of(grid: Grid) -> tuple[Plane, ...]:

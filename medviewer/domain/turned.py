@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medviewer.domain.geometry import Grid, Matrix, Vector
-from medviewer.domain.plane import PLANES, Plane, plane_title
+from medviewer.domain.plane import PLANES, Plane, faced, plane_title
 
 _MOST_PIXELS = 1024
 """Along an edge of a turned slice: more would be more than a screen shows."""
@@ -65,7 +65,7 @@ class Turned:
         if sine < _ALONG:
             return None
         rotation = _rotation(axis / sine, float(np.arctan2(sine, own @ wanted)))
-        bases = tuple(_matrix(rotation @ straight.basis(name)) for name in PLANES)
+        bases = tuple(straight._faced(name, rotation @ straight.basis(name)) for name in PLANES)
         return replace(straight, bases=(bases[0], bases[1], bases[2]))
 
     def basis(self, name: str) -> Array:
@@ -74,11 +74,14 @@ class Turned:
 
     def title(self, name: str) -> str:
         """What plane `name` is called as it lies now, for example ``Sagittal oblique``."""
-        x, y, z = (float(v) for v in self.basis(name)[:, 0])
-        return plane_title((x, y, z), name)
+        return plane_title(self.basis(name), name)
 
     def turned(self, name: str, angle: float) -> Turned:
         """With the two other planes turned about the normal of plane `name`, which stays as it is.
+
+        Each lies on the screen by the convention of the anatomical plane that it is nearest to: one that comes nearer
+        to another is flipped, so that no picture is mirrored against what a reader expects. Bases that came from
+        elsewhere, as those of a key image, stay as they are until their plane is turned.
 
         Parameters
         ----------
@@ -90,10 +93,18 @@ class Turned:
         own = self.basis(name)
         rotation = _rotation(np.cross(own[:, 2], own[:, 1]), angle)
         bases = tuple(
-            base if other == name else _matrix(rotation @ self.basis(other))
+            base if other == name else self._faced(other, rotation @ self.basis(other))
             for other, base in zip(PLANES, self.bases, strict=True)
         )
         return replace(self, bases=(bases[0], bases[1], bases[2]))
+
+    def _faced(self, name: str, basis: Array) -> Matrix:
+        """Plane `name` as it is shown; the wheel goes through it the way that it goes through the straight plane."""
+        seen, axes = faced(basis, name)
+        straight = Turned.straight(self.grid, self.point).basis(seen)
+        if np.linalg.det(axes) * np.linalg.det(straight) < 0:
+            axes = axes * (-1, 1, 1)
+        return _matrix(axes)
 
     def moved(self, point: Vector) -> Turned:
         """With the planes crossing at another point, which is brought back into the volume."""

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from medviewer.domain.geometry import Matrix, Vector
-from medviewer.domain.plane import PLANES, UNTURNED, Turn, nearest_plane
+from medviewer.domain.plane import PLANES, UNTURNED, Turn, seen_as
 from medviewer.domain.slab import Mode
 
 _SHORT = {"Axial": "Ax", "Sagittal": "Sag", "Coronal": "Cor"}
@@ -88,8 +90,8 @@ class KeyImage:
     def place(self) -> str:
         """Which slice it is, counted from 1, for example ``Ax 91``; of a turned plane the nearest: ``Cor oblique``."""
         if self.oblique is not None and self.plane in PLANES:
-            base = self.oblique.bases[PLANES.index(self.plane)]
-            name, oblique = nearest_plane((base[0], base[3], base[6]), self.plane)
+            base = np.reshape(self.oblique.bases[PLANES.index(self.plane)], (3, 3))
+            name, oblique = seen_as(base, self.plane)
             if oblique:
                 return f"{_SHORT[name]} oblique"
         return f"{_SHORT[self.plane]} {self.slice + 1}" if self.plane in _SHORT else "Picture"

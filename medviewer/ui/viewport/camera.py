@@ -11,6 +11,9 @@ from medviewer.errors import InputError
 from medviewer.ui.viewport.canvas import NapariCanvas
 from medviewer.ui.viewport.lens import screen_pixels_per_mm
 
+_SAME_WAY = 0.5
+"""Cosine of the angle up to which a plane went on being turned by a hand: it is flipped by a right angle or more."""
+
 _FIT = 0.96
 """Part of the viewport that a fitted slice takes."""
 
@@ -79,8 +82,10 @@ class CameraView(QFrame):
         self._look(tuple(self.canvas.camera.center[1:]), zoom)
 
     def _place_between(self, old: Display | None, display: Display) -> tuple[float, float] | None:
-        """What to look at, down and right in mm, so that a plane that begins or ends to be turned stays in place."""
-        if old is None or self._fitted or (old.turned is None) == (display.turned is None):
+        """What to look at, down and right in mm, so that a plane that was turned, or turned over, stays in place."""
+        if old is None or self._fitted:
+            return None
+        if (old.turned is None) == (display.turned is None) and not turned_over(old, display):
             return None
         if old.identity is None or old.identity is not display.identity or old.plane.name != display.plane.name:
             return None
@@ -145,3 +150,11 @@ class CameraView(QFrame):
             row_mm, column_mm = self.shown.plane.spacing
             self._fitted = False
             self._look((row * row_mm, column * column_mm), zoom)
+
+
+def turned_over(old: Display | None, display: Display) -> bool:
+    """Whether a turned plane was flipped or rotated by quarters, to lie as the plane does that it is nearest to."""
+    if old is None or old.turned is None or display.turned is None:
+        return False
+    before, now = old.plane.grid.axes[:, 1:], display.plane.grid.axes[:, 1:]
+    return bool((before * now).sum(axis=0).min() < _SAME_WAY)

@@ -233,6 +233,31 @@ def test_a_handle_is_taken_with_any_tool_that_looks_but_a_line_is_not(opened: Pr
     assert only(opened) == changed != before, "a brush paints over it"
 
 
+def test_a_new_one_begins_beside_an_old_one_without_changing_it(opened: Program) -> None:
+    session = opened.services.session
+    view.choose_tool(opened.services, "length")
+    drag(opened, (5, 5), (5, 25))
+    first = only(opened)
+    drag(opened, (20, 5), (20, 25))
+    second = session.measurements[1]
+    drag(opened, (5, 25), (12, 25))
+    assert session.measurements[:2] == (first, second), "the other one stays"
+    third = session.measurements[2]
+    assert third.points[0] == pytest.approx(first.points[1], abs=0.3), "it begins where the hand pressed"
+    click(opened, (5, 5))
+    assert session.chosen_measurement == first.uid, "a click chooses the other"
+    assert session.draft is None
+    assert len(session.measurements) == 3
+    drag(opened, (5, 5), (9, 5))
+    assert session.measurements[0].points[0] != first.points[0], "the chosen one is taken by its handle"
+    assert len(session.measurements) == 3
+    move(opened, (12, 12))
+    move(opened, (9, 5))
+    hand = native(opened).cursor().shape()
+    move(opened, (20, 5))
+    assert (hand, native(opened).cursor().shape()) == (Qt.CursorShape.SizeAllCursor, Qt.CursorShape.CrossCursor)
+
+
 def test_escape_ends_what_is_half_placed_and_delete_takes_the_chosen_one(opened: Program, qtbot: QtBot) -> None:
     session, window = opened.services.session, opened.window
     window.activateWindow()

@@ -11,7 +11,7 @@ from medviewer.app.controllers.measures import Point, to_world
 from medviewer.app.controllers.paths import PATH
 from medviewer.app.controllers.placing import Grip
 from medviewer.app.services import Services
-from medviewer.app.state import PATH_TOOL, Companion
+from medviewer.app.state import MEASURE_TOOLS, PATH_TOOL, Companion
 from medviewer.domain.curved import Path
 from medviewer.domain.geometry import Vector
 from medviewer.domain.measure.measurement import vector
@@ -37,7 +37,8 @@ class PathTool:
 
     def takes(self, grip: Grip | None) -> bool:
         """Whether a press is about the path, and not about measurements."""
-        held = grip is not None and grip[0] == PATH and grip[1] >= 0
+        measuring = self._session.view.tool in MEASURE_TOOLS  # draws beside a point, too
+        held = grip is not None and grip[0] == PATH and grip[1] >= 0 and not measuring
         return held or self._session.view.tool == PATH_TOOL
 
     @property

@@ -36,7 +36,9 @@ _STEP = 0.75
 class MeasureTool:
     """What the left button does with measurements.
 
-    Places are pointed at by clicks, or two of them by a drag; a freehand line follows the drag.
+    Places are pointed at by clicks, or two of them by a drag; a freehand line follows the drag. With a tool that
+    measures, only the chosen measurement is taken hold of: beside another, a drag draws a new one, and a click chooses
+    that other.
 
     Parameters
     ----------
@@ -50,6 +52,7 @@ class MeasureTool:
         self._ask = ask
         self._grip: tuple[Measurement, int, Vector] | None = None
         self._pressed = False
+        self._passed = ""
         self._session.events.image.connect(self._forget)
         self._session.events.companions.connect(self._follow_companions)
         self._session.view.events.tool.connect(self._forget)
@@ -64,9 +67,13 @@ class MeasureTool:
         draft = self._placing(plane, k, companion)
         middle = grip[2] if grip is not None and len(grip) > 2 else None
         text_at = to_world(plane, k, *middle) if middle is not None else None
-        if draft is None and grip is not None and self._take(grip, world, text_at):
-            return
         tool = self._session.view.tool
+        self._passed = ""
+        if draft is None and grip is not None:
+            if tool in MEASURE_TOOLS and grip[0] != self._session.chosen_measurement:
+                self._passed = grip[0]
+            elif self._take(grip, world, text_at):
+                return
         if tool not in MEASURE_TOOLS:
             return
         if draft is None:
@@ -96,11 +103,16 @@ class MeasureTool:
     def release(self, plane: Plane, k: int, at: Point, dragged: bool, companion: Companion | None = None) -> None:
         """The button came up."""
         pressed, self._pressed = self._pressed, False
+        passed, self._passed = self._passed, ""
         if self._grip is not None:
             self._let_go(dragged)
             return
         draft = self._placing(plane, k, companion)
         if draft is None or not pressed:
+            return
+        if passed and not dragged and self._known(passed) is not None:
+            self._session.draft = None
+            self._session.chosen_measurement = passed
             return
         if dragged and draft.wanted and not draft.complete:
             draft = self._session.draft = draft.add(to_world(plane, k, *at))

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 from medviewer.app.ports import Display
 from medviewer.app.state import MEASURE_TOOLS, PATH_TOOL
 from medviewer.ui.theme import COLOURS
-from medviewer.ui.viewport.camera import CameraView
+from medviewer.ui.viewport.camera import CameraView, turned_over
 from medviewer.ui.viewport.colour_bar import ColourBar
 from medviewer.ui.viewport.lens import Lens, lens_at
 from medviewer.ui.viewport.marking import found_boxes, measures, prompt_marks, reference_lines
@@ -89,12 +89,13 @@ class SliceView(CameraView):
             self.overlay.show_state(OverlayState(note=self._note))
             return
         fresh = old is None or not old.same_picture(display)
-        place = self._place_between(old, display) if fresh else None
+        over = turned_over(old, display)
+        place = self._place_between(old, display) if fresh or over else None
         self.picture.apply(old, display)
         self._mark_active(display.active)
         if place is not None:
             self._look(place, self.canvas.camera.zoom)
-        elif fresh:
+        elif fresh or over:
             self.fit()
         self._draw_overlay()
 
@@ -173,9 +174,14 @@ class SliceView(CameraView):
         self.pointer.tool = tool
         self._shape_pointer()
 
+    def _chosen_under(self) -> bool:
+        """Whether the pointer is at the measurement that is worked on: with a tool that measures, it alone is moved."""
+        under = self._under.uid if self._under is not None else ""
+        return any(one.uid == under and one.chosen for one in self.overlay.state.measures)
+
     def _shape_pointer(self) -> None:
         tool = self.pointer.tool
-        if self._under is not None and (tool in MEASURE_TOOLS or self._under.handle != WHOLE):
+        if self._under is not None and (self._chosen_under() if tool in MEASURE_TOOLS else self._under.handle != WHOLE):
             self.canvas.native.setCursor(QCursor(Qt.CursorShape.SizeAllCursor))
             return
         shapes = {"pan": Qt.CursorShape.OpenHandCursor, "scroll": Qt.CursorShape.SizeVerCursor}

@@ -30,6 +30,10 @@ Floats = NDArray[np.float32]
 LEAST, MOST = 800, 1400
 """Pixels along the longer edge of a picture: small slices are enlarged, so that lines and words on them stay fine."""
 
+_LETTERS, _LINES = 24, 300
+"""Parts of the longer edge that a letter is high and a line wide: a report shows pictures a third as large as they are,
+and there words and lines have to be seen, too."""
+
 _MEASURE, _BOX, _LETTER, _RIM = (242, 214, 75), (255, 140, 66), (215, 218, 221), (0, 0, 0)
 _GRAPHICS = (255, 233, 168)
 _CLEAR_PART = 0.25
@@ -197,11 +201,11 @@ class _Drawing:
 
         self._display, self._scale, self._first = display, scale, first
         self._size = made.size
-        self._line = max(2, round(max(made.size) / 420))
-        letters = max(16, round(max(made.size) / 32))
+        self._line = max(3, round(max(made.size) / _LINES))
+        letters = round(max(made.size) / _LETTERS)
         self._font = ImageFont.truetype(str(font_file()), letters)
         self._bold = ImageFont.truetype(str(font_file(bold=True)), letters + 2)
-        self._rim = max(1, letters // 12)
+        self._rim = max(2, letters // 8)
         self._draw: ImageDraw = Draw(made)
         self._taken: list[tuple[float, float, float, float]] = []
 

@@ -36,13 +36,17 @@ class Corners:
     bottom_right: str = ""
     shown: bool = False
     """Whether there is to be text at all: the scale bar goes with it."""
+    brief_left: str = ""
+    brief_right: str = ""
+    """What stands in place of the text at the top where there is little room."""
 
     def away_from(self, side: str) -> Corners:
         """The same text, that of the top in one corner, on the side that a picture does not lie against."""
         top = "\n".join(text for text in (self.top_left, self.top_right) if text)
+        brief = "\n".join(text for text in (self.brief_left, self.brief_right) if text)
         if side == "left":
-            return replace(self, top_left="", top_right=top)
-        return replace(self, top_left=top, top_right="")
+            return replace(self, top_left="", top_right=top, brief_left="", brief_right=brief)
+        return replace(self, top_left=top, top_right="", brief_left=brief, brief_right="")
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
+from PySide6.QtGui import QImage, QPainter, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -18,6 +18,8 @@ from medviewer.domain.geometry import Grid
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image, Window
 from medviewer.ui.main import Program
+from medviewer.ui.viewport import measures
+from medviewer.ui.viewport.measures import PixelMeasure
 from medviewer.ui.viewport.overlay import OverlayState, scale_bar
 
 from .conftest import GRID, SERIES, open_ramp
@@ -298,3 +300,40 @@ def test_two_viewports_share_the_room(opened: Program) -> None:
     settle(opened)
     assert opened.services.session.view.layout == "1x2"
     assert first.isVisible()
+
+
+def test_a_small_viewport_says_what_is_needed_most_and_says_it_whole(opened: Program) -> None:
+    overlay = opened.window.grid.slices[0].overlay
+    settle(opened)
+    assert not overlay.small
+    assert overlay.top_texts()[0] == ("DOE, JANE", "Axial  11 / 20")
+    assert len(overlay.top_texts()) > 2
+    overlay.setGeometry(0, 0, 200, 260)
+    assert overlay.small
+    assert overlay.top_texts() == [("DOE, JANE", "Axial  11 / 20"), ("2020-03-01", "")]
+    opened.window.commands["image.flip"].trigger()
+    settle(opened)
+    overlay.setGeometry(0, 0, 200, 260)
+    assert overlay.top_texts()[1][1].startswith("flipped"), "how it is turned is told in any case"
+    opened.services.session.line_places = {"name": "hidden", "slice": "hidden"}
+    settle(opened)
+    overlay.setGeometry(0, 0, 200, 260)
+    assert [left for left, _ in overlay.top_texts()] == ["2020-03-01"]
+
+
+def test_words_of_measurements_can_be_read_over_bone_and_hide_little(opened: Program) -> None:
+    drawn = QImage(300, 60, QImage.Format.Format_RGB32)
+    drawn.fill(Qt.GlobalColor.white)
+    one = PixelMeasure("1", "length", ((0, 10.0, 30.0), (1, 60.0, 30.0)), (((10.0, 30.0), (60.0, 30.0)),), ("48.3 mm",))
+    room = QRectF(drawn.rect())
+    painter = QPainter(drawn)
+    measures.paint(painter, (one,), opened.window.font(), room)
+    painter.end()
+    (box,) = measures.text_boxes((one,), opened.window.font(), room)
+    assert box is not None
+    inside = drawn.copy(box.adjusted(-3, -1, 3, 1).toRect())
+    grey = np.array(
+        [[inside.pixelColor(x, y).lightness() for x in range(inside.width())] for y in range(inside.height())]
+    )
+    assert (grey < 90).mean() > 0.3, "a dark halo"
+    assert (grey > 245).mean() > 0.1, "and no box"

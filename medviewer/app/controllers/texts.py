@@ -162,22 +162,40 @@ def corners(session: Session, image: Image, series: Series, plane: Plane, number
     if first:
         for name, line in zip(("name", "person", "study"), patient_lines(session.study), strict=True):
             put(places[name], line)
-    put(places["slice"], *_where(session, image, series, plane))
+    where, slab = _where(session, image, series, plane), slab_text(session, image, plane) if plane.name else ""
+    put(places["slice"], *where)
     put(
         "top_right",
         word("turned plane") if turned_of(session) is not None and plane.name and not image.is_colour else "",
     )
-    put("top_right", slab_text(session, image, plane) if plane.name else "")
-    if first and image.dynamic is not None:
-        put("top_right", phase_text(image.dynamic.axis, image.phase))
-    put("top_right", *fused_lines(session, number))
-    put("top_right", view.hung[number].turn.text if number < len(view.hung) else "")
+    put("top_right", slab)
+    phase = phase_text(image.dynamic.axis, image.phase) if first and image.dynamic is not None else ""
+    put("top_right", phase)
+    fused = fused_lines(session, number)
+    put("top_right", *fused)
+    turn = view.hung[number].turn.text if number < len(view.hung) else ""
+    put("top_right", turn)
     if first:
         put(places["series"], series.description or series.modality)
         put("bottom_left", *_results(session), "" if image.calibrated else word("uncalibrated: no lengths in mm"))
     if first or (number < len(view.hung) and view.hung[number].look is not None):
         put(places["window"], *_window(view, image))
-    return Corners(**{place: "\n".join(texts.get(place, ())) for place in PLACES}, shown=True)
+    left, right = _brief(session, where, places, (slab, phase, *fused, turn), first)
+    return Corners(
+        **{place: "\n".join(texts.get(place, ())) for place in PLACES}, shown=True, brief_left=left, brief_right=right
+    )
+
+
+def _brief(
+    session: Session, where: tuple[str, ...], places: dict[str, Place], always: tuple[str, ...], first: bool
+) -> tuple[str, str]:
+    """What stands at the top of a viewport too small for all: whose, of when, which slice, and how it is shown."""
+    study = session.study
+    person_ = patient_lines(study)[0] if first and places["name"] in PLACES else ""
+    date_ = study.date if study is not None and first and places["study"] in PLACES else ""
+    slice_ = where[0] if places["slice"] in PLACES else ""
+    left, right = ("\n".join(line for line in lines if line) for lines in ((person_, date_), (slice_, *always)))
+    return left, right
 
 
 def _where(session: Session, image: Image, series: Series, plane: Plane) -> tuple[str, ...]:

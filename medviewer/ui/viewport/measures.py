@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
 
 from medviewer.ui.theme import colour
 
@@ -19,11 +20,14 @@ HANDLE_REACH = 8.0
 """Pixels within which a handle is grabbed."""
 LINE_REACH = 5.0
 _HANDLE = 3.5
-_TEXT_PX = 12
+_TEXT_PX = 13
 _GAP = 10.0
 _ARROW = 11.0
 _ARC = 20.0
 _SHADOW = QColor(0, 0, 0, 190)
+_HALO = QColor(0, 0, 0, 215)
+_HALO_PX = 4.5
+"""Around the letters, so that they can be read over bone; what lies between two lines of text stays to be seen."""
 _SAMPLES = 48
 
 
@@ -322,15 +326,25 @@ def _paint_handles(painter: QPainter, one: PixelMeasure) -> None:
 
 
 def _paint_text(painter: QPainter, one: PixelMeasure, box: QRectF) -> None:
-    """Lines of text with a rim, and a thin link to what they are about where they stand away from it."""
+    """Lines of text in a dark halo, and a thin link to what they are about where they stand away from it."""
     near = min(_points(one), key=lambda p: math.dist(p, (box.center().x(), box.center().y())))
     foot = QPointF(min(max(near[0], box.left()), box.right()), min(max(near[1], box.top()), box.bottom()))
     if QLineF(foot, QPointF(*near)).length() > 3 * _GAP:
         painter.setPen(QPen(_tint(one), 1, Qt.PenStyle.DotLine))
         painter.drawLine(foot, QPointF(*near))
     words, flags = "\n".join(one.text), int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-    painter.setPen(QColor(0, 0, 0, 220))
-    for dx, dy in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
-        painter.drawText(box.translated(dx, dy), flags, words)
+    halo = QPen(_HALO, _HALO_PX, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
+    painter.strokePath(_outline(words, painter.font().toString()).translated(box.topLeft()), halo)
     painter.setPen(_tint(one))
     painter.drawText(box, flags, words)
+
+
+@lru_cache(maxsize=64)
+def _outline(words: str, font: str) -> QPainterPath:
+    """The letters of lines of text, from the upper left corner of the first."""
+    written = QFont()
+    written.fromString(font)
+    metrics, path = QFontMetricsF(written), QPainterPath()
+    for number, line in enumerate(words.split("\n")):
+        path.addText(QPointF(0, metrics.ascent() + number * metrics.lineSpacing()), written, line)
+    return path

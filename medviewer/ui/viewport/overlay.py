@@ -26,6 +26,11 @@ _BETWEEN = 14
 """Room between texts of one row, in px."""
 _MARK_RADIUS = 6.0
 _FEW_BOXES = 8
+_SMALL = (270, 160)
+"""Width and height in px below which a viewport has room for the most needed text only."""
+_TEXT_PX, _SMALL_PX = 12, 11
+_LETTER_PX = 18
+"""Height that a letter at the upper or lower edge takes."""
 _TEXT_PART = 0.7
 """Of the width, for what models said: no letter or text stands beside it."""
 _STEPS_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -311,9 +316,14 @@ class Overlay(QWidget):
         ):
             self._write(painter, box, place, text, self._text)
 
+    @property
+    def small(self) -> bool:
+        """Whether there is room for the most needed text only, above and below the letters."""
+        return self.width() < _SMALL[0] or self.height() < _SMALL[1]
+
     def _draw_corners(self, painter: QPainter) -> None:
         font = QFont(self.font())
-        font.setPixelSize(12)
+        font.setPixelSize(_SMALL_PX if self.small else _TEXT_PX)
         painter.setFont(font)
         corners, flags = self.state.corners, Qt.AlignmentFlag
         # each lower corner wraps within its part of the width: never over the other, nor over the letter between them
@@ -324,15 +334,27 @@ class Overlay(QWidget):
         self._draw_top(painter)
         place = flags.AlignRight | flags.AlignBottom
         self._write(painter, above_bar, place, corners.bottom_right, self._text, wrap=True)
-        self._draw_bottom_left(painter, left)
+        if self.small:
+            above = QRectF(MARGIN, MARGIN, self.width() * _TEXT_PART, height - _LETTER_PX)
+            self._write(painter, above, flags.AlignLeft | flags.AlignBottom, corners.bottom_left, self._text, wrap=True)
+        else:
+            self._draw_bottom_left(painter, left)
+
+    def top_texts(self) -> list[tuple[str, str]]:
+        """The rows of the two upper corners as they fit: in a small viewport those that are needed most."""
+        font = QFont(self.font())
+        font.setPixelSize(_SMALL_PX if self.small else _TEXT_PX)
+        corners, metrics, width = self.state.corners, QFontMetricsF(font), self.width() - 2 * MARGIN
+        if self.small and (corners.brief_left or corners.brief_right):
+            return top_rows(corners.brief_left, corners.brief_right, metrics, width, letter=False)
+        return top_rows(corners.top_left, corners.top_right, metrics, width, bool(self.state.letters[2]))
 
     def _draw_top(self, painter: QPainter) -> None:
         """Row by row; what has no room ends in an ellipsis, and never lies over the other corner or the letter."""
-        corners, metrics = self.state.corners, QFontMetricsF(painter.font())
-        letter = self.state.letters[2]
-        rows = top_rows(corners.top_left, corners.top_right, metrics, self.width() - 2 * MARGIN, bool(letter))
-        for k, (left, right) in enumerate(rows):
-            room = QRectF(MARGIN, MARGIN + k * metrics.lineSpacing(), self.width() - 2 * MARGIN, metrics.height())
+        metrics = QFontMetricsF(painter.font())
+        top = MARGIN + (_LETTER_PX if self.small and self.state.letters[2] else 0)
+        for k, (left, right) in enumerate(self.top_texts()):
+            room = QRectF(MARGIN, top + k * metrics.lineSpacing(), self.width() - 2 * MARGIN, metrics.height())
             self._write(painter, room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, left, self._text)
             self._write(painter, room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, right, self._text)
 

@@ -262,7 +262,7 @@ class VolumeView(QFrame):
     def _place_marks(self) -> None:
         free = self.width() - 2 * _EDGE - self.reserved
         self._note.setFixedWidth(max(60, min(free, self._note.fontMetrics().horizontalAdvance(self._note.text()) + 8)))
-        self._note.adjustSize()
+        self._note.setFixedHeight(max(self._note.heightForWidth(self._note.width()), 1))
         self.cube.move(_EDGE, self.height() - self.cube.height() - _EDGE)
         self.legend.move(self.width() - self.legend.width() - _EDGE, self.height() - self.legend.height() - 12)
         self.letters.place(self.rect(), self._note.geometry(), self.cube.geometry(), self.reserved)

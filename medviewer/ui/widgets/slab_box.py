@@ -20,6 +20,9 @@ _THICKNESS_TIP = "Thickness of the slab"
 _TEXTS: dict[Mode, str] = {"none": "No slab", "mip": "MIP", "minip": "MinIP", "mean": "Mean"}
 
 
+_BUTTONS = 34
+"""Room beside the words of the field: its two buttons and its edges, px."""
+
 _WHOLE_AT = planes.SLAB_RANGE[1] + 1
 """The value of the field that stands for the whole volume: the last one."""
 
@@ -34,6 +37,8 @@ class ThicknessBox(QDoubleSpinBox):
         self.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         self.setSuffix(" mm")
         self.setKeyboardTracking(False)
+        # as wide as its words: by itself it asks for room that a tool bar has not
+        self.setFixedWidth(self.fontMetrics().horizontalAdvance(tr("Whole volume")) + _BUTTONS)
 
     @property
     def thickness_mm(self) -> float:

@@ -13,6 +13,7 @@ from medviewer.app.commands.fusion import Confirm
 from medviewer.app.services import Services
 from medviewer.ui.research import ResearchPanel
 from medviewer.ui.widgets.ai_panel import AiPanel
+from medviewer.ui.widgets.clip_panel import ClipPanel
 from medviewer.ui.widgets.fusion_panel import FusionPanel
 from medviewer.ui.widgets.key_panel import KeyPanel
 from medviewer.ui.widgets.learning_panel import LearningPanel
@@ -53,13 +54,17 @@ class Panels(QScrollArea):
         keys.pictures_requested.connect(commands["key.pictures"].trigger)
         keys.objects_requested.connect(commands["key.objects"].trigger)
         self.ai = AiPanel(services)
+        self.clip = ClipPanel(services)
+        self.clips = False
+        """Whether the clipping box is among them."""
         panels: dict[str, tuple[str, QWidget, bool]] = {
+            "clip": ("Clipping box of the 3D view", self.clip, True),
             "ai": ("AI", self.ai, True),
             "segments": ("Segments", segments, True),
             "fusion": ("Fusion", FusionPanel(services, confirm), False),
             "measure": ("Measurements", measures, True),
             "keys": ("Key images", keys, True),
-            "saliency": ("Saliency", SaliencyPanel(services), True),
+            "saliency": ("Heat map", SaliencyPanel(services), True),
             "learning": ("Queue and model versions", LearningPanel(services), False),
             "research": ("napari", ResearchPanel(commands), True),
         }
@@ -89,9 +94,19 @@ class Panels(QScrollArea):
     def show_mode(self, mode: str) -> None:
         """Show the panels that a mode of `app.modes` has."""
         for name, section in self.sections.items():
-            section.setVisible(name in modes.MODES[mode].panels)
+            section.setVisible(name in modes.MODES[mode].panels or (name == "clip" and self.clips))
         if mode == "review":
             self.sections["learning"].expanded = True
+
+    def show_clip(self, shown: bool) -> None:
+        """Have the clipping box of the 3D view among the panels, in every mode, or no longer."""
+        if shown == self.clips:
+            return
+        self.clips = shown
+        self.sections["clip"].setVisible(shown)
+        if shown:
+            self.clip.follow()
+            self.bring("clip")
 
     def bring(self, name: str) -> None:
         """Open one of the panels and bring it into view, also where the mode has it not."""

@@ -155,6 +155,13 @@ class MainWindow(OpensDrops, ShellWindow):
 
     def _make_solid_bar(self, view: VolumeView) -> None:
         self._solid_bar = SolidBar(self.services, self.commands, view)
+        self._solid_bar.clipping.connect(self._show_clip)
+
+    def _show_clip(self, shown: bool) -> None:
+        """The clipping box stands among the panels: over a small 3D view it would hide what it cuts."""
+        if shown and not self.panel_area.clips:
+            self.panel_dock.show()
+        self.panel_area.show_clip(shown)
 
     @property
     def solid_bar(self) -> SolidBar:

@@ -48,6 +48,8 @@ def test_clicks_draw_a_path_and_its_viewport_shows_the_volume_along_it(drawn: Pr
     inside = ((index >= 0) & (index <= np.array(GRID.shape) - 1)).all(axis=-1)
     expected = 100 * z + y - 1000
     np.testing.assert_allclose(pane.slices.picture.image.data[inside], expected[inside], atol=1e-2)
+    whole = pane.height() + drawn.window.grid.height()
+    assert pane.height() == pytest.approx(whole / 3, abs=max(4, pane.minimumSizeHint().height() - whole / 3))
     assert pane.length.text() == f"Path {strip.ribbon.length_mm:.1f} mm"
     assert pane.slices.overlay.state.pixels_per_mm > 0, "it has a scale bar"
     lines = drawn.window.grid.slices[0].overlay.state.measures

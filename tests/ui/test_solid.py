@@ -562,11 +562,13 @@ def test_looks_boxes_and_keys_reach_the_picture(opened: Program, qtbot: QtBot, t
 
 
 def test_the_panel_of_the_box_goes_both_ways(opened: Program, qtbot: QtBot) -> None:
-    session, bar = opened.services.session, opened.window.solid_bar
+    session, bar, window = opened.services.session, opened.window.solid_bar, opened.window
+    panel, section = window.panel_area.clip, window.panels["clip"]
     drawn(opened, qtbot)
     bar.clip.click()
-    assert bar.panel.isVisible()
-    heads = bar.panel.sides[2]
+    assert panel.isVisible()
+    assert window.panel_dock.isAncestorOf(panel), "over a small 3D view it would hide what it cuts"
+    heads = panel.sides[2]
     assert [end.text() for end in heads.ends] == ["I", "S"]
     heads.slider.setValue((15.0, 45.0))
     assert session.view.solid_box is not None
@@ -574,14 +576,22 @@ def test_the_panel_of_the_box_goes_both_ways(opened: Program, qtbot: QtBot) -> N
     heads.fields[1].setValue(30.0)
     assert solid.box_mm(session)[0] == pytest.approx((15.0, 30.0))
     assert heads.slider.value() == pytest.approx((15.0, 30.0))
-    assert not bar.panel.to_mask.isEnabled()
+    assert not panel.to_mask.isEnabled()
     masks.new(opened.services).paint(np.array([0]), 1)
-    assert bar.panel.to_mask.isEnabled()
-    bar.panel.to_mask.click()
+    assert panel.to_mask.isEnabled()
+    panel.to_mask.click()
     assert solid.box_mm(session)[0] == pytest.approx((0, 6.0))
-    bar.panel.reset.click()
+    panel.reset.click()
     assert session.view.solid_box is None
     assert heads.fields[1].value() == 60.0
+    window.commands["mode.correct"].trigger()
+    assert section.isVisible(), "in every mode"
+    window.commands["view.single"].trigger()
+    qtbot.waitUntil(section.isHidden)
+    window.commands["view.mpr"].trigger()
+    qtbot.waitUntil(section.isVisible)
+    bar.clip.click()
+    assert section.isHidden()
 
 
 def test_a_double_click_makes_3d_large_and_a_right_click_offers_what_there_is(opened: Program, qtbot: QtBot) -> None:

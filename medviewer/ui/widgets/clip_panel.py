@@ -21,7 +21,6 @@ from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
 
 _NAMES = ("left and right", "front and back", "head and feet")
-_WIDTH = 316
 
 
 class _Side:
@@ -101,7 +100,7 @@ class ClipPanel(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 6, 8, 6)
         column.setSpacing(4)
-        title = QLabel(tr("Clipping box, mm from the edge"))
+        title = QLabel(tr("mm from the edge of the volume"))
         title.setProperty("role", "quiet")
         column.addWidget(title)
         grid = QGridLayout()
@@ -121,7 +120,6 @@ class ClipPanel(QFrame):
         column.addLayout(row)
         self.to_mask.clicked.connect(self._clip)
         self.reset.clicked.connect(self._unclip)
-        self.setFixedWidth(_WIDTH)
         session = services.session
         self._links = Links(self)
         for signal in (session.events.image, session.events.mask, session.view.events.solid_box):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
-from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
 from medviewer.app.commands import curved, fusion, view
 from medviewer.app.controllers.curving import Curving
@@ -47,6 +47,7 @@ class CurvedPane(QWidget):
         self.slices: SliceView | None = None
         """Made with the first path: a canvas takes part of a second."""
         self._pending = False
+        self._high = 0
         self.length = label(role="quiet")
         self.angle = slider(
             0, 359, "How far it is turned about the path (Alt+Right, Alt+Left)", "Turned about the path"
@@ -132,7 +133,7 @@ class CurvedPane(QWidget):
         if self.slices is not None:
             self.slices.apply(display)
             self.slices.set_tool(self._session.view.tool if self._session.view.tool in _LOOKING else "crosshair")
-        self.setVisible(wanted)
+        self._appear(wanted)
         self.length.setText(tr(_HINT))
         strip, state = strip_of(self._session), self._session.view
         if strip is None:
@@ -142,6 +143,19 @@ class CurvedPane(QWidget):
         with QSignalBlocker(self.angle), QSignalBlocker(self.width_mm):
             self.angle.setValue(round(state.curve_angle) % 360)
             self.width_mm.setValue(state.curve_width_mm)
+
+    def _appear(self, wanted: bool) -> None:
+        """Come with a third of the height at first, and then as high as it was made; or go."""
+        before, parts = not self.isHidden(), self.parentWidget()
+        if before == wanted:
+            return
+        if before:
+            self._high = self.height()
+        self.setVisible(wanted)
+        if wanted and isinstance(parts, QSplitter):
+            whole = parts.height() - parts.handleWidth()
+            high = self._high or whole // 3
+            parts.setSizes([high if parts.widget(k) is self else whole - high for k in range(parts.count())])
 
     def _make_viewport(self) -> None:
         from medviewer.ui.viewport.slice_view import SliceView  # brings napari

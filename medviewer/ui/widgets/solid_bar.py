@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QToolButton
 
@@ -14,7 +14,6 @@ from medviewer.app.services import Services
 from medviewer.app.solid_looks import presets, solid_look
 from medviewer.ui.icons import icon
 from medviewer.ui.translate import tr
-from medviewer.ui.widgets.clip_panel import ClipPanel
 from medviewer.ui.widgets.links import Links
 
 if TYPE_CHECKING:
@@ -39,6 +38,9 @@ class SolidBar(QFrame):
         The 3D view.
     """
 
+    clipping = Signal(bool)
+    """The clipping box is to be shown among the panels, or no longer."""
+
     def __init__(self, services: Services, commands: Mapping[str, QAction], view: VolumeView) -> None:
         super().__init__(view)
         self.setObjectName("solidBar")
@@ -50,7 +52,7 @@ class SolidBar(QFrame):
         self.clip = QToolButton()
         self.clip.setIcon(icon("crop"))
         self.clip.setCheckable(True)
-        self.clip.setToolTip(tr("Clipping box"))
+        self.clip.setToolTip(tr("Clipping box: show its panel on the right, or hide it"))
         self.sides = self._menu_button("", "rotate_3d", "Look from a side")
         self.large = QToolButton()
         self.large.setIcon(icon("single"))
@@ -58,11 +60,8 @@ class SolidBar(QFrame):
         for button in (self.looks, self.clip, self.sides, self.large):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             row.addWidget(button)
-        self.panel = ClipPanel(services, view)
-        self.panel.hide()
-        for widget in (self, self.panel):
-            widget.setProperty("overlay", True)
-        self.clip.toggled.connect(self._show_panel)
+        self.setProperty("overlay", True)
+        self.clip.toggled.connect(self._offer_box)
         self.large.clicked.connect(self._enlarge)
         self.looks_menu, self.sides_menu, self.menu = QMenu(self), QMenu(self), QMenu(self)
         self.looks.setMenu(self.looks_menu)
@@ -93,7 +92,7 @@ class SolidBar(QFrame):
         """Name the look; nothing stands here where there is no volume."""
         look = solid_look(self._services.session)
         self.setVisible(look is not None)
-        self.panel.setVisible(look is not None and self.clip.isChecked())
+        self._offer_box()
         if look is not None:
             self.looks.setText(tr(look.preset.name))
         self._place()
@@ -102,21 +101,20 @@ class SolidBar(QFrame):
         """Keep to the corner of the view."""
         if event.type() in (QEvent.Type.Resize, QEvent.Type.Show):
             self._place()
+        if event.type() in (QEvent.Type.Show, QEvent.Type.Hide):
+            self._offer_box()
         return super().eventFilter(watched, event)
 
     def _place(self) -> None:
         self.adjustSize()
         self.move(self._view.width() - self.width() - _EDGE, _EDGE)
-        self.panel.adjustSize()
-        self.panel.move(self._view.width() - self.panel.width() - _EDGE, 2 * _EDGE + self.height())
-        for widget in (self, self.panel):
-            widget.raise_()
+        self.raise_()
         self._view.reserve(self.width() + _EDGE if self.isVisibleTo(self._view) else 0)
 
-    def _show_panel(self, shown: bool) -> None:
-        self.panel.follow()
-        self.panel.setVisible(shown)
-        self._place()
+    def _offer_box(self, *_: object) -> None:
+        """The box is among the panels while it is asked for, there is a volume and the view is seen."""
+        there = solid_look(self._services.session) is not None and self._view.isVisible()
+        self.clipping.emit(self.clip.isChecked() and there)
 
     def _enlarge(self) -> None:
         solid.enlarge(self._services.session)

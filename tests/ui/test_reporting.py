@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import key_images, measuring, study
@@ -202,3 +203,60 @@ def test_a_window_that_is_closed_while_it_is_written_in_keeps_the_last_letter(op
     with Archive.open(home) as archive:
         (kept,) = archive.reports.of_study(STUDY.uid)
     assert kept.text_of("findings") == "The last letter"
+
+
+def test_a_final_report_looks_final_and_says_its_errors_itself(
+    opened: Program, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    services, session = opened.services, opened.services.session
+    measuring.add(services, line(5, (5, 25), label="Hilum", target=True))
+    key_images.mark(services, note="cyst")
+    page = opened_report(opened, qtbot)
+    assert page.final.isHidden()
+    page.field("impression").setPlainText("Normal.")
+    monkeypatch.setattr(opened.window.dialogs, "confirm", lambda *_: True)
+    page.sign_button.click()
+    settle(opened, qtbot)
+    page.collect()
+    settle(opened, qtbot)
+    report = session.report
+    assert report is not None
+    assert page.final.isVisible()
+    assert page.final.title.text() == "Final report"
+    assert page.final.line.text().startswith(f"Version 1  ·  signed {report.signed[:10]} {report.signed[11:16]} UTC")
+    assert [key for key, field in page.fields.items() if not field.isHidden()] == ["impression"]
+    for name in ("measured", "targets", "keys"):
+        part = page.parts[name]
+        assert part.isVisible()
+        assert part.head.isHidden()
+        assert part.title.isVisible()
+        assert [
+            one for kind in (QCheckBox, QComboBox, QLineEdit) for one in part.findChildren(kind) if one.isVisible()
+        ] == []
+    monkeypatch.setattr(opened.window.dialogs, "save_path", lambda *_: tmp_path / "not there" / "report.pdf")
+    page.pdf_button.click()
+    settle(opened, qtbot)
+    assert session.message is not None
+    assert page.messages.isVisible()
+    assert page.messages.text.whole == session.message.text
+    page.close()
+
+
+def test_while_nothing_is_measured_the_earlier_studys_lesions_are_told(opened: Program, qtbot: QtBot) -> None:
+    services, session, box = opened.services, opened.services.session, follow_up(opened)
+    before = replace(SERIES, uid="1.2.826.0.1.39")
+    earlier = replace(STUDY, uid="1.2.826.0.1.37", date="2019-03-01", series=(before,))
+    services.archive.catalog.add(ScanResult((earlier, STUDY)))
+    session.studies = (earlier, STUDY)
+    study._present(services, before, ramp())
+    measuring.add(services, line(5, (5, 25), label="Hilum"))
+    study._present(services, SERIES, ramp())
+    box.refresh()
+    assert box.isVisibleTo(box.parentWidget())
+    assert "No lesion of this study is measured yet" in box.empty.text()
+    assert "2019-03-01 (Hilum  20.0 mm)" in box.empty.text()
+    assert box.changes.isHidden()
+    measuring.add(services, line(5, (8, 20), label="Hilum"))
+    box.refresh()
+    assert box.empty.isHidden()
+    assert not box.changes.isHidden()

@@ -4,17 +4,52 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QImage, QPixmap
-from PySide6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from medviewer.domain.measure.follow_up import OTHERS
 from medviewer.domain.report import Report
 from medviewer.reporting.page import ANSWERS, KEYS, PARTS, TARGETS, Answer, KeyEntry, Page, Table
+from medviewer.ui.icons import icon
 from medviewer.ui.translate import tr
 from medviewer.ui.widgets.parts import GAP, combo, explain, label, refill
 from medviewer.ui.widgets.plain_table import PlainTable, Row
 
 _KEY_EDGE = 250
 _ROWS = 14
+
+
+class FinalHead(QFrame):
+    """What stands above a final report: that it is final, which version, when it was signed, and by whom."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("finalHead")
+        self.title, self.line = label("", "title"), label("", wrap=True)
+        self.title.setObjectName("finalTitle")
+        mark = QLabel()
+        mark.setPixmap(icon("ok", "ok").pixmap(20, 20))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 8, 12, 8)
+        row.setSpacing(10)
+        row.addWidget(mark)
+        row.addWidget(self.title)
+        row.addWidget(self.line, 1)
+        self.hide()
+
+    def show_report(self, report: Report) -> None:
+        """Tell of a report; a draft has none."""
+        self.setVisible(report.is_final)
+        if not report.is_final:
+            return
+        what = "addendum" if report.kind == "addendum" else "report"
+        signed = f"{report.signed[:10]} {report.signed[11:16]} UTC" if report.signed else ""
+        told = (
+            f"Version {report.version}",
+            f"signed {signed}" if signed else "",
+            report.author and f"by {report.author}",
+        )
+        self.title.setText(tr(f"Final {what}"))
+        self.line.setText(tr("  ·  ".join(part for part in told if part)))
 
 
 class PagePart(QWidget):
@@ -40,12 +75,15 @@ class PagePart(QWidget):
         self.head.setProperty("role", "title")
         explain(self.head, f"Whether the report has the part {PARTS[name]}", PARTS[name])
         self.head.toggled.connect(lambda on: self.left_out.emit(self.name, not on))
+        self.title = label(PARTS[name], "title")
+        self.title.hide()
         self._body = QWidget()
         self._shown: object = None
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 8, 0, 0)
         box.setSpacing(GAP)
         box.addWidget(self.head)
+        box.addWidget(self.title)
         box.addWidget(self._body)
 
     def show_page(self, page: Page, report: Report, pictures: dict[str, QImage]) -> None:
@@ -54,7 +92,8 @@ class PagePart(QWidget):
         wanted = self.name not in report.left_out
         self.head.blockSignals(True)
         self.head.setChecked(wanted)
-        self.head.setEnabled(not report.is_final)
+        self.head.setVisible(not report.is_final)
+        self.title.setVisible(report.is_final)
         self.head.blockSignals(False)
         content = getattr(page, self.name)
         keys = (content, report.left_out, report.is_final, report.others, report.new_lesions, frozenset(pictures))
@@ -69,7 +108,7 @@ class PagePart(QWidget):
         if self.name == KEYS:
             return self._keys(page.keys, report, pictures)
         made = table_view(getattr(page, self.name), PARTS[self.name])
-        return self._judging(made, report) if self.name == TARGETS else made
+        return self._judging(made, report) if self.name == TARGETS and not report.is_final else made
 
     def _put(self, body: QWidget) -> None:
         layout = self.layout()
@@ -102,8 +141,6 @@ class PagePart(QWidget):
         row.addWidget(new)
         row.addStretch(2)
         column.addLayout(row)
-        for part in (others, new):
-            part.setEnabled(not report.is_final)
         return body
 
     def _keys(self, keys: tuple[KeyEntry, ...], report: Report, pictures: dict[str, QImage]) -> QWidget:
@@ -133,14 +170,19 @@ class PagePart(QWidget):
             picture.setText(tr("The picture is on its way."))
             picture.setProperty("role", "quiet")
         explain(picture, key.place, f"Key image {key.place}")
+        if report.is_final:
+            said = label(key.caption, wrap=True)
+            said.setVisible(bool(key.caption))
+            for line in (picture, said, label(key.place, "quiet")):
+                column.addWidget(line)
+            column.addStretch(1)
+            return body
         has = QCheckBox(tr(key.place))
         has.setChecked(key.uid not in report.left_out)
-        has.setEnabled(not report.is_final)
         explain(has, "Whether the report has this key image", f"Key image {key.place}")
         has.toggled.connect(lambda on: self.left_out.emit(key.uid, not on))
         caption = QLineEdit(key.caption)
         caption.setPlaceholderText(tr("What it shows"))
-        caption.setReadOnly(report.is_final)
         explain(caption, "Caption: what this key image shows", f"Caption of {key.place}")
         caption.editingFinished.connect(lambda: self.noted.emit(key.uid, caption.text()))
         for part in (picture, has, caption):

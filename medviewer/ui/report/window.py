@@ -25,10 +25,11 @@ from medviewer.domain.measure.follow_up import Others
 from medviewer.domain.report import RESEARCH_USE, Report
 from medviewer.errors import MedviewerError
 from medviewer.reporting.page import PARTS, Page, state_line
-from medviewer.ui.report.parts import PagePart, small
+from medviewer.ui.report.parts import FinalHead, PagePart, small
 from medviewer.ui.translate import tr
 from medviewer.ui.widgets.growing_text import GrowingText
 from medviewer.ui.widgets.links import Links
+from medviewer.ui.widgets.message_strip import MessageStrip
 from medviewer.ui.widgets.parts import combo, explain, label, push, refill, set_role, set_text
 
 _WIDTH, _HEIGHT, _PAGE = 860, 900, 780
@@ -63,10 +64,12 @@ class ReportWindow(QDialog):
         self._make_head()
         self._make_page()
         self._make_foot()
+        self.messages = MessageStrip(services, self)
+        self.messages.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         box = QVBoxLayout(self)
         box.setContentsMargins(16, 12, 16, 12)
         box.setSpacing(8)
-        for part in (self._head, self._area, self.empty, self._foot):
+        for part in (self._head, self._area, self.empty, self.messages, self._foot):
             box.addWidget(part, 1 if part in (self._area, self.empty) else 0)
         for action in commands.values():  # the keys of the main window work here too
             if action.shortcut().toString() in ("Ctrl+R", "Shift+K"):
@@ -108,12 +111,14 @@ class ReportWindow(QDialog):
     def _make_page(self) -> None:
         self._patient = QWidget()
         self._text = QWidget()
+        self.final = FinalHead()
         self.parts = {name: PagePart(name) for name in PARTS}
         page = QWidget()
         page.setMaximumWidth(_PAGE)
         self._column = QVBoxLayout(page)
         self._column.setContentsMargins(4, 4, 12, 12)
         self._column.setSpacing(6)
+        self._column.addWidget(self.final)
         self._column.addWidget(self._patient)
         self._column.addWidget(self._text)
         for part in self.parts.values():
@@ -218,6 +223,8 @@ class ReportWindow(QDialog):
         for button in (self.add_button, self.renew_button):
             button.setEnabled(bool(last) and last[-1].is_final)
         set_text(self.state, state_line(shown))
+        self.state.setVisible(draft)
+        self.final.show_report(shown)
         self._tell_saved()
 
     def _write_fields(self, shown: Report) -> None:
@@ -227,14 +234,20 @@ class ReportWindow(QDialog):
         column.setSpacing(4)
         self.fields = {}
         for section in shown.sections:
+            field = GrowingText(section.text, 4 if section.key == "findings" else 2)
+            field.textChanged.connect(lambda key=section.key, one=field: self._typed(key, one.toPlainText()))
+            explain(field, f"{section.title}; every letter is kept at once", section.title)
+            self.fields[section.key] = field
+            if shown.is_final:
+                field.freeze()
+                explain(field, section.title)
+            if shown.is_final and not section.text.strip():
+                field.setParent(body)  # nothing was written: a final report does not ask for it
+                field.hide()
+                continue
             column.addSpacing(6)
             column.addWidget(label(section.title, "title"))
-            field = GrowingText(section.text, 4 if section.key == "findings" else 2)
-            field.setReadOnly(shown.is_final)
-            explain(field, f"{section.title}; every letter is kept at once", section.title)
-            field.textChanged.connect(lambda key=section.key, one=field: self._typed(key, one.toPlainText()))
             column.addWidget(field)
-            self.fields[section.key] = field
         self._column.replaceWidget(self._text, body)
         self._text.deleteLater()
         self._text = body

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from medviewer.app.commands import measured, measuring
 from medviewer.app.services import Services
-from medviewer.domain.measure.follow_up import RESPONSES, Change, Measured
+from medviewer.domain.measure.follow_up import RESPONSES, Change, Measured, TimePoint
 from medviewer.domain.measure.measurement import NO_PRIOR
 from medviewer.domain.measure.target_table import TargetTable
 from medviewer.domain.measure.values import format_number, with_unit
@@ -17,6 +17,8 @@ from medviewer.ui.widgets.parts import GAP, combo, label, push, refill, set_text
 from medviewer.ui.widgets.plain_table import PlainTable, Row
 
 _SOON_MS = 120
+_NAMED = 4
+"""Lesions of the earlier study that are named before any of this one is measured."""
 _COLUMNS = ("Target", "Baseline", "Nadir", "Now")
 
 
@@ -29,6 +31,7 @@ class FollowUpBox(QWidget):
         self._links = Links(self)
         self._found: measured.FollowUp | None = None
         self.head = label("", "title")
+        self.empty = label("", "quiet", wrap=True)
         self.changes = PlainTable(
             ("Lesion", "Before", "Now", "Change"),
             "Each lesion beside the same one in the earlier study; choose one to look at it",
@@ -75,7 +78,8 @@ class FollowUpBox(QWidget):
         self._choice = QWidget()
         self._choice.setLayout(row)
         row.setContentsMargins(0, 0, 0, 0)
-        for part in (self.head, self.changes, self._choice, self.targets_head, self.targets, self.response, self.notes):
+        rows = (self.head, self.empty, self.changes, self._choice)
+        for part in (*rows, self.targets_head, self.targets, self.response, self.notes):
             box.addWidget(part)
 
     def _later(self, *_: object) -> None:
@@ -97,11 +101,12 @@ class FollowUpBox(QWidget):
 
     def _show_changes(self, found: measured.FollowUp | None) -> None:
         prior = found.prior if found is not None else None
-        for part in (self.head, self.changes, self._choice):
-            part.setVisible(prior is not None)
-        if found is not None and prior is not None:
-            set_text(self.head, f"Since {prior.date}")
-            self.changes.fill([change_row(change) for change in found.changes])
+        changes = found.changes if found is not None else ()
+        set_text(self.empty, how_to_begin(prior) if prior is not None and not changes else "")
+        set_text(self.head, f"Since {prior.date}" if prior is not None else "")
+        for part in (self.changes, self._choice):
+            part.setVisible(prior is not None and bool(changes))
+        self.changes.fill([change_row(change) for change in changes])
 
     def _show_targets(self, table: TargetTable) -> None:
         shown = bool(table.rows)
@@ -155,6 +160,17 @@ class FollowUpBox(QWidget):
         if 0 <= row < len(self.changes.rows):
             uid = self.changes.rows[row].key
             self._services.attempt(lambda: measuring.jump_to(self._services, uid))
+
+
+def how_to_begin(prior: TimePoint) -> str:
+    """What to do while an earlier study was measured and this one was not, and what was measured there."""
+    lesions = [_named(one) for one in prior.measured]
+    more = len(lesions) - _NAMED
+    told = ", ".join(lesions[:_NAMED]) + (f", and {more} more" if more > 0 else "")
+    return (
+        f"No lesion of this study is measured yet. Measure here what was measured on {prior.date} ({told}): "
+        "each then stands in a table with its change."
+    )
 
 
 def _named(one: Measured) -> str:

@@ -88,7 +88,7 @@ def listed(image: Image, own: Sequence[OwnWindow] = ()) -> tuple[Choice, ...]:
     keyed = {n for n in range(1, 10) if n <= len(presets)} | taken
     free = iter(sorted(set(range(1, 10)) - keyed))
     return (
-        Choice(image.auto_window(), "auto", AUTO_KEY),
+        Choice(found_window(image), "auto", AUTO_KEY),
         *(
             Choice(window, "preset", n if n < 10 and n not in taken else None)
             for n, window in enumerate(presets, start=1)
@@ -116,13 +116,43 @@ def by_key(image: Image, own: Sequence[OwnWindow] = ()) -> dict[int, Window]:
 def first_window(image: Image) -> Window:
     """The window that an image opens with: the file's own, else one of its modality's presets, else an automatic one.
 
-    CT opens as soft tissue, PET in SUV as 0 to 10.
+    CT opens as soft tissue, PET in SUV as 0 to 10. The window of a radiograph's file counts where it was chosen: one
+    that merely spans all values, of which the body takes a small part, would show it pale.
     """
-    if image.windows:
+    if image.windows and not _spans_all(image, image.windows[0]):
         return image.windows[0]
     fitting = _fitting(image.modality, image.rescale.unit)
     chosen = next((preset for preset in fitting if preset.first), fitting[0] if fitting else None)
-    return image.auto_window() if chosen is None else chosen.window
+    return found_window(image) if chosen is None else chosen.window
+
+
+def found_window(image: Image) -> Window:
+    """The automatic window of an image: of a radiograph that of the body, else that of all values."""
+    return image.body_window() if _is_film(image) else image.auto_window()
+
+
+_FILMS = ("CR", "DX", "DR", "RG")
+"""Modalities of radiographs. A mammogram's file has a window or table that was chosen for it."""
+
+_SPENT = 2 / 3
+"""Part of a window that the body takes at least where somebody chose it."""
+
+
+def _is_film(image: Image) -> bool:
+    return image.modality in _FILMS and not image.is_volume and not image.is_colour
+
+
+def _spans_all(image: Image, window: Window) -> bool:
+    """Whether the window of a radiograph cuts nothing off, and leaves the body a part of its grey only."""
+    if not _is_film(image) or not window.is_linear:
+        return False
+    low, high = window.limits
+    # what is darkest as it is shown, and what would be with black and white exchanged, are its extremes
+    return (
+        low <= image.darkest(False)
+        and high >= image.darkest(True)
+        and image.body_window().width < _SPENT * window.width
+    )
 
 
 def overlay_window(image: Image) -> Window:

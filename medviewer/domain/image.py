@@ -14,6 +14,9 @@ from medviewer.domain.study import PhaseAxis
 from medviewer.domain.window import Lut as Lut
 from medviewer.domain.window import Window as Window
 
+_EDGE = 10
+"""Of a picture, the part of rows and columns at each edge that is not taken for the body."""
+
 
 @dataclass(frozen=True)
 class Rescale:
@@ -203,6 +206,13 @@ class Image:
         """A window over the 0.5th to 99.8th percentile of a sample of the real values, padding left out."""
         return self._auto_window
 
+    def body_window(self) -> Window:
+        """A window over the 1st to 99th percentile of the middle of a picture, padding left out.
+
+        Of a radiograph that is the body: what lies at the edges, bare detector and collimators, is left out.
+        """
+        return self._body_window
+
     def background(self, inverted: bool) -> float | None:
         """The real value to draw in place of padding, so that it is as dark as anything.
 
@@ -245,19 +255,33 @@ class Image:
         return Window.from_limits(low, high if high > low else low + 1, "Auto")
 
     @cached_property
+    def _body_window(self) -> Window:
+        values = self._sample(tuple(n // _EDGE for n in self.grid.shape[1:]))
+        if values.size == 0:
+            return self._auto_window
+        low, high = (float(v) for v in np.percentile(values, (1, 99)))
+        return Window.from_limits(low, high if high > low else low + 1, "Auto")
+
+    @cached_property
     def _spread(self) -> tuple[float, float, float, float] | None:
         """Lowest value, 0.5th and 99.8th percentile and highest of a sample, padding left out; None for no values."""
-        step = max(1, round((self.voxels.size / 500_000) ** (1 / 3)))
-        start = tuple(n // 2 % min(step, n) for n in self.grid.shape)
-        sample = self.voxels[start[0] :: step, start[1] :: step, start[2] :: step]
+        values = self._sample()
+        if values.size == 0:
+            return None
+        low, high = np.percentile(values, (0.5, 99.8))
+        return float(values.min()), float(low), float(high), float(values.max())
+
+    def _sample(self, edges: tuple[int, ...] = (0, 0)) -> NDArray[np.float32] | NDArray[np.float64]:
+        """Some of the real values, padding and so many rows and columns at the edges left out."""
+        rows, columns = (slice(edge, n - edge) for edge, n in zip(edges, self.grid.shape[1:], strict=True))
+        voxels = self.voxels[:, rows, columns]
+        step = max(1, round((voxels.size / 500_000) ** (1 / 3)))
+        start = tuple(n // 2 % min(step, n) for n in voxels.shape[:3])
+        sample = voxels[start[0] :: step, start[1] :: step, start[2] :: step]
         parts = []
         for k, plane in enumerate(sample):
             keep = np.isfinite(plane)
             if self.padding is not None:
                 keep &= (plane < self.padding[0]) | (plane > self.padding[1])
             parts.append(self.real_of(plane[keep], start[0] + k * step))
-        values = np.concatenate(parts)
-        if values.size == 0:
-            return None
-        low, high = np.percentile(values, (0.5, 99.8))
-        return float(values.min()), float(low), float(high), float(values.max())
+        return np.concatenate(parts)

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from medviewer.app.presets import by_key, first_window, listed, opens_inverted, windows_for
+from medviewer.app.presets import by_key, first_window, found_window, listed, opens_inverted, windows_for
 from medviewer.app.settings import OwnWindow
+from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Lut, Rescale, Window
 
 
@@ -91,3 +92,30 @@ def test_pet_in_its_files_own_unit_opens_automatically(image: Image) -> None:
 )
 def test_pet_is_black_on_white(image: Image, modality: str, stored: bool, inverted: bool) -> None:
     assert opens_inverted(replace(image, modality=modality, inverted=stored)) is inverted
+
+
+def film(modality: str = "DX", *windows: Window) -> Image:
+    """A body of 3000 to 16000 within bare detector of 100 and a collimator of 29 000."""
+    voxels = np.full((1, 200, 200), 100, np.uint16)
+    voxels[0, 10:190, 10:190] = np.linspace(3000, 16000, 180, dtype=np.uint16)
+    voxels[0, :, :6] = 29_000
+    return Image(voxels, Grid((1, 200, 200)), modality, windows=windows)
+
+
+def test_a_radiograph_opens_with_its_own_window_or_with_that_of_the_body() -> None:
+    body = found_window(film())
+    low, high = body.limits
+    assert 3000 < low < 5000
+    assert 14_000 < high < 16_000
+    assert first_window(film()) == body
+    assert listed(film())[0].window == body, "the key 0 chooses it, too"
+    chosen = Window(9000, 14_000)
+    assert first_window(film("DX", chosen)) == chosen
+    everything = Window(15_000, 30_000)
+    assert first_window(film("DX", everything)) == body, "it was not chosen: it spans what there is, and shows all pale"
+    assert first_window(film("MG", everything)) == everything
+    table = Window(15_000, 30_000, lut=Lut(0, np.arange(256, dtype=np.uint8), 8))
+    assert first_window(film("DX", table)) == table
+    close = Window(15_000, 30_000)
+    wide = replace(film("DX", close), voxels=np.linspace(0, 29_999, 40_000).astype(np.uint16).reshape(1, 200, 200))
+    assert first_window(wide) == close, "the body takes most of it"

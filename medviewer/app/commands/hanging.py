@@ -16,7 +16,7 @@ from medviewer.app.hanging.in_use import Hanging, Prior, arranged, is_own
 from medviewer.app.hanging.layouts import NOTHING, Look, Pane, plane_for
 from medviewer.app.hanging.orienting import turn_to
 from medviewer.app.hanging.protocol import Hung, Overlay, Protocol
-from medviewer.app.presets import windows_for
+from medviewer.app.presets import found_window, windows_for
 from medviewer.domain.geometry import Vector
 from medviewer.domain.image import Image, Window
 from medviewer.domain.plane import UNTURNED
@@ -464,7 +464,7 @@ def window_named(services: Services, wanted: str | tuple[float, float] | None, i
     if isinstance(wanted, tuple):
         return Window(*wanted)
     if wanted.casefold() == "auto":
-        return image.auto_window()
+        return found_window(image)
     unit = image.rescale.unit
     own = [one.window for one in services.session.own_windows if one.fits(image.modality, unit)]
     offered = (*own, *windows_for(image.modality, unit), *image.windows)

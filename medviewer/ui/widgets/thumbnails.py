@@ -19,7 +19,7 @@ from medviewer.app.presets import first_window, opens_inverted
 from medviewer.app.services import Services
 from medviewer.archive.catalog import Catalog, SeriesEntry
 from medviewer.domain.image import Image
-from medviewer.domain.plane import planes_of
+from medviewer.domain.plane import Plane, planes_of
 from medviewer.domain.study import Series
 from medviewer.errors import JobCancelled, JobError, UnreadableError
 from medviewer.jobs import Job
@@ -46,9 +46,16 @@ def middle_file(series: Series) -> Series:
     return replace(series, files=(series.files[k],), index=(), frames=(), phases=None, source=None, grid=grid)
 
 
-def picture(image: Image) -> QImage:
-    """The middle slice of an image as a reader sees it, as large as a thumbnail."""
-    plane = planes_of(image.grid)[0]
+def picture(image: Image, *, of_volume: bool = False) -> QImage:
+    """The middle slice of an image as a viewport shows it, as large as a thumbnail.
+
+    Parameters
+    ----------
+    of_volume
+        Whether a single slice is one of a volume: then it lies as its plane does, and not as its file stores it.
+    """
+    grid = image.grid
+    plane = Plane.of(grid, grid.plane_name(0)) if of_volume and not image.is_volume else planes_of(grid)[0]
     k = plane.count // 2
     slice_ = plane.take(image.voxels, k)
     grey = slice_ if image.is_colour else _grey(image, slice_, k)
@@ -124,8 +131,9 @@ class Thumbnails(QObject):
 
     def _next(self) -> None:
         if self._job is None and self._wanted:
-            uid, _ = self._wanted.popitem()
-            work = _work(self._services.archive.catalog, uid, self._open_image(uid), self._scanned(uid))
+            uid, entry = self._wanted.popitem()
+            catalog = self._services.archive.catalog
+            work = _work(catalog, uid, self._open_image(uid), self._scanned(uid), of_volume=entry.slices > 1)
             try:
                 self._job = self._services.runner.submit(work, title="")
             except JobError:  # the program is closing
@@ -163,7 +171,7 @@ class _Picture:
 
 
 def _work(
-    catalog: Catalog, uid: str, image: Image | None, scanned: Series | None
+    catalog: Catalog, uid: str, image: Image | None, scanned: Series | None, *, of_volume: bool
 ) -> Callable[[RunContext], _Picture | None]:
     def make(context: RunContext) -> _Picture | None:
         known = catalog.thumbnail(uid)
@@ -175,7 +183,7 @@ def _work(
         if image is None and (series is None or not _is_cheap(series)):
             return None
         voxels = image or formats.load(middle_file(cast("Series", series)), cancelled=context.cancelled)
-        made = picture(voxels)
+        made = picture(voxels, of_volume=of_volume)
         png = _png(made)
         return _Picture(made, png, catalog.set_thumbnail(uid, png))
 

@@ -454,6 +454,16 @@ def test_thumbnail_of_colour() -> None:
     assert QColor(made.pixel(QPoint(EDGE, EDGE))).getRgb()[:3] == (200, 0, 0)
 
 
+def test_a_slice_of_a_volume_lies_in_its_thumbnail_as_in_the_viewport() -> None:
+    voxels = np.zeros((1, 4, 4), np.uint8)
+    voxels[0, 0] = 200
+    prone = Grid((1, 4, 4), direction=(0, 0, -1, 0, -1, 0, 1, 0, 0))  # rows run to the right, columns to the front
+    stored, shown = (picture(Image(voxels, prone), of_volume=of_volume) for of_volume in (False, True))
+    edge = EDGE * 2 - 1
+    assert stored.pixelColor(edge // 2, 0).red() > 100 > stored.pixelColor(edge // 2, edge).red()
+    assert shown.pixelColor(edge // 2, edge).red() > 100 > shown.pixelColor(edge // 2, 0).red(), "the front is up"
+
+
 def test_middle_file_is_a_series_of_one_slice_where_it_lies() -> None:
     files = tuple(Path(f"{k}.dcm") for k in range(3))
     one = middle_file(series("a", files=files))

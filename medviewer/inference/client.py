@@ -219,7 +219,7 @@ def check_weights(manifest: Manifest, weights: Path) -> None:
         return
     cure = "install the plugin again"
     if manifest.weights.fetch:
-        cure = f"press Fetch in the plugin's panel or run: medviewer plugin fetch {manifest.id}"
+        cure = f"press Download weights in the plugin's panel or run: medviewer plugin fetch {manifest.id}"
     raise WeightsMissingError(f"{manifest.name} needs its weights, which are not on this machine yet; {cure}")
 
 

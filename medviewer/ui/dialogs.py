@@ -11,6 +11,7 @@ from app_model.types import MenuItem
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QImage, QTextDocument
 from PySide6.QtWidgets import (
+    QApplication,
     QDialog,
     QDialogButtonBox,
     QFileDialog,
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QInputDialog,
     QLabel,
+    QLineEdit,
     QListWidget,
     QMessageBox,
     QScrollArea,
@@ -27,11 +29,13 @@ from PySide6.QtWidgets import (
 )
 
 from medviewer import __version__
-from medviewer.app.actions import MENUS
+from medviewer.app import actions
 from medviewer.app.resources import resource
 from medviewer.app.shortcuts import Shortcuts
+from medviewer.ui.icons import icon
 from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
+from medviewer.ui.widgets.parts import explain, label
 
 OPEN_FILES = (
     "All files (*)",
@@ -42,6 +46,8 @@ OPEN_FILES = (
 )
 """Filters of the dialog that opens files; all files come first, for DICOM files often have no ending."""
 
+_TOP = Qt.AlignmentFlag.AlignTop
+
 
 class QtDialogs:
     """Implements `Dialogs` with Qt's own ones."""
@@ -49,20 +55,26 @@ class QtDialogs:
     def __init__(self, parent: QWidget) -> None:
         self._parent = parent
 
+    @property
+    def _above(self) -> QWidget:
+        """The window that is worked in: a question must not lie behind the report."""
+        active = QApplication.activeWindow()
+        return active if active is not None and active.parentWidget() is self._parent else self._parent
+
     def open_paths(self, folder: bool) -> list[Path]:
         """Ask for a folder, or for files, to open; empty when the user thought better of it."""
         if folder:
-            chosen = [QFileDialog.getExistingDirectory(self._parent, tr("Open folder"))]
+            chosen = [QFileDialog.getExistingDirectory(self._above, tr("Open folder"))]
         else:
             chosen, _ = QFileDialog.getOpenFileNames(
-                self._parent, tr("Open files"), "", ";;".join(tr(one) for one in OPEN_FILES)
+                self._above, tr("Open files"), "", ";;".join(tr(one) for one in OPEN_FILES)
             )
         return [Path(name) for name in chosen if name]
 
     def save_path(self, title: str, suggestion: str, filters: Sequence[str]) -> Path | None:
         """Ask where to save; the filter's ending is added to a name without one."""
         name, chosen = QFileDialog.getSaveFileName(
-            self._parent, tr(title), suggestion, ";;".join(tr(one) for one in filters)
+            self._above, tr(title), suggestion, ";;".join(tr(one) for one in filters)
         )
         if not name:
             return None
@@ -71,7 +83,7 @@ class QtDialogs:
 
     def confirm(self, title: str, text: str, accept: str) -> bool:
         """Ask a yes-or-no question; `accept` names the button that does it. Enter alone is a no."""
-        box = QMessageBox(QMessageBox.Icon.Question, tr(title), tr(text), parent=self._parent)
+        box = QMessageBox(QMessageBox.Icon.Question, tr(title), tr(text), parent=self._above)
         yes = box.addButton(tr(accept), QMessageBox.ButtonRole.AcceptRole)
         box.addButton(QMessageBox.StandardButton.Cancel)
         box.setDefaultButton(QMessageBox.StandardButton.Cancel)
@@ -80,7 +92,7 @@ class QtDialogs:
 
     def ask_text(self, title: str, text: str, suggestion: str = "") -> str | None:
         """Ask for a line of text, which begins as the suggestion; None when the user thought better of it."""
-        answer, accepted = QInputDialog.getText(self._parent, tr(title), tr(text), text=suggestion)
+        answer, accepted = QInputDialog.getText(self._above, tr(title), tr(text), text=suggestion)
         return answer if accepted else None
 
 
@@ -104,30 +116,50 @@ class Sheet(QDialog):
 
 
 def show_keys(app: Application, parent: QWidget, shortcuts: Shortcuts) -> Sheet:
-    """Show every action with its key, by menu; it follows when keys are changed."""
+    """Show every action with its key, by menu; it follows when keys are changed, and can be searched."""
     sheet = Sheet("Keys", parent, (1080, 760))
-    sheet.body.addWidget(_KeysArea(app, shortcuts))
-    return sheet.finish()
+    field = QLineEdit()
+    field.setObjectName("findKey")
+    field.setPlaceholderText(tr("Find a command or a key"))
+    field.setClearButtonEnabled(True)
+    field.addAction(icon("search", "quiet"), QLineEdit.ActionPosition.LeadingPosition)
+    explain(field, "Some letters of a command's name, or a key", "Find a key")
+    area = _KeysArea(app, shortcuts)
+    field.textChanged.connect(area.look_for)
+    sheet.body.addWidget(field)
+    sheet.body.addWidget(area)
+    sheet.finish()
+    field.setFocus()
+    return sheet
 
 
 class _KeysArea(QScrollArea):
     def __init__(self, app: Application, shortcuts: Shortcuts) -> None:
         super().__init__()
         self._app = app
+        self._query = ""
         self._links = Links(self)
         self._links.add(shortcuts.changed, self.fill)
         self.setWidgetResizable(True)
         self.fill()
 
+    def look_for(self, query: str) -> None:
+        """Show only what has these letters in its name, or that key."""
+        self._query = query.strip()
+        self.fill()
+
     def fill(self) -> None:
         """Write all keys anew."""
-        self.setWidget(_keys_page(self._app))
+        self.setWidget(_keys_page(self._app, self._query))
 
 
-def _keys_page(app: Application) -> QWidget:
+def _keys_page(app: Application, query: str = "") -> QWidget:
     page = QWidget()
     columns = QHBoxLayout(page)
-    groups = [(tr(title).replace("&", ""), _rows(app, menu)) for menu, title in MENUS.items()]
+    every = [(title, _found(_rows(app, menu), title, query)) for menu, title in actions.titles(tr).items()]
+    groups = [(title, rows) for title, rows in every if rows]
+    if not groups:
+        columns.addWidget(label("No command and no key is called so.", "quiet"), alignment=_TOP)
     third = sum(len(rows) + 2 for _, rows in groups) / 3
     grid, filled = _column(columns), 0
     for title, rows in groups:
@@ -140,12 +172,24 @@ def _keys_page(app: Application) -> QWidget:
     return page
 
 
+def _found(rows: list[tuple[str, str]], menu: str, query: str) -> list[tuple[str, str]]:
+    """The rows (key, title) that a query means: by their key as it is written, or by parts of menu and title."""
+    if not query:
+        return rows
+    words = query.lower().split()
+
+    def means(key: str, text: str) -> bool:
+        return key.lower() == query.lower() or all(word in f"{menu} {tr(text)}".lower() for word in words)
+
+    return [(key, text) for key, text in rows if means(key, text)]
+
+
 def _column(columns: QHBoxLayout) -> QGridLayout:
     holder = QWidget()
     grid = QGridLayout(holder)
     grid.setColumnStretch(1, 1)
     grid.setHorizontalSpacing(16)
-    columns.addWidget(holder, alignment=Qt.AlignmentFlag.AlignTop)
+    columns.addWidget(holder, alignment=_TOP)
     return grid
 
 

@@ -61,6 +61,7 @@ class Menus(QObject):
         plugins = [action for action in made if actions.is_of_plugin(action.id)]
         self.model.register_actions(self.keyboard.without_keys(lasting))
         self._forget_plugins = self.model.register_actions(self.keyboard.without_keys(plugins))
+        self.model.menus.append_menu_items(actions.submenus(tr))
 
     def follow(self) -> None:
         """From now on be as the session has it."""
@@ -96,7 +97,7 @@ class Menus(QObject):
     def entries(self) -> list[Entry]:
         """What the palette offers: every command but itself, and why one cannot be chosen now."""
         found = entries_of(
-            {name: tr(title) for name, title in actions.MENUS.items()},
+            actions.titles(tr),
             self.placed(),
             lambda name: tr(self.reason(name)),
         )

@@ -275,11 +275,12 @@ class ShellWindow(QMainWindow):
 
     def show_shortcuts(self) -> None:
         """Show and change the key of every command."""
+        titles = actions.titles(tr)
         named = [
             Named(
                 name,
                 action.text().replace("&", "").rstrip("…"),
-                tr(actions.MENUS[menu]).replace("&", ""),
+                titles[menu],
                 action.statusTip(),
             )
             for name, (menu, action) in self.menus.placed().items()

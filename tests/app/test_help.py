@@ -55,7 +55,7 @@ def test_the_table_of_keys_has_every_action_and_no_other(services: Services) -> 
     expected = set()
     for action in built:
         assert action.menus is not None
-        menu = actions.MENUS[action.menus[0].id].replace("&", "")
+        menu = actions.titles()[action.menus[0].id]
         title = str(action.title).replace("&", "").rstrip("…")
         key = f"`{action.keybindings[0].primary}`" if action.keybindings else "none"
         expected.add((menu, title, key))

@@ -200,5 +200,5 @@ def test_missing_weights_say_how_to_fetch_them(runner: Runner, tmp_path: Path, i
     plugin = write_plugin(tmp_path, "fetched", weights={"file": "", "fetch": True})
     weights = base_weights(plugin, tmp_path / "home")
     assert weights == tmp_path / "home" / "weights" / "fetched" / "weights-1.2.3.safetensors"
-    with pytest.raises(WeightsMissingError, match=r"press Fetch .* or run: medviewer plugin fetch fetched$"):
+    with pytest.raises(WeightsMissingError, match=r"press Download weights .* or run: medviewer plugin fetch fetched$"):
         submit_prediction(runner, image, series, plugin, weights, "1")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import masks, plugins, predict, study, view
@@ -18,7 +18,7 @@ from medviewer.errors import StoreError
 from medviewer.ui.dialogs import Sheet
 from medviewer.ui.main import Program, _teller
 from medviewer.ui.theme import RESEARCH_USE
-from medviewer.ui.tool_bar import TOOLBAR
+from medviewer.ui.tool_bar import ICONS
 from tests.inference.tiny_plugins import FAULTS, write_plugin
 
 from .conftest import GRID, SERIES
@@ -43,7 +43,7 @@ def test_the_title_says_what_is_open_and_research_use(program: Program) -> None:
 
 
 def test_every_tool_of_the_bar_has_an_icon_and_names_its_key(program: Program) -> None:
-    for command, _ in (entry for group in TOOLBAR for entry in group):
+    for command in ICONS:
         action = program.window.commands[command]
         assert not action.icon().isNull(), command
         assert action.toolTip().endswith(")"), command
@@ -83,6 +83,27 @@ def test_the_keys_sheet_and_the_manual_open_and_close(program: Program, qtbot: Q
         assert sheets[0].isVisible()
         with qtbot.waitSignal(sheets[0].destroyed):
             sheets[0].close()
+
+
+def test_the_keys_sheet_finds_commands_by_letters_and_by_their_key(program: Program) -> None:
+    program.window.commands["help.keys"].trigger()
+    (sheet,) = program.window.findChildren(Sheet)
+    field = sheet.findChild(QLineEdit, "findKey")
+
+    def listed() -> list[str]:
+        area = sheet.findChild(QScrollArea)
+        return [label.text() for label in area.widget().findChildren(QLabel)]
+
+    everything = len(listed())
+    field.setText("straight")
+    assert listed() == ["View > Turned planes", "Alt+T", "Straight planes"]
+    field.setText("alt+t")
+    assert "Straight planes" in listed()
+    field.setText("no such thing")
+    assert listed() == ["No command and no key is called so."]
+    field.clear()
+    assert len(listed()) == everything > 300
+    sheet.close()
 
 
 @pytest.mark.parametrize("name", ["empty", "text.dcm", "broken.nii"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from app_model.types import Action, KeyBindingRule, MenuRule
+from app_model.types import Action, KeyBindingRule, MenuRule, SubmenuItem
 
 from medviewer.app.actions.catalog import study_specs
 from medviewer.app.actions.curved import curved_specs
@@ -47,6 +48,18 @@ MENUS = {
 }
 """Menu ids and titles, in the order of the menu bar."""
 
+SUBMENUS = {
+    "layout": ("view", "&Layout", "1"),
+    "hanging": ("view", "&Hanging", "1"),
+    "beside": ("view", "Series &beside", "1"),
+    "scroll": ("view", "Slices and &phases", "3"),
+    "slab": ("view", "&Slab", "3"),
+    "oblique": ("view", "&Turned planes", "3"),
+    "over": ("view", "&Over the image", "4"),
+}
+"""Ids of menus within others: the menu that each stands in, its title, and the group there."""
+
+
 _GROUPS = (
     file_specs,
     study_specs,
@@ -79,6 +92,22 @@ def build(services: Services, dialogs: Dialogs, shell: Shell) -> list[Action[...
     """Every action, bound to the running program; what a command raises on purpose becomes a message."""
     specs = [spec for group in _GROUPS for spec in group(services, dialogs, shell)]
     return [_action(services, spec, order) for order, spec in enumerate(specs)]
+
+
+def titles(translate: Callable[[str], str] = str) -> dict[str, str]:
+    """Every menu by its id, as the manual, the sheet of keys and the palette name it: ``View > Hanging``."""
+    told = {name: translate(title).replace("&", "") for name, title in MENUS.items()}
+    for name, (parent, title, _) in SUBMENUS.items():
+        told[name] = f"{told[parent]} > {translate(title).replace('&', '')}"
+    return told
+
+
+def submenus(translate: Callable[[str], str]) -> list[tuple[str, SubmenuItem]]:
+    """Every menu within another one, with the id of that one, in order."""
+    return [
+        (parent, SubmenuItem(submenu=name, title=translate(title), group=group, order=-len(SUBMENUS) + number))
+        for number, (name, (parent, title, group)) in enumerate(SUBMENUS.items())
+    ]
 
 
 def of_plugins(services: Services, dialogs: Dialogs, shell: Shell) -> list[Action[..., Any]]:

@@ -64,7 +64,7 @@ def image_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
         ),
         Spec(
             "image.window_type",
-            "&Type a window in…",
+            "&Set window…",
             "image",
             shell.show_window_dialog,
             "Type width and level, or the values shown black and white; keep windows of your own",

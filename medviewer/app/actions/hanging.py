@@ -15,7 +15,7 @@ def hanging_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
         Spec(
             "hang.list",
             "&List hanging protocols",
-            "view",
+            "hanging",
             shell.show_hanging_menu,
             "Choose from every hanging protocol, at the viewport",
             ("Ctrl+H",),
@@ -25,7 +25,7 @@ def hanging_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
         Spec(
             "hang.again",
             "Hang a&new",
-            "view",
+            "hanging",
             lambda: hanging_choice.again(services),
             "Lay out the open study by the hanging protocol that fits it best",
             ("Ctrl+Alt+H",),
@@ -35,7 +35,7 @@ def hanging_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
         Spec(
             "hang.next",
             "Next step of the &hanging protocol",
-            "view",
+            "hanging",
             lambda: hanging_choice.next_step(services),
             "Show the next views of a hanging protocol that has several steps, as mammography",
             ("Alt+PageDown",),
@@ -45,7 +45,7 @@ def hanging_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
         Spec(
             "hang.prior",
             "Compare with p&rior",
-            "view",
+            "hanging",
             lambda: hanging_choice.compare_with_prior(services),
             "Show the open series beside the one of the latest earlier study that is most like it",
             ("Ctrl+Shift+H",),
@@ -55,7 +55,7 @@ def hanging_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
         Spec(
             "hang.save",
             "Save this layout as a hanging protocol…",
-            "view",
+            "hanging",
             shell.show_hanging_save,
             "Keep what hangs where, in which window, for studies such as this one",
             group="12",
@@ -64,7 +64,7 @@ def hanging_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
         Spec(
             "hang.own",
             "Your hanging protocols…",
-            "view",
+            "hanging",
             shell.show_hanging_own,
             "Rename or remove hanging protocols that you saved, and see what is wrong with one",
             group="12",
@@ -72,7 +72,7 @@ def hanging_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
         Spec(
             "hang.automatic",
             "Hang studies when they are opened",
-            "view",
+            "hanging",
             lambda: hanging_choice.set_automatic(services, not session.hang_automatic),
             "Lay out a study by the hanging protocol that fits it best when it is opened, or as every other",
             group="12",

@@ -26,11 +26,11 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             when="volume_open",
         ),
         Spec("view.fit", "&Fit", "view", shell.fit, "Fit the picture into its viewport", ("=",), "2", "image_open"),
-        Spec("view.slice_up", "Slice &up", "view", lambda: step(-1), "Go one slice up", ("Up",), "3", "volume_open"),
+        Spec("view.slice_up", "Slice &up", "scroll", lambda: step(-1), "Go one slice up", ("Up",), "3", "volume_open"),
         Spec(
             "view.slice_down",
             "Slice &down",
-            "view",
+            "scroll",
             lambda: step(1),
             "Go one slice down",
             ("Down",),
@@ -40,7 +40,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
         Spec(
             "view.page_up",
             "Ten slices up",
-            "view",
+            "scroll",
             lambda: step(-10),
             "Go ten slices up",
             ("PageUp",),
@@ -50,7 +50,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
         Spec(
             "view.page_down",
             "Ten slices down",
-            "view",
+            "scroll",
             lambda: step(10),
             "Go ten slices down",
             ("PageDown",),
@@ -60,7 +60,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
         Spec(
             "view.phase_back",
             "Pre&vious phase",
-            "view",
+            "scroll",
             lambda: view.step_phase(services, -1),
             "Show the phase before: an earlier time, echo, b-value, frame or page",
             (",",),
@@ -70,7 +70,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
         Spec(
             "view.phase_on",
             "Next p&hase",
-            "view",
+            "scroll",
             lambda: view.step_phase(services, 1),
             "Show the phase after: a later time, echo, b-value, frame or page",
             (".",),
@@ -80,7 +80,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
         Spec(
             "view.play",
             "Pla&y",
-            "view",
+            "scroll",
             lambda: view.toggle_play(services),
             "Play all phases as a film, as fast as they were recorded, or stop",
             ("K",),
@@ -91,7 +91,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
         Spec(
             "view.play_faster",
             "Play faster",
-            "view",
+            "scroll",
             lambda: view.step_speed(services, 1),
             "Let the film run twice as fast",
             ("Alt+.",),
@@ -101,7 +101,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
         Spec(
             "view.play_slower",
             "Play slower",
-            "view",
+            "scroll",
             lambda: view.step_speed(services, -1),
             "Let the film run half as fast",
             ("Alt+,",),
@@ -111,7 +111,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
         Spec(
             "view.play_mode",
             "Loop, back and forth, or once",
-            "view",
+            "scroll",
             lambda: view.next_play_mode(services),
             "Change what the film does at its end: begin anew, run back, or end",
             ("Ctrl+.",),
@@ -121,7 +121,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
         Spec(
             "view.text",
             "&Text over the image",
-            "view",
+            "over",
             toggle(state, "show_text"),
             "Show or hide the text over the image",
             ("O",),
@@ -132,7 +132,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
         Spec(
             "view.corners",
             "Text in the corners…",
-            "view",
+            "over",
             shell.show_corners,
             "Choose which line of text stands in which corner, or hide it",
             ("Ctrl+Shift+T",),
@@ -141,7 +141,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
         Spec(
             "view.crosshair",
             "C&rosshair lines",
-            "view",
+            "over",
             toggle(state, "show_crosshair"),
             "Show or hide the crosshair",
             ("Shift+C",),
@@ -152,7 +152,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
         Spec(
             "view.graphics",
             "&Overlays of the file",
-            "view",
+            "over",
             toggle(state, "show_graphics"),
             "Show or hide what the file draws over its pixels",
             ("Shift+O",),
@@ -163,7 +163,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
         Spec(
             "view.mask",
             "&Mask",
-            "view",
+            "over",
             toggle(state, "mask_visible"),
             "Show or hide the mask",
             ("M",),
@@ -173,8 +173,8 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
         ),
         Spec(
             "view.heat",
-            "Salienc&y",
-            "view",
+            "&Heat map",
+            "over",
             toggle(state, "heat_visible"),
             "Show or hide the heat map",
             ("G",),

@@ -39,7 +39,7 @@ def planes_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
         Spec(
             "view.slab_next",
             "Next s&lab mode",
-            "view",
+            "slab",
             lambda: planes.cycle_slab(services),
             "Show slabs of several slices: MIP, MinIP, mean, then single slices again",
             ("Shift+M",),
@@ -50,7 +50,7 @@ def planes_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
             Spec(
                 f"view.slab_{mode}",
                 title,
-                "view",
+                "slab",
                 choose(mode),
                 text,
                 (),
@@ -63,7 +63,7 @@ def planes_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
         Spec(
             "view.slab_mm",
             "Slab thic&kness…",
-            "view",
+            "slab",
             ask,
             "Type the thickness of the slab in mm, or whole volume",
             ("Shift+T",),
@@ -73,7 +73,7 @@ def planes_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
         Spec(
             "view.slab_thicker",
             "Thicker slab",
-            "view",
+            "slab",
             lambda: planes.thicken_slab(services, _STEP),
             "Make the slab a quarter thicker, from 200 mm on the whole volume; where there is none, show one",
             ("Ctrl+]",),
@@ -83,7 +83,7 @@ def planes_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
         Spec(
             "view.slab_thinner",
             "Thinner slab",
-            "view",
+            "slab",
             lambda: planes.thicken_slab(services, 1 / _STEP),
             "Make the slab a fifth thinner; where there is none, show one",
             ("Ctrl+[",),
@@ -99,7 +99,7 @@ def _turns(services: Services, shell: Shell) -> list[Spec]:
         Spec(
             "view.turn_back",
             "Turn planes anticloc&kwise",
-            "view",
+            "oblique",
             lambda: shell.turn(-_TURN),
             "Turn the crosshair's lines in the active viewport by 5 degrees; the two other planes become oblique",
             ("Ctrl+Left",),
@@ -109,7 +109,7 @@ def _turns(services: Services, shell: Shell) -> list[Spec]:
         Spec(
             "view.turn_on",
             "Turn planes cl&ockwise",
-            "view",
+            "oblique",
             lambda: shell.turn(_TURN),
             "Turn the crosshair's lines in the active viewport by 5 degrees; the two other planes become oblique",
             ("Ctrl+Right",),
@@ -119,7 +119,7 @@ def _turns(services: Services, shell: Shell) -> list[Spec]:
         Spec(
             "view.straight",
             "Strai&ght planes",
-            "view",
+            "oblique",
             lambda: planes.straighten(services),
             "Let turned planes lie along the acquisition's axes again",
             ("Alt+T",),

@@ -221,7 +221,7 @@ def ai_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
         ),
         Spec(
             "ai.clear_heat",
-            "Clear saliency",
+            "Clear heat map",
             "ai",
             lambda: heatmaps.clear(services),
             "Take the heat map away",

@@ -220,7 +220,7 @@ def active_weights(services: Services, plugin: DiscoverResult, version: str | No
     base = base_weights(plugin, services.archive.home)
     if not base.is_file():
         raise WeightsMissingError(
-            f"The weights of {plugin.id} are not on this machine yet; read where they come from and fetch them "
+            f"The weights of {plugin.id} are not on this machine yet; read where they come from and download them "
             f"with the panel's button or: medviewer plugin fetch {plugin.id}"
         )
     services.registry.ensure_base(plugin, base)

@@ -62,7 +62,7 @@ def submit_fetch(runner: Runner, plugin: DiscoverResult, home: Path) -> Job[Path
         "medviewer.inference.acquiring.packages:fetch",
         {"run": run.to_json(), "partial": str(partial)},
         {},
-        title=f"Fetching the weights of {manifest.name}",
+        title=f"Downloading the weights of {manifest.name}",
         lane=plugin_lane(plugin),
         convert=in_place,
         silence_s=_SILENCE_S,

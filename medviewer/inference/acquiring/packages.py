@@ -111,7 +111,7 @@ def _download(wanted: str, folder: Path, context: RunContext) -> tuple[int, str]
     # -P: or a folder named pip where the program was started would run in pip's place.
     command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
     command += ["--disable-pip-version-check", "--progress-bar=off", f"--dest={folder}", wanted]
-    context.progress(0.0, f"Fetching {wanted}")
+    context.progress(0.0, f"Downloading {wanted}")
     # pip writes what is under way into the temporary folder: here, it can be counted, and goes with the rest.
     environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
     with tempfile.TemporaryFile("w+") as log:
@@ -123,7 +123,7 @@ def _download(wanted: str, folder: Path, context: RunContext) -> tuple[int, str]
                 arrived = _arrived(folder)
                 if arrived > _LONG_BYTES:
                     raise PluginError(f"{wanted} is larger than any package of weights; nothing of it was used.")
-                context.progress(0.8 * arrived / (arrived + _USUAL_BYTES), f"Fetching {wanted}, {arrived >> 20} MB")
+                context.progress(0.8 * arrived / (arrived + _USUAL_BYTES), f"Downloading {wanted}, {arrived >> 20} MB")
                 time.sleep(_POLL_S)
         finally:
             process.kill()

@@ -14,7 +14,7 @@ class ConsentDialog(QDialog):
 
     def __init__(self, manifest: Manifest, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle(f"Fetch the weights of {manifest.name}")
+        self.setWindowTitle(f"Download the weights of {manifest.name}")
         self.setWindowModality(Qt.WindowModality.WindowModal)
         weights = manifest.weights
         form = QFormLayout()
@@ -29,7 +29,7 @@ class ConsentDialog(QDialog):
         )
         for name, text in rows:
             form.addRow(label(name, "quiet"), label(text, wrap=True))
-        self.fetch_button = push("Fetch", "Fetch and check these weights", self.accept, "download", primary=True)
+        self.fetch_button = push("Download", "Download and check these weights", self.accept, "download", primary=True)
         self.cancel_button = push("Cancel", "Leave everything as it is", self.reject)
         self.fetch_button.setAutoDefault(False)
         self.cancel_button.setDefault(True)  # consent is never given by an Enter too many
@@ -40,7 +40,9 @@ class ConsentDialog(QDialog):
         box = QVBoxLayout(self)
         box.setContentsMargins(16, 16, 16, 12)
         box.setSpacing(14)
-        box.addWidget(label(f"{manifest.name} comes without its weights. They can be fetched now.", "title", wrap=True))
+        box.addWidget(
+            label(f"{manifest.name} comes without its weights. They can be downloaded now.", "title", wrap=True)
+        )
         box.addLayout(form)
         box.addLayout(buttons)
         fit_height(self, 460)

@@ -160,7 +160,7 @@ class OwnHangingsDialog(QDialog):
         for row in rows:
             self._rows.addWidget(self._row(row))
         if not rows:
-            text = "There are none yet. Lay out a study, and choose View > Save this layout as a hanging protocol."
+            text = "There are none yet. Lay out a study; then View > Hanging > Save this layout as a hanging protocol."
             self._rows.addWidget(label(text, "quiet", wrap=True))
 
     def _row(self, row: Row) -> QWidget:

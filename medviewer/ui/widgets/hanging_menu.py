@@ -1,4 +1,4 @@
-"""View > Hanging protocols, and what of them is in use."""
+"""View > Hanging > Hanging protocols, and what of them is in use."""
 
 from __future__ import annotations
 

@@ -96,7 +96,9 @@ class PluginCard(QFrame):
         self._running_says = f"Click with {name} on the open image" if clicks else f"Run {name} on the open image"
         words, picture = ("Click", "click") if clicks else ("Run", "play")
         self.run_button = push(words, self._running_says, self.run, picture, primary=True)
-        self.fetch_button = push("Fetch weights…", f"{name} comes without its weights: get them", self.ask, "download")
+        self.fetch_button = push(
+            "Download weights…", f"{name} comes without its weights: get them", self.ask, "download"
+        )
         self.cancel_button = tool("cancel", f"Stop {name}", self.cancel)
         self.description = QElidingLabel(self.manifest.description)
         self.description.setProperty("role", "quiet")

@@ -92,7 +92,7 @@ class PluginsDialog(QDialog):
         self.trust_button = push("Trust…", "See what it is, and let its code run", self.trust, "trust")
         self.distrust_button = push("Distrust", "Let its code run no more", self.distrust)
         self.switch_button = push("Switch off", "Offer it, or offer it no more", self.switch)
-        self.fetch_button = push("Fetch weights…", "Get weights that do not come with it", self.fetch, "download")
+        self.fetch_button = push("Download weights…", "Get weights that do not come with it", self.fetch, "download")
         self.check_button = push("Check", "Run the contract tests on it", self.check, "play")
         self.open_button = push("Open folder", "Show its files", self.open_folder, "open")
         self.remove_button = push("Remove…", "Remove its files, and the trust in it", self.remove, "cancel")
@@ -170,7 +170,7 @@ class PluginsDialog(QDialog):
         row, manifest = state.row, state.row.manifest
         if manifest is None:
             return Row(key, (row.id, "", "", "broken", ""), row.error, "error")
-        here = "here" if predict.weights_present(self._services, row) else "to be fetched"
+        here = "here" if predict.weights_present(self._services, row) else "to be downloaded"
         colour = "warning" if state.word in _BAD else "text" if row.enabled else "quiet"
         does = ", ".join(_DOES.get(kind, kind) for kind in manifest.kinds)
         cells = (manifest.name, manifest.version, does, state.text, here)

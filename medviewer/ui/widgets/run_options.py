@@ -35,7 +35,9 @@ class RunOptions(QWidget):
         self.samples.setSpecialValueText(tr("off"))
         explain(self.samples, "Passes with the network's dropout switched on: how much they differ tells doubt")
         self.uncertainty = QCheckBox(tr("Map of doubt"))
-        explain(self.uncertainty, "Also make a map of where the model is in doubt; it lies over the image as saliency")
+        explain(
+            self.uncertainty, "Also make a map of where the model is in doubt; it lies over the image as a heat map"
+        )
         self.device = combo("Where it runs", "Device")
         self.version = combo("The model version that runs", "Version")
         self.ensemble = combo("A further version whose answer is averaged with it", "Average with")

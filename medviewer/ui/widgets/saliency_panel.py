@@ -26,6 +26,9 @@ COLOUR_MAPS = ("inferno", "magma", "plasma", "viridis", "turbo")
 
 _OWN_ANSWER = "The model's answer"
 
+_TITLES = {"saliency": "Saliency"}
+"""Methods whose name is a word, for translators; the others are names."""
+
 
 class SaliencyPanel(QWidget):
     """Chooses plugin, method and target of an explanation, runs it, and sets how the heat map is drawn."""
@@ -62,7 +65,7 @@ class SaliencyPanel(QWidget):
         self.methods = combo("How the explanation is computed", "Method")
         self.targets = combo("What is explained", "Target")
         self.plugins.currentIndexChanged.connect(self._plugin_chosen)
-        refill(self.methods, [(name, key) for key, name in METHODS.items()])
+        refill(self.methods, [(_TITLES.get(key, name), key) for key, name in METHODS.items()])
         self.run_button = push("Explain", "Show what moved the model's answer", self.run, "explain", primary=True)
         self.cancel_button = tool("cancel", "Stop explaining", self.cancel)
         self.bar = QProgressBar(textVisible=False)
@@ -224,7 +227,7 @@ class SaliencyPanel(QWidget):
             return "Open a study first."
         if not fitting:
             return "No installed plugin can explain an answer for this image."
-        return "" if ready else "Its weights are not on this machine yet: fetch them in the AI panel."
+        return "" if ready else "Its weights are not on this machine yet: download them in the AI panel."
 
     def _finished(self) -> None:
         self._job_links.cut()

@@ -152,16 +152,17 @@ class ToolBar(QToolBar):
         for group in TOOLBAR:
             shown = [one for one in (self._shown(entry, mode) for entry in group) if one is not None]
             self.addActions(shown)
-            if shown:
+            if any(action.isVisible() for action in shown):
                 self.addSeparator()
         self.addAction(self._slab_box)
 
     def _shown(self, entry: Entry, mode: str) -> QAction | None:
-        """What stands for an entry in a mode; None where it has nothing of it."""
+        """What stands for an entry in a mode; a list of which the mode has nothing is hidden."""
         offered = [self._commands[command] for command, _ in entries_of(entry) if modes.offers(mode, command)]
         if not isinstance(entry, Drop):
             return offered[0] if offered else None
-        if not offered:
-            return None
-        self.drops[entry.title].offer(offered)
-        return self._drops[entry.title]
+        if offered:
+            self.drops[entry.title].offer(offered)
+        action = self._drops[entry.title]  # it stays in the bar, or its button would belong to no window
+        action.setVisible(bool(offered))
+        return action

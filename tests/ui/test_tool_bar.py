@@ -44,6 +44,9 @@ def test_every_action_of_the_bar_has_a_place_of_its_own(program: Program) -> Non
     alone = [name for name in ICONS if bar.widgetForAction(program.window.commands[name]) is not None]
     assert len({*listed, *alone}) == len(listed) + len(alone), "none is there twice"
     assert {name for name in ICONS if modes.offers("read", name)} == {*listed, *alone}
+    program.window.commands["mode.review"].trigger()
+    assert not bar.drops["Regions"].isVisible()
+    assert bar.drops["Regions"].window() is program.window
 
 
 def test_a_list_of_the_bar_stands_for_what_was_chosen_last(opened: Program) -> None:

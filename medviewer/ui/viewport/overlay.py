@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from math import cos, pi, sin
 
@@ -177,7 +177,7 @@ class Overlay(QWidget):
         self._draw_brush(painter)
         self._draw_boxes(painter)
         self._draw_marks(painter)
-        measures.paint(painter, self.state.measures, self.font(), self._room())
+        measures.paint(painter, self._measures(), self.font(), self._room())
         self._draw_letters(painter)
         self._draw_corners(painter)
         self._draw_scale_bar(painter)
@@ -200,7 +200,12 @@ class Overlay(QWidget):
 
     def boxes_of_texts(self) -> tuple[QRectF | None, ...]:
         """Where the text of each measurement stands; None where it has none."""
-        return measures.text_boxes(self.state.measures, self.font(), self._room())
+        return measures.text_boxes(self._measures(), self.font(), self._room())
+
+    def _measures(self) -> tuple[PixelMeasure, ...]:
+        """What was measured; in a small viewport with the first line of its text alone."""
+        shown = self.state.measures
+        return tuple(replace(one, text=one.text[:1]) for one in shown) if self.small else shown
 
     def _room(self) -> QRectF:
         return QRectF(self.rect()).adjusted(2, 2, -2, -2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,42 @@ class Journal(Protocol):
         ...
 
 
+class Frozen:
+    """A mask as it was at one moment, for another thread to copy while the mask is painted on.
+
+    A copy that strokes ran through while it was made is put right with what they changed since that moment.
+
+    Parameters
+    ----------
+    now
+        The mask, with the label map that is painted on.
+    dirty
+        Whether it is not saved yet.
+    revision
+        Of its store.
+    """
+
+    def __init__(self, now: Segmentation, dirty: bool, revision: int) -> None:
+        self._now = now
+        self._since: list[Delta] = []
+        self.dirty = dirty
+        self.state = (revision, now.segments, id(now.provenance))
+        """What tells it from the mask at other moments."""
+
+    def note(self, delta: Delta) -> None:
+        """A stroke is about to be made."""
+        self._since.append(delta)
+
+    def take(self) -> Segmentation:
+        """The mask of that moment, with a label map of its own; any thread may call it."""
+        labels = np.empty_like(self._now.labels)
+        for mine, theirs in zip(labels, self._now.labels, strict=True):  # the home thread has its turn in between
+            np.copyto(mine, theirs)
+        for delta in reversed(tuple(self._since)):  # whether the copy has it or not
+            delta.reversed.apply(labels)
+        return replace(self._now, labels=labels)
+
+
 class MaskStore:
     """One editable segmentation. Every view of it listens to `changed`.
 
@@ -87,7 +123,7 @@ class MaskStore:
         self.journal = journal
         self.dirty = False
         self.revision = 0
-        self._copy: tuple[int, NDArray[Any]] | None = None
+        self._frozen: list[Frozen] = []
         self._unkept = False
         self._open: list[Delta] | None = None
         self._phase_noted = self._phase_written = False
@@ -271,15 +307,21 @@ class MaskStore:
 
     def snapshot(self) -> Segmentation:
         """The segmentation as it is now, with a label map of its own."""
-        copy, self._copy = self._copy, None
-        labels = copy[1] if copy is not None and copy[0] == self.revision else self.labels.copy()
-        return replace(self.base, labels=labels, segments=self.segments)
+        return replace(self.base, labels=self.labels.copy(), segments=self.segments)
 
-    def copied(self) -> NDArray[Any]:
-        """The label map that the next `snapshot` has, if nothing is painted until then: to be packed ahead of it."""
-        labels = self.labels.copy()
-        self._copy = (self.revision, labels)
-        return labels
+    def freeze(self) -> Frozen:
+        """The segmentation as it is now, to be copied by another thread; keep it until `thaw`."""
+        frozen = Frozen(self.handed_over(), self.dirty, self.revision)
+        self._frozen.append(frozen)
+        return frozen
+
+    def thaw(self, frozen: Frozen) -> None:
+        """Nobody will copy that any more."""
+        self._frozen.remove(frozen)
+
+    def is_as(self, frozen: Frozen) -> bool:
+        """Whether nothing was changed since that moment."""
+        return frozen.state == (self.revision, self.segments, id(self.base.provenance))
 
     def handed_over(self) -> Segmentation:
         """The segmentation with the label map itself, which takes no time; nothing may be painted afterwards."""
@@ -351,6 +393,8 @@ class MaskStore:
             self.edited.emit()
 
     def _apply(self, delta: Delta) -> None:
+        for frozen in self._frozen:
+            frozen.note(delta)  # first: who copies meanwhile may meet half of the stroke
         box: Box = delta.apply(self.labels)
         self.revision += 1
         self.changed.emit(box)

@@ -301,6 +301,8 @@ class Display:
         The edge of the viewport that a fitted picture lies against: ``left``, ``right``, or empty for its middle.
     arrived
         Changes when more of this slice has come while the image is still read; -1 once all of it is there.
+    coarse
+        Whether a hand moves a turned plane just now: where it has many pixels, it may be sampled in blocks of them.
     """
 
     plane: Plane
@@ -334,6 +336,7 @@ class Display:
     line_angle: float = 0.0
     fused: FusedLook | None = None
     side: str = ""
+    coarse: bool = False
 
     def same_picture(self, other: Display) -> bool:
         """Whether the other shows the same image in the same plane, at whatever slice and phase."""

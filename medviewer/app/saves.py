@@ -1,15 +1,15 @@
-"""Masks that are saved off the home thread, because something else is on the screen already."""
+"""Masks that are saved off the home thread, one after the other."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from medviewer.app.commands.masks import ALGORITHM
 from medviewer.app.commands.strokes import StrokeJournal
-from medviewer.app.mask_store import MaskStore
+from medviewer.app.mask_store import Frozen, MaskStore
 from medviewer.domain.mask import Segmentation
 from medviewer.errors import JobError, MedviewerError
 from medviewer.jobs import Job, Runner
@@ -18,7 +18,32 @@ from medviewer.plugin_api import RunContext
 if TYPE_CHECKING:
     from medviewer.archive import Archive
 
+T = TypeVar("T")
+
 _COMES_BACK = "Nothing of it is lost: it comes back with its series."
+
+
+@dataclass(eq=False)
+class Saving:
+    """The open mask on its way to the archive, while it is painted on.
+
+    Parameters
+    ----------
+    store, frozen
+        The mask, and what of it is saved.
+    verdict
+        Whether a verdict on it is kept too.
+    job
+        Over once all of it is on disk, or cannot be brought there.
+    mask_id
+        Of the version that was saved; empty before that, and where there was nothing to save.
+    """
+
+    store: MaskStore
+    frozen: Frozen
+    verdict: bool = False
+    job: Job[Any] | None = None
+    mask_id: str = ""
 
 
 @dataclass(eq=False)
@@ -26,7 +51,7 @@ class _Save:
     """One save on its way; `over` is set once the mask is on disk, or cannot be brought there."""
 
     over: threading.Event = field(default_factory=threading.Event)
-    job: Job[str] | None = None
+    job: Job[Any] | None = None
 
     def wait(self) -> None:
         if self.job is None or not self.job.done:  # a job that was cancelled before its turn never sets it
@@ -56,9 +81,17 @@ class MaskSaves:
         self._archive, self._runner, self._say, self._judged = archive, runner, say, judged
         self._latest: dict[str, _Save] = {}
         self._failed: dict[str, MaskStore] = {}
+        self.saving: Saving | None = None
+        """The open mask that is being saved, the newest of several."""
 
     def submit(
-        self, series_uid: str, mask: Segmentation, store: MaskStore | None = None, *, over_work: bool = True
+        self,
+        series_uid: str,
+        mask: Segmentation,
+        store: MaskStore | None = None,
+        *,
+        over_work: bool = True,
+        under_way: Saving | None = None,
     ) -> None:
         """Save a mask as the newest of its series. Closing the program waits for it.
 
@@ -71,27 +104,59 @@ class MaskSaves:
             stays here until `settle` gives it back. None for a mask that has no journal.
         over_work
             Whether it becomes the newest where a person made the mask or judged it; if not, that one stays the newest.
+        under_way
+            A save of this very mask that was begun before: where it succeeds, nothing more is written.
         """
-        save, former = _Save(), self._latest.get(series_uid)
 
         def work(_: RunContext) -> str:
-            try:
-                if former is not None:
-                    former.wait()
-                return self._write(series_uid, mask, store, over_work)
-            finally:
-                save.over.set()
+            return self._write(series_uid, mask, store, over_work, under_way)
 
-        self._latest[series_uid] = save
+        save = _Save()
+        in_turn = self._in_turn(series_uid, save, work)
         try:
-            save.job = self._runner.submit(work, title="", must_finish=True)
+            save.job = self._runner.submit(in_turn, title="", must_finish=True)
         except JobError:  # the program is closing, and only this thread is left
             try:
-                work(RunContext())
+                in_turn(RunContext())
             except MedviewerError as error:
                 self._tell(error)
             return
         save.job.finished.connect(lambda: self._finished(series_uid, save))
+
+    def run(self, series_uid: str, work: Callable[[], T]) -> Job[T]:
+        """Do something with a series' masks off the home thread, once those are saved that came before.
+
+        Closing the program waits for it. Whoever calls this tells the user of what went wrong.
+
+        Raises
+        ------
+        JobError
+            If the program is closing.
+        """
+        save = _Save()
+        job = self._runner.submit(self._in_turn(series_uid, save, lambda _: work()), title="", must_finish=True)
+        save.job = job
+        job.finished.connect(lambda: self._over(series_uid, save))
+        return job
+
+    def of(self, store: MaskStore) -> Saving | None:
+        """The save of an open mask that is under way, the newest of several."""
+        return self.saving if self.saving is not None and self.saving.store is store else None
+
+    def _in_turn(self, series_uid: str, save: _Save, work: Callable[[RunContext], T]) -> Callable[[RunContext], T]:
+        """That work, done when all saves of the series that came before are over."""
+        former = self._latest.get(series_uid)
+        self._latest[series_uid] = save
+
+        def done(context: RunContext) -> T:
+            try:
+                if former is not None:
+                    former.wait()
+                return work(context)
+            finally:
+                save.over.set()
+
+        return done
 
     def settle(self, series_uid: str) -> MaskStore | None:
         """Wait until a series' masks are saved; returns the one that could not be, with its strokes and journal."""
@@ -111,11 +176,15 @@ class MaskSaves:
             if isinstance(store.journal, StrokeJournal):
                 store.journal.close()
 
-    def _write(self, series_uid: str, mask: Segmentation, store: MaskStore | None, over_work: bool) -> str:
+    def _write(
+        self, series_uid: str, mask: Segmentation, store: MaskStore | None, over_work: bool, under_way: Saving | None
+    ) -> str:
+        mask_id = under_way.mask_id if under_way is not None else ""
         try:
             below = "" if over_work else self._work_of_a_person(series_uid)
             save = self._archive.masks.save_mask
-            mask_id = save(series_uid, mask, below=below) if below else save(series_uid, mask)
+            if not mask_id:
+                mask_id = save(series_uid, mask, below=below) if below else save(series_uid, mask)
         except BaseException:  # whatever it was, the strokes are here and in the journal
             if store is not None:
                 self._failed[series_uid] = store
@@ -132,9 +201,12 @@ class MaskSaves:
         # A model's mask that was approved as it is still names the model as its author; the queue knows of the verdict.
         return kept[0].id if kept[0].provenance.author != ALGORITHM or self._judged(series_uid) else ""
 
-    def _finished(self, series_uid: str, save: _Save) -> None:
+    def _over(self, series_uid: str, save: _Save) -> None:
         if self._latest.get(series_uid) is save:
             del self._latest[series_uid]
+
+    def _finished(self, series_uid: str, save: _Save) -> None:
+        self._over(series_uid, save)
         if save.job is not None and save.job.error is not None:
             self._tell(save.job.error, f" {_COMES_BACK}" if series_uid in self._failed else "")
 

@@ -19,7 +19,7 @@ Sampled = tuple[NDArray[np.float32], NDArray[np.bool_]]
 """Values (rows, columns), 0 outside, and which pixels lie within the volume's voxels, edges included."""
 
 
-def slice_through(voxels: NDArray[np.generic], grid: Grid, plane: Plane, k: float) -> Sampled:
+def slice_through(voxels: NDArray[np.generic], grid: Grid, plane: Plane, k: float, block: int = 1) -> Sampled:
     """Values of a volume at the pixels of slice k of another's plane, as they lie on the screen.
 
     Parameters
@@ -28,6 +28,8 @@ def slice_through(voxels: NDArray[np.generic], grid: Grid, plane: Plane, k: floa
         Grey values (z, y, x) and where they lie, in the same world as the plane.
     plane, k
         The slice, flipped and rotated as its plane is.
+    block
+        Rows and columns that share a value where the slice lies across the volume's axes, as in `reslice`.
 
     Returns
     -------
@@ -37,7 +39,7 @@ def slice_through(voxels: NDArray[np.generic], grid: Grid, plane: Plane, k: floa
     """
     rays = Rays.of_plane(grid, plane, k)
     axes = _apart(rays)
-    return sample(voxels, grid, rays) if axes is None else _separable(voxels, grid, rays, *axes)
+    return sample(voxels, grid, rays, block) if axes is None else _separable(voxels, grid, rays, *axes)
 
 
 def _apart(rays: Rays) -> tuple[int, int] | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medviewer.domain.geometry import Grid
 from medviewer.domain.plane import Plane
+
+Kind = TypeVar("Kind", bound=np.generic)
 
 _POINTS = 1 << 15
 """Points that are sampled at a time: what is laid aside for them stays in the processor's cache."""
@@ -46,6 +48,12 @@ class Rays:
         corners = [plane.to_index(0, 0, k), plane.to_index(1, 0, k), plane.to_index(0, 1, k)]
         return cls._through(grid, plane.grid.index_to_world(corners), plane.shape)
 
+    def in_blocks(self, edge: int) -> Rays:
+        """One for each block of so many rows and columns, through its middle."""
+        rows, columns = (-(-n // edge) for n in self.shape)
+        middle = (edge - 1) / 2 * (self.down + self.right)
+        return Rays(self.corner + middle, self.down * edge, self.right * edge, (rows, columns))
+
     @classmethod
     def _through(cls, grid: Grid, corners: NDArray[np.float64], shape: tuple[int, int]) -> Rays:
         corner, below, beside = grid.world_to_index(corners)
@@ -53,7 +61,7 @@ class Rays:
 
 
 def reslice(
-    voxels: NDArray[np.generic], grid: Grid, lattice: Grid, k: int
+    voxels: NDArray[np.generic], grid: Grid, lattice: Grid, k: int, block: int = 1
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Values on slice k of another lattice, trilinear between the voxels around each point.
 
@@ -63,6 +71,8 @@ def reslice(
         Grey values (z, y, x) and where they lie; only the voxels around the slice are read, and none is copied.
     lattice, k
         Where to sample: slice k across the first axis of this grid.
+    block
+        Rows and columns that share the value in their middle: quicker by the square of it, and nothing is moved.
 
     Returns
     -------
@@ -70,11 +80,16 @@ def reslice(
         Values (rows, columns), 0 outside, and which points lie within the volume's voxels, edges included. Between the
         middle of the outermost voxels and their edge their own value holds, as with SimpleITK.
     """
-    return sample(voxels, grid, Rays.of_lattice(grid, lattice, k))
+    return sample(voxels, grid, Rays.of_lattice(grid, lattice, k), block)
 
 
-def sample(voxels: NDArray[np.generic], grid: Grid, rays: Rays) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def sample(
+    voxels: NDArray[np.generic], grid: Grid, rays: Rays, block: int = 1
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Values along rays, as `reslice` has them."""
+    if block > 1:
+        values, within = sample(voxels, grid, rays.in_blocks(block))
+        return _spread(values, block, rays.shape), _spread(within, block, rays.shape)
     out = np.zeros(rays.shape, np.float32)
     inside = np.zeros(rays.shape, np.bool_)
     for part, index, within in _places(grid, rays):
@@ -120,15 +135,26 @@ def _picked(voxels: NDArray[np.generic], at: tuple[NDArray[np.intp], ...]) -> ND
     return picked
 
 
-def reslice_labels(labels: NDArray[np.generic], grid: Grid, lattice: Grid, k: int) -> NDArray[np.generic]:
+def reslice_labels(
+    labels: NDArray[np.generic], grid: Grid, lattice: Grid, k: int, block: int = 1
+) -> NDArray[np.generic]:
     """The same for labels: those of the nearest voxel, 0 outside."""
-    out = np.zeros(lattice.shape[1:], labels.dtype)
-    for part, index, within in _places(grid, Rays.of_lattice(grid, lattice, k)):
+    full = Rays.of_lattice(grid, lattice, k)
+    rays = full if block == 1 else full.in_blocks(block)
+    out = np.zeros(rays.shape, labels.dtype)
+    for part, index, within in _places(grid, rays):
         nearest = np.rint(index[:, within]).astype(np.intp)
         limits = np.array(grid.shape)[:, None] - 1
         z, y, x = np.clip(nearest, 0, limits)
         out[part][within] = labels[z, y, x]
-    return out
+    return _spread(out, block, full.shape)
+
+
+def _spread(values: NDArray[Kind], block: int, shape: tuple[int, int]) -> NDArray[Kind]:
+    """What was sampled in blocks, in every pixel."""
+    if block == 1:
+        return values
+    return np.repeat(np.repeat(values, block, axis=0), block, axis=1)[: shape[0], : shape[1]]
 
 
 def _places(grid: Grid, rays: Rays) -> Iterator[tuple[slice, NDArray[np.float64], NDArray[np.bool_]]]:

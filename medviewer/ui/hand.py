@@ -95,6 +95,8 @@ class Hand(QObject):
     def scroll(self, steps: int) -> None:
         """Go so many slices on; of a turned plane, along its normal."""
         turned = self._turned()
+        if turned is not None:
+            self._pane.hasten()
         if turned is None or not planes.scroll_turned(self.services, turned.plane.name, steps):
             beside.scroll(self.services, self.number, steps)
 
@@ -104,6 +106,7 @@ class Hand(QObject):
         if plane is not None:
             # in a picture that is mirrored, the hand goes the other way round
             seen = -angle if self.number < len(hung) and hung[self.number].turn.mirrored else angle
+            self._pane.hasten()
             self.services.attempt(lambda: planes.turn(self.services, plane.name, seen))
 
     # -- what there is
@@ -121,6 +124,7 @@ class Hand(QObject):
     def _point(self, row: float, column: float) -> None:
         turned, session = self._turned(), self.services.session
         if turned is not None:
+            self._pane.hasten()
             planes.point_turned(self.services, turned.plane, row, column, turned.k)
             return
         shown, index = looked_at(session, self.number), beside.index_at(session, self.number, row, column)

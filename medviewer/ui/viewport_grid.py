@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent
@@ -21,8 +21,9 @@ from medviewer.ui.widgets.study_model import SERIES_MIME
 
 if TYPE_CHECKING:
     from medviewer.ui.viewport.slice_view import SliceView
-    from medviewer.ui.viewport.solid import Solid
     from medviewer.ui.viewport.volume_view import VolumeView
+
+T = TypeVar("T")
 
 
 class ViewportGrid(ViewportPane):
@@ -36,7 +37,7 @@ class ViewportGrid(ViewportPane):
     """A right click in a viewport: its number, where in its widget, and what of a measurement is there."""
 
     def __init__(self, services: Services, empty: QWidget, parent: QWidget | None = None) -> None:
-        def in_thread(work: Callable[[], Solid], done: Callable[[Solid], None]) -> None:
+        def in_thread(work: Callable[[], T], done: Callable[[T], None]) -> None:
             services.when_done(services.runner.submit(lambda _: work(), title=""), done)
 
         self.services = services  # before the viewports are: those that the layout adds are listened to at once

@@ -19,12 +19,15 @@ from medviewer.ui.theme import COLOURS, RESEARCH_USE
 from medviewer.ui.translate import tr
 
 if TYPE_CHECKING:
+    from medviewer.ui.viewport.background import Background
     from medviewer.ui.viewport.slice_view import SliceView
-    from medviewer.ui.viewport.volume_view import Background, VolumeView
+    from medviewer.ui.viewport.volume_view import VolumeView
 
 _NOTICE_ROOM = 26
 _AT_FIRST = 3
 """Viewports that are made in any case; more come with the first layout that has them."""
+_REST_MS = 150
+"""How long a hand has to rest until turned planes are drawn in full again."""
 
 
 class ViewportPane(QWidget):
@@ -40,7 +43,7 @@ class ViewportPane(QWidget):
     empty
         What to show while nothing is.
     background
-        How surfaces of the 3D view are worked out; None for at once.
+        How what takes long is worked out, as surfaces of the 3D view are; None for at once.
     """
 
     def __init__(
@@ -59,6 +62,8 @@ class ViewportPane(QWidget):
         self.before_making: Callable[[], None] = lambda: None
         """Called before napari is imported here."""
         self.controller = DisplayController(session, [], None, lambda refresh: QTimer.singleShot(0, self, refresh))
+        self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
+        self._rest.timeout.connect(self.come_to_rest)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(empty)
         self._pages = QWidget()
@@ -107,7 +112,7 @@ class ViewportPane(QWidget):
             self._solid.hide()
             self.controller.volume = self._solid
             self.added_volume(self._solid)
-        made = SliceView(self)
+        made = SliceView(self, self._background)
         made.hide()
         self._views.append(made)
         self.controller.viewports.append(made)
@@ -151,6 +156,18 @@ class ViewportPane(QWidget):
             return None
         return planes[number]
 
+    def hasten(self) -> None:
+        """A hand turns or moves turned planes: draw them coarsely until it rests."""
+        self.controller.coarse = True
+        self._rest.start()
+
+    def come_to_rest(self) -> None:
+        """No hand moves the planes any more: draw them in full."""
+        self._rest.stop()
+        if self.controller.coarse:
+            self.controller.coarse = False
+            self.controller.request()
+
     def fit(self) -> None:
         """Fit the picture of every viewport."""
         for slice_view in self._views:
@@ -164,6 +181,8 @@ class ViewportPane(QWidget):
             return
         while len(self._views) >= _AT_FIRST and self.make_next():  # a layout that has more
             QTimer.singleShot(0, self, self._prepare)
+        # each change would give all of them another size, and OpenGL takes its time for that
+        self._grid.setEnabled(False)
         self._place(view_state.arranged)
         visible = visible_panes(self.session)
         for number, slice_view in enumerate(self._views):
@@ -178,6 +197,8 @@ class ViewportPane(QWidget):
             self._grid.setRowStretch(row, int(row < rows and not large))
         for column in range(self._grid.columnCount()):
             self._grid.setColumnStretch(column, int(column < columns and not large))
+        self._grid.setEnabled(True)
+        self._grid.activate()
 
     def _place(self, layout: Layout) -> None:
         """Put every viewport of a layout into its cell; those that it has not stay where nobody sees them."""
@@ -204,12 +225,16 @@ class ViewportPane(QWidget):
         """Show now what would be shown soon: for pictures."""
         while self.make_next():
             pass
+        self.come_to_rest()
         self.controller.refresh()
+        for slice_view in self._views:
+            slice_view.settle()
         self.volume.settle()
 
     def close_canvases(self) -> None:
         """Let go of the GL widgets, before the widget itself goes."""
         self._closed = True
+        self._rest.stop()
         self.controller.close()
         for viewport in self._views:
             viewport.canvas.close()

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from medviewer.app import modes, settings
-from medviewer.app.commands import masks, panes
+from medviewer.app.commands import masks, panes, verdicts
 from medviewer.app.hanging.in_use import is_hung
 from medviewer.app.hanging.layouts import LAYOUTS
 from medviewer.app.services import Services
@@ -287,6 +287,13 @@ class MainWindow(OpensDrops, ShellWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep mask and report, stop the work, let go of the canvases; what cannot be kept is asked about."""
+        try:
+            verdicts.settle(self.services)
+        except MedviewerError as error:
+            text = f"{error} The mask is kept; approve or reject it when its series is opened again."
+            if not self.dialogs.confirm("The verdict could not be kept", text, "Close all the same"):
+                event.ignore()
+                return
         try:
             masks.keep(self.services)
         except MedviewerError as error:

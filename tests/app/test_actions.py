@@ -228,6 +228,8 @@ def test_the_windows_own_actions_reach_the_window(bench: Bench) -> None:
 def test_an_error_is_a_message(bench: Bench) -> None:
     masks.new(bench.services)
     assert bench.run("segment.approve") is None
+    for job in bench.services.runner.jobs:
+        bench.services.runner.wait(job, 60)
     message = bench.services.session.message
     assert (message.level, message.text) == ("error", "The mask is empty; paint what belongs to it, or reject it.")
 

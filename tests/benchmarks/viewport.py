@@ -180,7 +180,12 @@ class Ours:
         self.session.view.slab_mode = "none"
         planes.turn(self.services, "Axial", np.radians(1.0))
 
+    def turned_by_hand(self, k: int) -> None:
+        self.window.hasten()
+        self.turned(k)
+
     def straight(self) -> None:
+        self.window.come_to_rest()
         self.session.view.slab_mode, self.session.view.turned = "none", None
 
 
@@ -213,7 +218,8 @@ def time_own(app: Any, ours: Ours, steps: int) -> list[Row]:
     _settle(app)
     rows = [
         row("crosshair step, slabs of 10 mm", _time(app, ours.slab, steps)),
-        row("turn of the crosshair by a degree", _time(app, ours.turned, steps)),
+        row("turn by a degree, all pixels", _time(app, ours.turned, steps)),
+        row("turn by a degree, under a hand", _time(app, ours.turned_by_hand, steps)),
     ]
     ours.straight()
     ours.window.volume.show()

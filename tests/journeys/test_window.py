@@ -187,8 +187,7 @@ def _correct_and_save(reader: Reader, tmp_path: Path, monkeypatch: pytest.Monkey
     assert image is not None
     np.testing.assert_array_equal(formats.load_segmentation(target, image.grid).labels, store.labels)
     reader.choose("segment.approve")
-    assert session.message is not None
-    assert session.message.text.startswith("Approved")
+    reader.wait(lambda: session.message is not None and session.message.text.startswith("Approved"))
     assert len(reader.services.queue.list("brain-extraction")) == 1
 
 

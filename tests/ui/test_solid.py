@@ -621,12 +621,12 @@ def test_structures_follow_strokes_and_the_segments_panel(opened: Program, qtbot
     camera = view.canvas.camera
     np.testing.assert_allclose(camera.view_direction, np.array((0.25, 1, 0.45)) / np.linalg.norm((0.25, 1, 0.45)))
     assert view.legend.names == tuple((s.name, s.colour) for s in store.segments)
-    count = len(view.stage._surface.data[0])
+    count = len(view.stage._surface.mesh.vertices)
     store.undo()
     qtbot.waitUntil(lambda: not view.stage._surface.visible, timeout=20_000)
     store.redo()
     qtbot.waitUntil(lambda: bool(view.stage._surface.visible), timeout=20_000)
-    assert len(view.stage._surface.data[0]) == count
+    assert len(view.stage._surface.mesh.vertices) == count
     session.hidden_labels = frozenset({1})
     qtbot.waitUntil(lambda: not view.stage._surface.visible, timeout=20_000)
     assert view.legend.names == ()

@@ -6,7 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import detections, doubtful, explain, heatmaps, interactive, masks, predict, verdicts, view
+from medviewer.app.commands import (
+    detections,
+    doubtful,
+    explain,
+    heatmaps,
+    interactive,
+    keeping,
+    masks,
+    predict,
+    verdicts,
+    view,
+)
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -22,12 +33,12 @@ def segment_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
     def approve() -> None:
         mask = services.session.mask
         if mask is None or mask.base.provenance.plugin_id or _agreed(services, dialogs):
-            verdicts.approve(services)
+            verdicts.approve_soon(services)
 
     def reject() -> None:
         note = dialogs.ask_text("Reject mask", "Why (optional)")
         if note is not None:
-            verdicts.reject(services, note)
+            verdicts.reject_soon(services, note)
 
     return [
         Spec(
@@ -85,7 +96,7 @@ def segment_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             "segment.keep",
             "&Keep",
             "segment",
-            lambda: masks.keep_soon(services),
+            lambda: keeping.keep_soon(services),
             "Keep the mask as a version in the archive",
             ("Ctrl+K",),
             "6",

@@ -12,7 +12,7 @@ from medviewer.app.commands.strokes import StrokeJournal, stroke_journal
 from medviewer.app.mask_store import MaskStore
 from medviewer.domain.geometry import Grid
 from medviewer.domain.mask import Segmentation, empty
-from medviewer.domain.provenance import utc_now
+from medviewer.domain.provenance import Provenance, utc_now
 from medviewer.domain.study import Attachment, Series
 from medviewer.errors import GridMismatchError, InputError
 from medviewer.jobs import Job
@@ -70,41 +70,40 @@ def replace_with(services: Services, segmentation: Segmentation) -> None:
 
 
 def keep(services: Services) -> str | None:
-    """Save the open mask as a version of its own if it was changed; returns its id in the archive."""
+    """Save the open mask as a version of its own if it was changed; returns its id in the archive.
+
+    A save of it that is under way is waited for.
+    """
     session = services.session
     store = session.mask
     if store is None or session.series is None:
         return None
     store.end()
+    under_way = services.saves.of(store)
+    if under_way is not None and under_way.job is not None and store.dirty:
+        services.runner.wait(under_way.job)
     if not store.dirty:
-        if isinstance(store.journal, StrokeJournal):
-            store.journal.rest()
+        if services.saves.of(store) is None:
+            _rest(store)
         return None
     mask_id = services.archive.masks.save_mask(session.series.uid, signed(services, store))
-    if isinstance(store.journal, StrokeJournal):
-        store.journal.rebase(mask_id)
-    store.saved()
+    settled(store, mask_id)
     return mask_id
 
 
-def keep_soon(services: Services) -> None:
-    """Save the open mask as `keep` does, with what takes long off the home thread.
-
-    What is painted meanwhile is saved too: the mask is then packed once more.
-    """
-    session = services.session
-    store = session.mask
-    if store is None or session.series is None or not store.dirty:
-        keep(services)
+def settled(store: MaskStore, mask_id: str) -> None:
+    """Note that a mask is saved as it is, under that id; where nothing was changed, another window may have it."""
+    if not mask_id or not store.dirty:
+        _rest(store)
         return
-    store.end()
-    labels, revision = store.copied(), store.revision
+    if isinstance(store.journal, StrokeJournal):
+        store.journal.rebase(mask_id)
+    store.saved()
 
-    def packed(_: object) -> None:
-        if session.mask is store:  # another series' opening saved it before it let go of it
-            (keep if store.revision == revision else keep_soon)(services)
 
-    services.when_done(services.runner.submit(lambda _: services.archive.masks.write_ahead(labels), title=""), packed)
+def _rest(store: MaskStore) -> None:
+    if not store.dirty and isinstance(store.journal, StrokeJournal):
+        store.journal.rest()
 
 
 def leave(services: Services) -> None:
@@ -121,7 +120,10 @@ def leave(services: Services) -> None:
         return
     store.end()
     if store.dirty and store.journaled:
-        services.saves.submit(session.series.uid, _signed(services, store, store.handed_over()), store)
+        under_way = services.saves.of(store)
+        same = under_way is not None and store.is_as(under_way.frozen)
+        mask = _signed(services, store, store.handed_over())
+        services.saves.submit(session.series.uid, mask, store, under_way=under_way if same else None)
         session.mask = None
     else:  # only this copy has a stroke that its journal has not
         keep(services)
@@ -132,10 +134,14 @@ def signed(services: Services, store: MaskStore) -> Segmentation:
     return _signed(services, store, store.snapshot())
 
 
+def signature(services: Services, store: MaskStore) -> Provenance:
+    """Who made the mask as it is: the user if a stroke was made since the model."""
+    made = store.base.provenance
+    return replace(made, author=services.author, created=utc_now()) if store.dirty or store.can_undo else made
+
+
 def _signed(services: Services, store: MaskStore, mask: Segmentation) -> Segmentation:
-    if not store.dirty and not store.can_undo:
-        return mask
-    return replace(mask, provenance=replace(mask.provenance, author=services.author, created=utc_now()))
+    return replace(mask, provenance=signature(services, store))
 
 
 def export(services: Services, path: Path) -> Job[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from medviewer.app.commands import catalog, kept_masks
+from medviewer.app.commands.keeping import save_soon
 from medviewer.app.commands.masks import ALGORITHM, keep, signed
 from medviewer.app.commands.teaching import learner, taught
 from medviewer.app.mask_store import PHASE
@@ -13,9 +14,11 @@ from medviewer.domain.mask import Correction, Segmentation
 from medviewer.domain.provenance import Provenance, utc_now
 from medviewer.domain.study import Series, Study
 from medviewer.errors import InputError, MedviewerError
+from medviewer.jobs import Job
 
 if TYPE_CHECKING:
     # They load the database, which commands that only read files do without.
+    from medviewer.app.mask_store import MaskStore
     from medviewer.app.services import Services
     from medviewer.app.state import Session
     from medviewer.learning.queue import Verdict
@@ -35,6 +38,24 @@ def reject(services: Services, note: str = "") -> Correction:
     return _judge(services, "rejected", note)
 
 
+def approve_soon(services: Services) -> Job[Correction] | None:
+    """Approve the open mask as `approve` does, but pack and write it off the home thread; see `_judge_soon`."""
+    return _judge_soon(services, "approved", "")
+
+
+def reject_soon(services: Services, note: str = "") -> Job[Correction] | None:
+    """Reject the open mask as `reject` does, but pack and write it off the home thread; see `_judge_soon`."""
+    return _judge_soon(services, "rejected", note)
+
+
+def settle(services: Services) -> None:
+    """Wait for a verdict that is being saved. Raises what kept it from being saved: the verdict is open then."""
+    saving = services.saves.saving
+    if saving is not None and saving.verdict and saving.job is not None:
+        services.runner.wait(saving.job)
+        saving.job.result()
+
+
 def judged_image(session: Session) -> Image | None:
     """The image that the open mask is of: the phase that it was made on, or the shown one where nobody noted that."""
     image, store = session.image, session.mask
@@ -50,7 +71,7 @@ def learner_of(services: Services) -> Manifest:
     image = judged_image(session)
     if session.mask is None or session.series is None or image is None:
         raise InputError("There is no mask to judge; run a segmentation or paint one first.")
-    mask = session.mask.snapshot()
+    mask = session.mask.handed_over()  # looked at, and let go of
     _refuse_empty(mask)
     return learner(services, image, session.series, mask)
 
@@ -87,10 +108,28 @@ def judge(
     GridMismatchError
         If the mask does not lie on the image's grid.
     """
+    correction = _file(services, image, series, study, mask, verdict, model=model, plugin_id=plugin_id, note=note)
+    _note(services, study, verdict)
+    return correction
+
+
+def _file(
+    services: Services,
+    image: Image,
+    series: Series,
+    study: Study | None,
+    mask: Segmentation,
+    verdict: Verdict,
+    *,
+    model: Segmentation | None,
+    plugin_id: str = "",
+    note: str = "",
+) -> Correction:
+    """Bring a verdict into the queue; any thread may."""
     if verdict == "approved":
         _refuse_empty(mask)
     manifest = learner(services, image, series, mask, plugin_id)
-    correction = services.queue.add(
+    return services.queue.add(
         image,
         series,
         study.patient.id if study else "",
@@ -102,10 +141,13 @@ def judge(
         study_uid=study.uid if study else series.uid,
         plugin_id=manifest.id,
     )
+
+
+def _note(services: Services, study: Study | None, verdict: Verdict) -> None:
+    """A verdict is in the queue: let the window and the worklist know."""
     services.session.queue_revision += 1
     if verdict == "approved" and study is not None:
         _mark_study(services, study)
-    return correction
 
 
 def _mark_study(services: Services, study: Study) -> None:
@@ -139,9 +181,7 @@ def model_mask(services: Services, series: Series, made: Provenance) -> Segmenta
 
 def _judge(services: Services, verdict: Verdict, note: str) -> Correction:
     session = services.session
-    store, series, image = session.mask, session.series, judged_image(session)
-    if store is None or series is None or image is None:
-        raise InputError("There is no mask to judge; run a segmentation or paint one first.")
+    store, series, image = _judged(session)
     store.end()
     store.claim()
     asked, mask = utc_now(), signed(services, store)
@@ -149,9 +189,56 @@ def _judge(services: Services, verdict: Verdict, note: str) -> Correction:
     keep(services)  # before the verdict, so that a mask which is newer than its verdict is one that was changed since
     session.message = None  # what stands there afterwards is about this verdict
     correction = judge(services, image, series, session.study, mask, verdict, model=model, note=note)
-    text, failed = _verdict_text(correction, again=correction.created < asked), services.session.message
-    session.say(*((f"{text} {failed.text}", "warning", failed.details) if failed else (text, "ok")))
+    _tell(session, correction, asked)
     return correction
+
+
+def _judge_soon(services: Services, verdict: Verdict, note: str) -> Job[Correction] | None:
+    """Take a verdict on the open mask as it is now; None, and the user is told, while another one is being saved.
+
+    What is painted meanwhile is no part of the verdict, and is not lost. Where anything fails the verdict stays open.
+
+    Raises
+    ------
+    InputError
+        If there is no mask.
+    StoreError
+        If another window works on it.
+    """
+    session = services.session
+    store, series, image = _judged(session)
+    under_way = services.saves.of(store)
+    if under_way is not None and under_way.verdict:
+        session.say("The verdict on this mask is being saved; give another one once it is.")
+        return None
+    store.end()
+    store.claim()
+    asked, study = utc_now(), session.study
+
+    def file(mask: Segmentation) -> Correction:
+        model = model_mask(services, series, mask.provenance)
+        return _file(services, image, series, study, mask, verdict, model=model, note=note)
+
+    def filed(correction: Correction) -> None:
+        session.message = None
+        _note(services, study, verdict)
+        _tell(session, correction, asked)
+
+    session.say("Saving the verdict…")
+    return services.when_done(save_soon(services, file, verdict=True), filed)
+
+
+def _judged(session: Session) -> tuple[MaskStore, Series, Image]:
+    store, series, image = session.mask, session.series, judged_image(session)
+    if store is None or series is None or image is None:
+        raise InputError("There is no mask to judge; run a segmentation or paint one first.")
+    return store, series, image
+
+
+def _tell(session: Session, correction: Correction, asked: str) -> None:
+    """Say what came of a verdict that was asked for at a time; what stands there already is added."""
+    text, failed = _verdict_text(correction, again=correction.created < asked), session.message
+    session.say(*((f"{text} {failed.text}", "warning", failed.details) if failed else (text, "ok")))
 
 
 def _refuse_empty(mask: Segmentation) -> None:

@@ -283,6 +283,8 @@ class DisplayController:
         self.volume = volume
         self.planes: tuple[Plane, ...] = ()
         self._schedule = schedule
+        self.coarse = False
+        """Whether a hand moves turned planes just now."""
         self._pending = self._closed = False
         self._store: MaskStore | None = None
         self._shown_image: object = None
@@ -311,11 +313,17 @@ class DisplayController:
         visible = visible_panes(session)
         for number, viewport in enumerate(self.viewports):
             if number in visible:
-                viewport.apply(resolve_pane(session, self.planes, number))
+                viewport.apply(self._resolve(number))
             elif fresh or number >= len(panes):
                 viewport.apply(None)  # what nobody sees costs no time, and holds no image that is closed
         if self.volume is not None and (fresh or self.shows_volume):
             self.volume.apply(resolve_scene(session) if self.shows_volume else None)
+
+    def _resolve(self, number: int) -> Display | None:
+        display = resolve_pane(self.session, self.planes, number)
+        if self.coarse and display is not None and display.turned is not None:
+            return replace(display, coarse=True)
+        return display
 
     @property
     def shows_volume(self) -> bool:

@@ -45,17 +45,30 @@ class NapariCanvas:
         self.qt_viewer.setParent(parent)
         self.qt_viewer.hide()
         self.native = cast("QWidget", self.qt_viewer.canvas.native)
+        scene = self.qt_viewer.canvas._scene_canvas
         if ndisplay == 2:
             # napari tells every layer at every frame which part of it is seen, for the sake of multiscale layers,
             # which ours are not; it takes a fifth of a frame
-            scene = self.qt_viewer.canvas._scene_canvas
             scene.events.draw.disconnect(self.qt_viewer.canvas.on_draw)
+        self._resized = False
+        scene.events.resize.connect(self._note_size)
+        scene.events.draw.connect(self._before_draw, position="first")
         self.native.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.native.setAcceptDrops(False)
         self.qt_viewer.canvas.bgcolor = BACKGROUND
         layout = QVBoxLayout(parent)
         layout.setContentsMargins(1, 1, 1, 1)
         layout.addWidget(self.native)
+
+    def _note_size(self, _: object) -> None:
+        self._resized = True
+
+    def _before_draw(self, event: Any) -> None:
+        """Leave out what Qt draws while it resizes the widget: nothing fits its size yet, and a frame follows."""
+        if self._resized:
+            self._resized = False
+            event.blocked = True
+            self.native.update()
 
     @property
     def camera(self) -> Any:

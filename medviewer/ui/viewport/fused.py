@@ -13,6 +13,7 @@ from medviewer.domain.plane import Plane
 from medviewer.ui.viewport.canvas import NapariCanvas
 from medviewer.ui.viewport.layers import SliceLayers
 from medviewer.ui.viewport.looks import PlainImage, colour_table, ordered, set_visible
+from medviewer.ui.viewport.turned import block_of
 
 _CLEAR_PART = 0.25
 """Of the range of colours: over it they become solid, so that where little was taken up the image stays as it is."""
@@ -41,8 +42,11 @@ class FusedLayer:
         self._kept.clear()
         self._kept_of = self._joined = None
 
-    def apply(self, display: Display, old: Display | None) -> None:
-        """Show that, changing only what differs from what is shown; `old` is None where nothing of it stays."""
+    def apply(self, display: Display, old: Display | None, made: Sampled | None = None) -> None:
+        """Show that, changing only what differs from what is shown; `old` is None where nothing of it stays.
+
+        `made` is what the slice shows, where that was worked out before.
+        """
         look, before = display.fused, old.fused if old is not None else None
         if look is None:
             set_visible(self.layer, False)
@@ -55,9 +59,9 @@ class FusedLayer:
         set_visible(self.layer, True)
         if self.layer.opacity != look.opacity:
             self.layer.opacity = look.opacity
-        moved = before is None or old is None or (old.plane, old.k) != (display.plane, display.k)
+        moved = before is None or old is None or _where(old) != _where(display)
         if moved or before is None or before.source != look.source:
-            self._feed(display.plane, display.k, look)
+            self._feed(made or self._sampled(display.plane, display.k, look, block_of(display)), look)
         if before is None or before.limits != look.limits:
             node = self._canvas.node(self.layer)
             node.clim = ordered(look.limits)
@@ -79,8 +83,8 @@ class FusedLayer:
             interpolation2d="linear",
         )
 
-    def _feed(self, plane: Plane, k: int, look: FusedLook) -> None:
-        values, inside = self._sampled(plane, k, look)
+    def _feed(self, made: Sampled, look: FusedLook) -> None:
+        values, inside = made
         buffer = self.layer.data
         np.multiply(values, np.float32(look.slope), out=buffer)
         buffer += np.float32(look.intercept)
@@ -89,12 +93,12 @@ class FusedLayer:
         node.set_data(buffer)
         node.update()
 
-    def _sampled(self, plane: Plane, k: int, look: FusedLook) -> Sampled:
+    def _sampled(self, plane: Plane, k: int, look: FusedLook, block: int) -> Sampled:
         thick = look.thick
         if thick is None:
             self._kept.clear()
             self._joined = None
-            return slice_through(look.voxels, look.grid, plane, k)
+            return slice_through(look.voxels, look.grid, plane, k, block)
         of = id(look.voxels), look.grid, plane
         if self._kept_of != of:
             self._kept.clear()
@@ -111,6 +115,10 @@ class FusedLayer:
         joined = join(list(made.values()), thick.mode)
         self._joined = (of, thick), joined
         return joined
+
+
+def _where(display: Display) -> tuple[object, ...]:
+    return display.plane, display.k, block_of(display)
 
 
 def fused_colours(name: str) -> Colormap:

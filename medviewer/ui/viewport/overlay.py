@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from math import cos, pi, sin
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
@@ -33,6 +33,8 @@ _LETTER_PX = 18
 """Height that a letter at the upper or lower edge takes."""
 _TEXT_PART = 0.7
 """Of the width, for what models said: no letter or text stands beside it."""
+_WORDS_MS = 200
+"""How often words change that follow a drag: Qt paints every sheet of the window anew for one of them."""
 _STEPS_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -153,23 +155,42 @@ def top_rows(left: str, right: str, metrics: QFontMetricsF, width: float, letter
 
 
 class Overlay(QWidget):
-    """A transparent sheet over the GL widget; it never takes the mouse."""
+    """A transparent sheet over the GL widget; it never takes the mouse.
+
+    What is drawn follows at once. Where only the corners' words change, as while a window is dragged, they do so at
+    first, now and then, and at last.
+    """
 
     def __init__(self, parent: QWidget, accent: str, text: str) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.state = OverlayState()
+        self._words = QTimer(self, singleShot=True, interval=_WORDS_MS)
+        self._words.timeout.connect(self._say_newest)
+        self._said = self.state.corners
         self._accent, self._text = QColor(accent), QColor(text)
 
     def show_state(self, state: OverlayState) -> None:
         """Draw that, if it differs from what is drawn."""
-        if state != self.state:
-            self.state = state
+        if state == self.state:
+            return
+        only_words = replace(state, corners=self.state.corners) == self.state
+        self.state = state
+        if not only_words:
+            self.update()
+        elif not self._words.isActive():
+            self._words.start()
+            self.update()
+
+    def _say_newest(self) -> None:
+        if self._said != self.state.corners:
+            self._words.start()
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw everything."""
+        self._said = self.state.corners
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
         self._draw_lines(painter)
@@ -224,10 +245,10 @@ class Overlay(QWidget):
         gap, edge = 10, _LETTER_ROOM if any(self.state.letters) else 0
         for low, high in ((edge, x - gap), (x + gap, self.width() - edge)):
             if low < high:
-                painter.drawLine(QPointF(low, y), QPointF(high, y))
+                painter.fillRect(low, y, high - low, 1, line)  # several times as quick as a line
         for low, high in ((edge, y - gap), (y + gap, self.height() - edge)):
             if low < high:
-                painter.drawLine(QPointF(x, low), QPointF(x, high))
+                painter.fillRect(x, low, 1, high - low, line)
 
     def _draw_lines(self, painter: QPainter) -> None:
         """Dashed, so that nobody takes them for the crosshair."""

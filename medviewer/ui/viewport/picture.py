@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medviewer.app.ports import Display, HeatLook, MaskLook, Padding, TurnedSlice
-from medviewer.domain.reslice import reslice, reslice_labels
+from medviewer.app.ports import Display, HeatLook, MaskLook, Padding
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport.canvas import NapariCanvas
 from medviewer.ui.viewport.fused import FusedLayer
@@ -27,6 +26,7 @@ from medviewer.ui.viewport.looks import (
     ordered,
 )
 from medviewer.ui.viewport.slabs import SlabFeed
+from medviewer.ui.viewport.turned import Pixels, block_of, labels_of, real_values, source_of
 
 
 class SlicePicture:
@@ -54,19 +54,25 @@ class SlicePicture:
         self._coloured: dict[str, object] = {}
         """What the colours of the layers of masks, by their names, and of the heat map were made of."""
 
-    def apply(self, old: Display | None, display: Display) -> None:
-        """Show that in place of what was shown, changing only what differs."""
+    def apply(self, old: Display | None, display: Display, made: Pixels | None = None) -> None:
+        """Show that in place of what was shown, changing only what differs.
+
+        Parameters
+        ----------
+        made
+            What a turned plane shows, where that was worked out before.
+        """
         fresh = old is None or not old.same_picture(display)
         if fresh:
             self._make_image(display)
-        if fresh or old is None or _source(old) != _source(display):
-            self._feed_image(display)
+        if fresh or old is None or source_of(old) != source_of(display):
+            self._feed_image(display, made)
         if fresh or old is None or _grey(old) != _grey(display):
             self._set_limits(display)
-        self.fused.apply(display, None if fresh else old)
+        self.fused.apply(display, None if fresh else old, made.fused if made is not None else None)
         self._apply_graphics(display, None if fresh else old)
-        self._apply_mask(display, None if fresh else old)
-        self._apply_heat(display, None if fresh else old)
+        self._apply_mask(display, None if fresh else old, made)
+        self._apply_heat(display, None if fresh else old, made)
         if fresh:
             self._layers.hide_spare()
 
@@ -117,10 +123,11 @@ class SlicePicture:
             **extra,
         )
 
-    def _feed_image(self, display: Display) -> None:
+    def _feed_image(self, display: Display, made: Pixels | None) -> None:
         nothing = None
         if display.turned is not None:
-            self._feed_turned(display, display.turned)
+            np.copyto(self.image.data, real_values(display) if made is None else made.image)
+            self._upload(self.image, self.image.data)
             return
         if display.slab is not None:
             piece, nothing = self._slabs.take(display)
@@ -136,20 +143,6 @@ class SlicePicture:
             if display.padding is not None:
                 padded = nothing if nothing is not None else _padded(display, display.padding)
                 buffer[padded] = display.padding.value
-        self._upload(self.image, buffer)
-
-    def _feed_turned(self, display: Display, turned: TurnedSlice) -> None:
-        lattice, buffer = display.plane.grid, self.image.data
-        values, inside = reslice(display.voxels, turned.grid, lattice, display.k)
-        np.multiply(display.plane.turn(values), np.float32(display.slope), out=buffer)
-        buffer += np.float32(display.intercept)
-        outside = np.logical_not(display.plane.turn(inside))
-        buffer[outside] = turned.outside
-        if display.padding is not None:
-            stored = display.plane.turn(reslice_labels(display.padding.voxels, turned.grid, lattice, display.k))
-            low, high = display.padding.low, display.padding.high
-            padded = np.greater_equal(stored, low) & np.less_equal(stored, high) & np.logical_not(outside)
-            buffer[padded] = display.padding.value
         self._upload(self.image, buffer)
 
     def _set_limits(self, display: Display) -> None:
@@ -192,7 +185,7 @@ class SlicePicture:
             interpolation2d="linear",
         )
 
-    def _apply_mask(self, display: Display, old: Display | None) -> None:
+    def _apply_mask(self, display: Display, old: Display | None, made: Pixels | None) -> None:
         look, before = display.mask, old.mask if old else None
         if look is None:
             self._canvas.show(self.mask, False)
@@ -210,7 +203,8 @@ class SlicePicture:
         if not (
             same and old is not None and (old.k, old.revision) == (display.k, display.revision) and _stays(old, display)
         ):
-            np.copyto(self.mask.data, _labels(display, look.labels))
+            known = None if made is None else made.mask
+            np.copyto(self.mask.data, labels_of(display, look.labels) if known is None else known)
             self._upload(self.mask, self.mask.data)
 
     def _make_mask(self, display: Display, look: MaskLook) -> None:
@@ -221,7 +215,7 @@ class SlicePicture:
         """One layer for each type of label, since a texture keeps the type that it was made with."""
         return self._layers.get(f"mask {dtype}", PlainLabels, shape, dtype, spacing)
 
-    def _apply_heat(self, display: Display, old: Display | None) -> None:
+    def _apply_heat(self, display: Display, old: Display | None, made: Pixels | None) -> None:
         look, before = display.heat, old.heat if old else None
         if look is None:
             self._canvas.show(self.heat, False)
@@ -237,7 +231,8 @@ class SlicePicture:
             self.heat.colormap = heat_colours(look.colormap)
         same = before is not None and before.values is look.values
         if not (same and old is not None and old.k == display.k and _stays(old, display)):
-            np.copyto(self.heat.data, _labels(display, look.values), casting="unsafe")
+            known = None if made is None else made.heat
+            np.copyto(self.heat.data, labels_of(display, look.values) if known is None else known, casting="unsafe")
             self._upload(self.heat, self.heat.data)
 
     def _make_heat(self, display: Display, look: HeatLook) -> None:
@@ -260,24 +255,9 @@ class SlicePicture:
         node.update()
 
 
-def _source(display: Display) -> tuple[object, ...]:
-    """What a slice's real values are made of; the phases of an image differ in their voxels."""
-    padding = None if display.padding is None else display.padding.value
-    slab = None if display.slab is None else (display.slab.mode, display.slab.slices.start, display.slab.slices.stop)
-    turned = None if display.turned is None else (display.plane.grid, display.turned.outside)
-    return turned, id(display.voxels), display.arrived, display.k, display.slope, display.intercept, padding, slab
-
-
 def _stays(old: Display, display: Display) -> bool:
     """Whether the pixels lie where they lay; of a turned plane they move with the crosshair."""
-    return old.plane == display.plane
-
-
-def _labels(display: Display, values: NDArray[np.generic]) -> NDArray[np.generic]:
-    """The slice of an overlay on the volume's grid; of a turned plane, the nearest voxels."""
-    if display.turned is None:
-        return display.plane.take(values, display.k)
-    return display.plane.turn(reslice_labels(values, display.turned.grid, display.plane.grid, display.k))
+    return old.plane == display.plane and block_of(old) == block_of(display)
 
 
 def _grey(display: Display) -> tuple[object, ...]:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 from medviewer.app.ports import Display
 from medviewer.app.state import MEASURE_TOOLS, PATH_TOOL
 from medviewer.ui.theme import COLOURS
+from medviewer.ui.viewport.background import Background
 from medviewer.ui.viewport.camera import CameraView, turned_over
 from medviewer.ui.viewport.colour_bar import ColourBar
 from medviewer.ui.viewport.lens import Lens, lens_at
@@ -19,6 +20,8 @@ from medviewer.ui.viewport.measures import TEXT, WHOLE, Hit, hit, hit_text
 from medviewer.ui.viewport.overlay import Overlay, OverlayState
 from medviewer.ui.viewport.picture import SlicePicture
 from medviewer.ui.viewport.pointer import Pointer
+from medviewer.ui.viewport.refining import Refining
+from medviewer.ui.viewport.turned import Pixels
 
 _NEAR_CENTRE = 8.0
 """Pixels from the crosshair within which a hand that trembles would turn it by far."""
@@ -58,12 +61,13 @@ class SliceView(CameraView):
     activated = Signal()
     enlarged = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, background: Background | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("viewport")
         self.setProperty("active", False)
         self.setMinimumSize(120, 100)
         self.picture = SlicePicture(self.canvas)
+        self._refining = Refining(background, self._show)
         self.overlay = Overlay(self.canvas.native, COLOURS["accent"], COLOURS["text"])
         self.pointer = Pointer(self.canvas.native)
         self._brush_at: QPointF | None = None
@@ -80,6 +84,13 @@ class SliceView(CameraView):
 
     def apply(self, display: Display | None) -> None:
         """Show that, changing only what differs from what is shown."""
+        self._show(self._refining.instead(self.shown, display))
+
+    def settle(self) -> None:
+        """Show in full now what would be soon: for pictures."""
+        self._refining.settle()
+
+    def _show(self, display: Display | None, made: Pixels | None = None) -> None:
         old, self.shown = self.shown, display
         self._changed_under()
         if display is None:
@@ -91,7 +102,7 @@ class SliceView(CameraView):
         fresh = old is None or not old.same_picture(display)
         over = turned_over(old, display)
         place = self._place_between(old, display) if fresh or over else None
-        self.picture.apply(old, display)
+        self.picture.apply(old, display, made)
         self._mark_active(display.active)
         if place is not None:
             self._look(place, self.canvas.camera.zoom)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medviewer.app.ports import Scene
+
+if TYPE_CHECKING:
+    from vispy.geometry import MeshData
 
 Factors = tuple[int, int, int]
 """How many voxels along each axis become one."""
@@ -97,6 +101,17 @@ class Mesh:
     vertices: NDArray[np.float32]
     faces: NDArray[np.int32]
     colours: NDArray[np.float32]
+
+    @cached_property
+    def drawable(self) -> MeshData:
+        """As vispy takes it: every triangle with corners, colours and normals of its own; made when first asked for."""
+        from vispy.geometry import MeshData
+
+        # x before y before z, and so the corners the other way round: what is outside stays outside
+        made = MeshData(np.ascontiguousarray(self.vertices[:, ::-1]), self.faces[:, ::-1], vertex_colors=self.colours)
+        for part in (made.get_vertices, made.get_vertex_colors, made.get_vertex_normals):
+            part(indexed="faces")  # vispy keeps them
+        return made
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,6 @@ the driver.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from vispy.gloo import gl
@@ -16,9 +15,10 @@ from vispy.visuals.transforms import STTransform
 from medviewer.app.ports import Scene
 from medviewer.app.solid_looks import Point, SolidLook, SolidMode, SolidPreset
 from medviewer.ui.viewport.canvas import NapariCanvas
-from medviewer.ui.viewport.looks import ordered, set_visible
+from medviewer.ui.viewport.looks import ordered
 from medviewer.ui.viewport.raycast import Raycast
 from medviewer.ui.viewport.solid import Mesh, Texture
+from medviewer.ui.viewport.structures import Structures
 
 _METHODS: dict[SolidMode, str] = {
     "shaded": "shaded",
@@ -53,7 +53,7 @@ class SolidStage:
     def __init__(self, canvas: NapariCanvas, software: bool) -> None:
         self._canvas = canvas
         self._software = software
-        self._surface: Any = None
+        self._surface: Structures | None = None
         self._texture: Texture | None = None
         self._shape: tuple[int, ...] = ()
         self._box: object = None
@@ -117,29 +117,32 @@ class SolidStage:
     def draw_mesh(self, mesh: Mesh | None, scene: Scene) -> None:
         """Show those surfaces, or none."""
         if mesh is None:
-            set_visible(self._surface, False)
+            self._hide_surface()
             return
-        data = (mesh.vertices, mesh.faces, np.ones(len(mesh.vertices), np.float32))
         if self._surface is None:
-            with self._canvas.same_view():
-                self._surface = self._canvas.model.add_surface(
-                    data, vertex_colors=mesh.colours, shading="smooth", name="mask"
-                )
+            self._surface = Structures(self._canvas, mesh)
             self._box = None
         else:
-            # colours of the old vertices would not fit the new ones
-            self._surface.vertex_colors = None
-            self._surface.data = data
-            self._surface.vertex_colors = mesh.colours
-        set_visible(self._surface, True)
+            self._surface.fill(mesh)
+        self._surface.visible = True
+        self.light()
         if self._texture is not None:
             self._dress_surface(scene)
             self._cut(scene, self._texture)
 
+    def light(self) -> None:
+        """Let the structures be lit from where the camera looks now."""
+        if self._surface is not None:
+            self._surface.light(self._canvas.camera)
+
     def hide(self) -> None:
         """Show nothing."""
         self.node.visible = False
-        set_visible(self._surface, False)
+        self._hide_surface()
+
+    def _hide_surface(self) -> None:
+        if self._surface is not None:
+            self._surface.visible = False
 
     def set_moving(self, moving: bool) -> None:
         """Draw coarsely and quickly, or finely."""
@@ -148,9 +151,7 @@ class SolidStage:
 
     def _dress_surface(self, scene: Scene) -> None:
         if self._surface is not None:
-            opacity = _THROUGH if scene.through else 1.0
-            if self._surface.opacity != opacity:
-                self._surface.opacity = opacity
+            self._surface.opacity = _THROUGH if scene.through else 1.0
 
     def _cut(self, scene: Scene, texture: Texture) -> None:
         """Cut volume and surfaces to one box."""
@@ -168,7 +169,7 @@ class SolidStage:
             # with a hair more room, or what lies in the outermost voxels is cut where nothing should be
             at = np.array([np.array(low) * spacing - 1e-3, np.array(high) * spacing + 1e-3])[:, ::-1]
             planes = [[at[0], axis] for axis in np.eye(3)] + [[at[1], -axis] for axis in np.eye(3)]
-            self._canvas.node(self._surface).clipping_planes = np.array(planes, np.float32)
+            self._surface.clip(np.array(planes, np.float32))
 
 
 _BLEND = ("src_alpha", "one_minus_src_alpha", "one", "one_minus_src_alpha")

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QWidget
 
 from medviewer.app.ports import Scene, SolidSide
 from medviewer.ui.translate import tr
+from medviewer.ui.viewport.background import Background, at_once
 from medviewer.ui.viewport.canvas import NapariCanvas
 from medviewer.ui.viewport.solid import Factors, Solid, Surfaces, factors_for, mesh_of, texture_of, thin_labels
 from medviewer.ui.viewport.solid_camera import DIRECTIONS, rotated
@@ -31,14 +32,6 @@ _REST_MS = 300
 _EDGE = 9
 _FILLS = 0.8
 """The part of the view that a volume takes at first."""
-
-Background = Callable[[Callable[[], Solid], Callable[[Solid], None]], None]
-"""Runs the first function off the Qt thread and hands what it returns to the second, on the Qt thread."""
-
-
-def at_once(work: Callable[[], Solid], done: Callable[[Solid], None]) -> None:
-    """Run both here and now: for pictures, which wait for what they show."""
-    done(work())
 
 
 class VolumeView(QFrame):
@@ -139,6 +132,8 @@ class VolumeView(QFrame):
         if scene is None:
             self.settle()
             return
+        if not self.isVisible():
+            return
         drawn = self._stage is not None and self._stage.shown and self.shown is not None
         if drawn and _same_volume(self.shown, scene) and (former is None or _dressed_differently(former, scene)):
             self._dress(scene)
@@ -196,7 +191,10 @@ class VolumeView(QFrame):
                 return Solid(texture, None, Surfaces())
             thinned = tuple(mm * f for mm, f in zip(spacing, coarser, strict=True))
             surfaces = former.updated(labels, [label for label, _ in colours], thinned)
-            return Solid(texture, mesh_of(surfaces, colours, spacing, coarser), surfaces)
+            mesh = mesh_of(surfaces, colours, spacing, coarser)
+            if mesh is not None:
+                _ = mesh.drawable  # here, where it holds up nobody
+            return Solid(texture, mesh, surfaces)
 
         def done(solid: Solid) -> None:
             if generation != self._generation:
@@ -247,8 +245,13 @@ class VolumeView(QFrame):
     def showEvent(self, event: Any) -> None:
         """Draw what was asked for while the view was hidden."""
         super().showEvent(event)
-        if self._wanted is not None and _differs(self.shown, self._wanted):
+        if self._wanted is None:
+            return
+        if _differs(self.shown, self._wanted):
+            self._announce(self._wanted)
             self._timer.start()
+        elif self._stage is not None and self._stage.shown:
+            self._dress(self._wanted)  # coarsely, for the first picture: the slices beside it do not wait
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the marks in their corners."""
@@ -315,6 +318,8 @@ class VolumeView(QFrame):
     def _follow_camera(self, *_: object) -> None:
         if self._canvas is not None:
             camera = self._canvas.camera
+            if self._stage is not None:
+                self._stage.light()
             self.cube.turn(camera.view_direction, camera.up_direction)
             self.letters.turn(camera.view_direction, camera.up_direction)
 

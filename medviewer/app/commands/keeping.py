@@ -1,0 +1,91 @@
+"""Save the open mask off the home thread, while it stays open and may be painted on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from medviewer.app.commands import masks
+from medviewer.app.saves import Saving
+from medviewer.domain.mask import Segmentation
+from medviewer.errors import InputError
+from medviewer.jobs import Job
+
+if TYPE_CHECKING:
+    # Loads the database, which commands that only read files do without.
+    from medviewer.app.services import Services
+
+T = TypeVar("T")
+
+
+def keep_soon(services: Services) -> None:
+    """Save the open mask as `masks.keep` does, but copy, pack and write it off the home thread.
+
+    What is painted meanwhile stays in the mask and in its journal, and is saved the next time.
+    """
+    store = services.session.mask
+    if store is None:
+        return
+    store.end()
+    under_way = services.saves.of(store)
+    if under_way is not None and store.is_as(under_way.frozen) and under_way.frozen.dirty:
+        return  # that is what is being saved
+    if not store.dirty:
+        masks.keep(services)
+        return
+    services.when_done(save_soon(services, lambda _: None), lambda _: None)
+
+
+def save_soon(services: Services, then: Callable[[Segmentation], T], *, verdict: bool = False) -> Job[T]:
+    """Save the open mask as it is now if it was changed, and then do something with it, all off the home thread.
+
+    Nothing of it is lost: the journal keeps its strokes until it is on disk, closing the program waits for it, and
+    what fails leaves it as changed as it was. A save of the same mask that is under way is not done twice.
+
+    Parameters
+    ----------
+    then
+        Called in the thread, with the mask of the moment at which this was called.
+    verdict
+        Whether a verdict on the mask is kept too.
+
+    Raises
+    ------
+    InputError
+        If there is no mask.
+    JobError
+        If the program is closing.
+    """
+    session, saves = services.session, services.saves
+    store, series = session.mask, session.series
+    if store is None or series is None:
+        raise InputError("There is no mask to save; run a segmentation or paint one first.")
+    store.end()
+    former, made, frozen = saves.of(store), masks.signature(services, store), store.freeze()
+    saving = Saving(store, frozen, verdict)
+
+    def work() -> T:
+        mask = replace(frozen.take(), provenance=made)
+        if former is not None and former.frozen.state == frozen.state:
+            saving.mask_id = former.mask_id
+        if frozen.dirty and not saving.mask_id:
+            saving.mask_id = services.archive.masks.save_mask(series.uid, mask)
+        return then(mask)
+
+    def over() -> None:
+        store.thaw(frozen)
+        if saves.saving is saving:
+            saves.saving = None
+        left = session.mask is not store  # then whoever left it has handed its strokes on to be saved
+        if store.is_as(frozen) and not (left and store.dirty):
+            services.attempt(lambda: masks.settled(store, saving.mask_id))
+
+    try:
+        saving.job = job = saves.run(series.uid, work)
+    except BaseException:
+        store.thaw(frozen)
+        raise
+    saves.saving = saving
+    job.finished.connect(over)
+    return job

@@ -72,7 +72,7 @@ def real_values(display: Display) -> NDArray[np.float32]:
     turned, plane, block = display.turned, display.plane, block_of(display)
     assert turned is not None
     values, inside = reslice(display.voxels, turned.grid, plane.grid, display.k, block)
-    real = np.multiply(plane.turn(values), np.float32(display.slope), dtype=np.float32)
+    real: NDArray[np.float32] = np.multiply(plane.turn(values), np.float32(display.slope), dtype=np.float32)
     real += np.float32(display.intercept)
     outside = np.logical_not(plane.turn(inside))
     real[outside] = turned.outside

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,7 @@ from medviewer.domain.image import Image, Window
 from medviewer.ui.main import Program
 from medviewer.ui.viewport import measures
 from medviewer.ui.viewport.measures import PixelMeasure
-from medviewer.ui.viewport.overlay import OverlayState, scale_bar
+from medviewer.ui.viewport.overlay import Overlay, OverlayState, scale_bar
 
 from .conftest import GRID, SERIES, open_ramp
 
@@ -302,23 +303,30 @@ def test_two_viewports_share_the_room(opened: Program) -> None:
     assert first.isVisible()
 
 
-def test_a_small_viewport_says_what_is_needed_most_and_says_it_whole(opened: Program) -> None:
+@pytest.fixture
+def small(opened: Program) -> Iterator[Overlay]:
+    """What lies over the first viewport, as small as beside a large 3D view."""
     overlay = opened.window.grid.slices[0].overlay
     settle(opened)
+    before = overlay.geometry()
     assert not overlay.small
-    assert overlay.top_texts()[0] == ("DOE, JANE", "Axial  11 / 20")
-    assert len(overlay.top_texts()) > 2
     overlay.setGeometry(0, 0, 200, 260)
-    assert overlay.small
-    assert overlay.top_texts() == [("DOE, JANE", "Axial  11 / 20"), ("2020-03-01", "")]
+    yield overlay
+    overlay.setGeometry(before)
+
+
+def test_a_small_viewport_says_what_is_needed_most_and_says_it_whole(
+    opened: Program, small: Overlay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert small.small
+    assert small.top_texts() == [("DOE, JANE", "Axial  11 / 20"), ("2020-03-01", "")]
     opened.window.commands["image.flip"].trigger()
     settle(opened)
-    overlay.setGeometry(0, 0, 200, 260)
-    assert overlay.top_texts()[1][1].startswith("flipped"), "how it is turned is told in any case"
-    opened.services.session.line_places = {"name": "hidden", "slice": "hidden"}
+    assert small.top_texts()[1][1].startswith("flipped"), "how it is turned is told in any case"
+    monkeypatch.setattr(opened.services.session, "line_places", {"name": "hidden", "slice": "hidden"})
     settle(opened)
-    overlay.setGeometry(0, 0, 200, 260)
-    assert [left for left, _ in overlay.top_texts()] == ["2020-03-01"]
+    assert [left for left, _ in small.top_texts()] == ["2020-03-01"]
+    opened.window.commands["image.unturn"].trigger()
 
 
 def test_words_of_measurements_can_be_read_over_bone_and_hide_little(opened: Program) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from medviewer.app.mask_store import MaskStore
 from medviewer.domain.strokes import Delta
-from medviewer.inference.clicking.interactive import Answer, Part
+from medviewer.inference.clicking.part import Answer, Part
 from medviewer.jobs import Job
 from medviewer.plugin_api import Prompt
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from app_model.types import Action
+from app_model.expressions import Expr
+from app_model.types import Action, ToggleRule
 
 
 @dataclass(frozen=True)
@@ -152,8 +153,18 @@ PANELS: tuple[Entry, ...] = ("view.panels", "view.browser", "", "edit.shortcuts"
 
 def of_layouts(actions: Iterable[Action[..., Any]]) -> tuple[str, ...]:
     """Ids of the actions that lay out the viewports: those that are checked by the layout."""
-    return tuple(action.id for action in actions if str(_rule(action)).startswith("layout =="))
+    found = []
+    known: dict[int, bool] = {}  # many actions have one rule, and writing it out takes time
+    for action in actions:
+        rule = rule_of(action)
+        if id(rule) not in known:
+            known[id(rule)] = rule is not None and str(rule).startswith("layout ==")
+        if known[id(rule)]:
+            found.append(action.id)
+    return tuple(found)
 
 
-def _rule(action: Action[..., Any]) -> object:
-    return getattr(action.toggled, "condition", action.toggled) or ""
+def rule_of(action: Action[..., Any]) -> Expr[Any] | None:
+    """When an action is checked; None for one that never is."""
+    rule = action.toggled
+    return rule.condition if isinstance(rule, ToggleRule) else rule

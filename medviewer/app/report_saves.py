@@ -20,13 +20,15 @@ class ReportSaves:
 
     Parameters
     ----------
-    store, runner
-        Where and by whom it is written.
+    store
+        Tells where it is written, once something is.
+    runner
+        Who writes it.
     told
         Called on the home thread when all of it is on the disk (with an empty text), or with what went wrong.
     """
 
-    def __init__(self, store: ReportStore, runner: Runner, told: Callable[[str], None]) -> None:
+    def __init__(self, store: Callable[[], ReportStore], runner: Runner, told: Callable[[str], None]) -> None:
         self._store, self._runner, self._told = store, runner, told
         self._waiting: Report | None = None
         self._failed: Report | None = None
@@ -49,7 +51,7 @@ class ReportSaves:
         last, self._waiting, self._failed = self._waiting or self._failed, None, None
         if last is not None:
             try:
-                self._store.save(last, _HURRY_S)
+                self._store().save(last, _HURRY_S)
             except MedviewerError:
                 self._failed = last
                 raise
@@ -59,7 +61,7 @@ class ReportSaves:
             return
         report, self._waiting = self._waiting, None
         try:
-            job = self._job = self._runner.submit(lambda _: self._store.save(report), title="", must_finish=True)
+            job = self._job = self._runner.submit(lambda _: self._store().save(report), title="", must_finish=True)
         except JobError:  # the program is closing, and flushes
             self._waiting = report
             return

@@ -6,8 +6,9 @@ import getpass
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from medviewer.app import settings
 from medviewer.app.clicks import Clicks
@@ -22,10 +23,12 @@ from medviewer.domain.image import Image
 from medviewer.domain.study import Series, Study
 from medviewer.errors import JobCancelled, MedviewerError, PluginError
 from medviewer.jobs import Job, Runner
-from medviewer.learning.queue import CorrectionQueue
-from medviewer.learning.registry import ModelRegistry
 from medviewer.plugin_api.discovery import AdapterResult, DiscoverResult, find
 from medviewer.trust import TrustLedger
+
+if TYPE_CHECKING:
+    from medviewer.learning.queue import CorrectionQueue
+    from medviewer.learning.registry import ModelRegistry
 
 T = TypeVar("T")
 
@@ -38,8 +41,8 @@ class Services:
 
     Parameters
     ----------
-    archive, queue, registry
-        What is kept: masks and results, corrections, model versions.
+    archive
+        What is kept: studies, masks, results, reports.
     runner
         The one way to run work off the home thread.
     plugins
@@ -53,8 +56,6 @@ class Services:
     """
 
     archive: Archive
-    queue: CorrectionQueue
-    registry: ModelRegistry
     runner: Runner
     plugins: list[DiscoverResult]
     session: Session = field(default_factory=Session)
@@ -74,9 +75,9 @@ class Services:
     """What is being read to hang beside the open series."""
 
     def __post_init__(self) -> None:
-        self.saves = MaskSaves(self.archive, self.runner, self.session.say, self.queue.judged)
+        self.saves = MaskSaves(self.archive, self.runner, self.session.say, lambda uid: self.queue.judged(uid))
         """Masks that are saved while something else is on the screen."""
-        self.report_saves = ReportSaves(self.archive.reports, self.runner, self._tell_saved)
+        self.report_saves = ReportSaves(lambda: self.archive.reports, self.runner, self._tell_saved)
         """The report on its way to the disk."""
         self.clicks = Clicks()
         """What was pointed at for the structure that is being segmented by clicks."""
@@ -102,13 +103,25 @@ class Services:
         archive, named = Archive.open(home), tuple(folders)
         return cls(
             archive=archive,
-            queue=CorrectionQueue(archive),
-            registry=ModelRegistry(archive),
             runner=Runner(archive.home / "scratch"),
             plugins=_rows(archive.home, named, TrustLedger.open(archive.home)),
             author=_user(),
             folders=named,
         )
+
+    @cached_property
+    def queue(self) -> CorrectionQueue:
+        """The fine-tuning queue: what people said of masks. It imports SQLAlchemy with the first question."""
+        from medviewer.learning.queue import CorrectionQueue
+
+        return CorrectionQueue(self.archive)
+
+    @cached_property
+    def registry(self) -> ModelRegistry:
+        """The versions of models; as `queue`."""
+        from medviewer.learning.registry import ModelRegistry
+
+        return ModelRegistry(self.archive)
 
     def close(self) -> None:
         """Stop all work and close the archive; what was acknowledged is on disk."""

@@ -12,22 +12,27 @@ they came. All else has neither names nor IDs. The folder, the database and the 
 from __future__ import annotations
 
 import hashlib
+import importlib
 from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-
-from sqlalchemy.orm import Session
+from typing import TYPE_CHECKING, Any
 
 from medviewer.archive import journal as journals
 from medviewer.archive.catalog import Catalog
 from medviewer.archive.database import FILE_NAME, Database
 from medviewer.archive.home import home as default_home
 from medviewer.archive.journal import Journal, JournalHeader
-from medviewer.archive.masks import MaskRecord, MaskStore
-from medviewer.archive.measurements import Kept, MeasurementStore
 from medviewer.archive.patient_key import patient_key
-from medviewer.archive.reports import ReportStore
-from medviewer.archive.results import HeatmapRecord, ResultStore
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from medviewer.archive.masks import MaskRecord, MaskStore
+    from medviewer.archive.measurements import Kept, MeasurementStore
+    from medviewer.archive.reports import ReportStore
+    from medviewer.archive.results import HeatmapRecord, ResultStore
 
 __all__ = [
     "Archive",
@@ -44,6 +49,22 @@ __all__ = [
 ]
 
 _JOURNALS = "journal"
+_HOMES = {
+    "HeatmapRecord": "results",
+    "Kept": "measurements",
+    "MaskRecord": "masks",
+    "MaskStore": "masks",
+    "MeasurementStore": "measurements",
+    "ReportStore": "reports",
+    "ResultStore": "results",
+}
+"""What brings in SQLAlchemy, and where it is: a window that lists its studies does without it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 class Archive:
@@ -58,19 +79,42 @@ class Archive:
 
     Attributes
     ----------
-    masks, results, measurements, reports, catalog
-        The stores of segmentations, of classifications and heat maps, of what people measure and mark, of what they
-        write, and of what was opened.
+    catalog
+        What was opened. It can be read at once; the other stores import SQLAlchemy when they are first asked for.
     """
 
     def __init__(self, home: Path, database: Database) -> None:
         self.home = home
-        self.masks = MaskStore(home, database)
-        self.results = ResultStore(home, database)
-        self.measurements = MeasurementStore(database)
-        self.reports = ReportStore(database)
         self.catalog = Catalog(home, database)
         self._database = database
+
+    @cached_property
+    def masks(self) -> MaskStore:
+        """The store of segmentations."""
+        from medviewer.archive.masks import MaskStore
+
+        return MaskStore(self.home, self._database)
+
+    @cached_property
+    def results(self) -> ResultStore:
+        """The store of classifications, detections and heat maps."""
+        from medviewer.archive.results import ResultStore
+
+        return ResultStore(self.home, self._database)
+
+    @cached_property
+    def measurements(self) -> MeasurementStore:
+        """The store of what people measure and mark."""
+        from medviewer.archive.measurements import MeasurementStore
+
+        return MeasurementStore(self._database)
+
+    @cached_property
+    def reports(self) -> ReportStore:
+        """The store of what people write."""
+        from medviewer.archive.reports import ReportStore
+
+        return ReportStore(self._database)
 
     @classmethod
     def open(cls, home: Path | None = None) -> Archive:

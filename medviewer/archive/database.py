@@ -1,4 +1,4 @@
-"""The SQLite database of the archive: opening, upgrading, and transactions.
+"""The SQLite database of the archive: opening it, and the two ways to it.
 
 Several processes may have it open (a window and the command line): the write-ahead log lets them read while one
 writes, and writers take turns.
@@ -6,35 +6,31 @@ writes, and writers take turns.
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
+from medviewer.archive.home import make_folder, make_private
+from medviewer.archive.reader import Reader
 
-from medviewer.archive.home import make_folder
-from medviewer.domain.provenance import utc_now
-from medviewer.errors import StoreError
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from medviewer.archive.sessions import Sessions
 
 FILE_NAME = "medviewer.db"
 REVISION = "0004"
-"""The revision that this program's tables have; a database that has it opens without loading the migrations."""
+"""The revision that this program's tables have; a database that has it opens without SQLAlchemy and Alembic."""
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_S = 20.0
 """How long a writer waits for its turn before it gives up."""
 
 
 class Database:
-    """One open database.
+    """One open database. Safe to use from several threads.
 
     Parameters
     ----------
@@ -51,18 +47,27 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         make_folder(path.parent)
-        _make_private(path)
-        self._engine = _engine(path)
-        self._writing = self._engine.execution_options(medviewer_immediate=True)
+        make_private(path)
+        self._reader = Reader(path, BUSY_S)
+        self._asked = threading.Lock()
+        self._sessions: Sessions | None = None
         try:
-            self._upgrade()
+            if not self._is_present():
+                self._opened().upgrade(REVISION)
         except BaseException:
             self.close()
             raise
 
+    def look(self) -> AbstractContextManager[sqlite3.Connection]:
+        """A connection that only reads and sees one consistent state, with rows by the names of their columns.
+
+        What is asked in plain SQL, and soon after the start. Raises StoreError if the database fails.
+        """
+        return self._reader.look()
+
     def read(self) -> AbstractContextManager[Session]:
         """A session that sees one consistent state. Raises StoreError if the database fails."""
-        return self._session(self._engine)
+        return self._opened().read()
 
     def write(self, wait_s: float = BUSY_S) -> AbstractContextManager[Session]:
         """A session that commits at its end, all or nothing; the only writer while it is open.
@@ -77,11 +82,13 @@ class Database:
         StoreError
             If the database fails or another process keeps it for longer than that.
         """
-        return self._session(self._writing.execution_options(medviewer_wait_s=wait_s))
+        return self._opened().write(wait_s)
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        self._reader.close()
+        if self._sessions is not None:
+            self._sessions.close()
 
     def __enter__(self) -> Database:
         return self
@@ -91,142 +98,19 @@ class Database:
     ) -> None:
         self.close()
 
-    @contextmanager
-    def _session(self, engine: Engine) -> Iterator[Session]:
-        with _mapped(self.path), Session(engine, expire_on_commit=False) as session, session.begin():
-            yield session
+    def _opened(self) -> Sessions:
+        """SQLAlchemy's half, which takes a third of a second to import, once it is needed."""
+        with self._asked:
+            if self._sessions is None:
+                from medviewer.archive.sessions import Sessions
 
-    def _upgrade(self) -> None:
-        with _mapped(self.path):
-            with self._engine.connect() as connection:
-                present = _revision(connection)
-            if present == REVISION:
-                return
-            with self._writing.begin() as connection:
-                # Another process may have done it while this one waited for its turn.
-                present = _revision(connection)
-                if present != REVISION:
-                    _migrate(self.path, connection, present)
+                self._sessions = Sessions(self.path)
+            return self._sessions
 
-
-def _make_private(path: Path) -> None:
-    """Let nobody else read the database: it holds names. Its log gets the same permissions from SQLite."""
-    try:
-        path.touch(mode=0o600)
-        if os.name != "nt" and path.stat().st_mode & 0o077:
-            path.chmod(0o600)
-    except OSError as error:
-        raise StoreError(
-            f"The database {path} should be readable by this user only, but its permissions cannot be set; choose "
-            "another folder with MEDVIEWER_HOME.",
-            str(error),
-        ) from error
-
-
-def _migrate(path: Path, connection: Connection, present: str | None) -> None:
-    # Imported here: most starts find the database up to date and need none of it.
-    from alembic import command
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-    from alembic.util import CommandError
-
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if present is None and _has_tables(connection):
-        raise StoreError(
-            f"{path} should be a database of medviewer, but another program made it; move it away and start again."
-        )
-    if present is not None and present not in known:
-        raise StoreError(
-            f"The archive in {path.parent} was written by a newer medviewer (its format is {present}, this program "
-            f"knows up to {REVISION}); update medviewer to open it."
-        )
-    if present is not None:
-        _back_up(path, present)
-    try:
-        command.upgrade(config, "head")
-    except CommandError as error:
-        raise StoreError(
-            f"The archive in {path.parent} could not be upgraded and stays as it was; report this.", str(error)
-        ) from error
-
-
-def _back_up(path: Path, revision: str) -> None:
-    folder = make_folder(path.parent / "backups")
-    stamp = utc_now().replace(":", "").replace("+0000", "Z")
-    target = folder / f"medviewer-{revision}-{stamp}.db"
-    _make_private(target)
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
-        source.backup(copy)
-
-
-def _revision(connection: Connection) -> str | None:
-    known = connection.execute(text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")).first()
-    row = connection.execute(text("SELECT version_num FROM alembic_version")).first() if known else None
-    return str(row[0]) if row else None
-
-
-def _has_tables(connection: Connection) -> bool:
-    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name != 'alembic_version'"
-    return connection.execute(text(query)).first() is not None
-
-
-def _engine(path: Path) -> Engine:
-    engine = create_engine(
-        f"sqlite:///{path}",
-        connect_args={"timeout": BUSY_S},
-        hide_parameters=True,  # values never reach a log or an error's text
-    )
-
-    @event.listens_for(engine, "connect")
-    def _connected(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
-        # The driver must not begin transactions by itself: it begins them late and never for DDL.
-        connection.isolation_level = None
-        _use_wal(connection)
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA secure_delete = ON")  # a name that was removed is not left readable in the file
-
-    @event.listens_for(engine, "begin")
-    def _begun(connection: Connection) -> None:
-        # A writer takes its turn at once: one that reads first and writes later can be refused without waiting.
-        options = connection.get_execution_options()
-        immediate = options.get("medviewer_immediate", False)
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {options.get('medviewer_wait_s', BUSY_S) * 1000:.0f}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-    return engine
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Turn the write-ahead log on; SQLite does not wait by itself when two processes do this to a new file."""
-    give_up = time.monotonic() + BUSY_S
-    while _first(connection, "PRAGMA journal_mode") != "wal":
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > give_up:
-                raise
-            time.sleep(0.01)
-
-
-def _first(connection: sqlite3.Connection, query: str) -> Any:
-    return connection.execute(query).fetchone()[0]
-
-
-@contextmanager
-def _mapped(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OperationalError as error:
-        busy = "locked" in str(error.orig) or "busy" in str(error.orig)
-        cure = "close the other medviewer that is using it" if busy else "check the disk's space and permissions"
-        raise StoreError(
-            f"The database {path} could not be read or written; {cure} and try again.", str(error)
-        ) from error
-    except SQLAlchemyError as error:
-        raise StoreError(
-            f"The database {path} refused the change or is damaged; its backups are beside it.", str(error)
-        ) from error
+    def _is_present(self) -> bool:
+        """Whether the file has the format of this program; one that is new has none."""
+        with self._reader.look() as connection:
+            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone() is None:
+                return False
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            return row is not None and row["version_num"] == REVISION

@@ -40,3 +40,25 @@ def make_folder(path: Path) -> Path:
             str(error),
         ) from error
     return path
+
+
+def make_private(path: Path) -> None:
+    """Let nobody else read a file that holds names, a database; make it where it is missing.
+
+    The log of a database gets the same permissions from SQLite.
+
+    Raises
+    ------
+    StoreError
+        If that cannot be done.
+    """
+    try:
+        path.touch(mode=0o600)
+        if os.name != "nt" and path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+    except OSError as error:
+        raise StoreError(
+            f"The database {path} should be readable by this user only, but its permissions cannot be set; choose "
+            "another folder with MEDVIEWER_HOME.",
+            str(error),
+        ) from error

@@ -1,4 +1,4 @@
-"""What takes a second to import comes behind the first picture of the window: napari, vispy and OpenGL."""
+"""What takes long to import comes behind the first picture of the window: the database, the panels, napari."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import threading
 
 from PySide6.QtCore import QObject, Signal
 
+PANELS = ("medviewer.archive.sessions", "medviewer.learning.queue", "medviewer.ui.panels")
+"""The modules that bring in SQLAlchemy, and what the panels stand on."""
 VIEWPORTS = ("medviewer.ui.viewport.slice_view", "medviewer.ui.viewport.volume_view")
 """The modules that bring in napari."""
 
@@ -16,36 +18,65 @@ log = logging.getLogger(__name__)
 
 
 class Ahead(QObject):
-    """Imports the viewports in a thread of their own, while the window already answers.
+    """Imports the panels and then the viewports in a thread of its own, while the window already answers.
 
     Two threads that import modules which need each other could be handed one that is half made; so whoever needs the
-    viewports on the Qt thread calls `wait` before importing them.
+    panels or the viewports on the Qt thread calls `wait_for_panels` or `wait` before importing them.
     """
 
+    panels_ready = Signal()
+    """The panels can be imported at once; comes on the thread that this object lives on."""
     ready = Signal()
-    """They can be imported at once; comes on the thread that this object lives on."""
+    """So can the viewports."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._thread: threading.Thread | None = None
+        self._panels, self._go = threading.Event(), threading.Event()
+        self._stopped = False
 
     def start(self) -> None:
-        """Begin; where they are imported already, `ready` comes at once."""
-        if all(name in sys.modules for name in VIEWPORTS) and self._thread is None:
+        """Begin with the panels; where all is imported already, both signals come at once."""
+        if all(name in sys.modules for name in (*PANELS, *VIEWPORTS)) and self._thread is None:
+            self.panels_ready.emit()
             self.ready.emit()
             return
-        self._thread = threading.Thread(target=self._import, name="viewports ahead", daemon=True)
+        self._thread = threading.Thread(target=self._import, name="imports ahead", daemon=True)
         self._thread.start()
+
+    def go_on(self) -> None:
+        """Import the viewports too: until then all of the processor is for what is shown first."""
+        self._go.set()
+
+    def wait_for_panels(self) -> None:
+        """Wait until what the panels need is not being imported any more."""
+        if self._thread is not None:
+            self._panels.wait()
+
+    def stop(self) -> None:
+        """The window closes: begin with nothing more, and wait until nothing is being imported."""
+        self._stopped = True
+        self.wait()
 
     def wait(self) -> None:
         """Wait until nothing is being imported any more."""
+        self._go.set()
         if self._thread is not None:
             self._thread.join()
 
     def _import(self) -> None:
-        try:
-            for name in VIEWPORTS:
-                importlib.import_module(name)
-        except Exception:  # whoever needs them imports again, and is told what is wrong where it can be shown
-            log.exception("The viewports could not be imported ahead")
-        self.ready.emit()
+        _import_all(PANELS)
+        self._panels.set()
+        self.panels_ready.emit()
+        self._go.wait()
+        if not self._stopped:
+            _import_all(VIEWPORTS)
+            self.ready.emit()
+
+
+def _import_all(names: tuple[str, ...]) -> None:
+    try:
+        for name in names:
+            importlib.import_module(name)
+    except Exception:  # whoever needs them imports again, and is told what is wrong where it can be shown
+        log.exception("What the window needs could not be imported ahead")

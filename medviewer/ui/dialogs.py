@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from app_model import Application
-from app_model.types import MenuItem
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QImage, QTextDocument
 from PySide6.QtWidgets import (
@@ -45,6 +43,8 @@ OPEN_FILES = (
     "ZIP archives (*.zip)",
 )
 """Filters of the dialog that opens files; all files come first, for DICOM files often have no ending."""
+
+KeysIn = Callable[[str], list[tuple[str, str]]]
 
 _TOP = Qt.AlignmentFlag.AlignTop
 
@@ -115,8 +115,14 @@ class Sheet(QDialog):
         return self
 
 
-def show_keys(app: Application, parent: QWidget, shortcuts: Shortcuts) -> Sheet:
-    """Show every action with its key, by menu; it follows when keys are changed, and can be searched."""
+def show_keys(keys_in: KeysIn, parent: QWidget, shortcuts: Shortcuts) -> Sheet:
+    """Show every action with its key, by menu; it follows when keys are changed, and can be searched.
+
+    Parameters
+    ----------
+    keys_in
+        The key and the title of every action of a menu, by the menu's id.
+    """
     sheet = Sheet("Keys", parent, (1080, 760))
     field = QLineEdit()
     field.setObjectName("findKey")
@@ -124,7 +130,7 @@ def show_keys(app: Application, parent: QWidget, shortcuts: Shortcuts) -> Sheet:
     field.setClearButtonEnabled(True)
     field.addAction(icon("search", "quiet"), QLineEdit.ActionPosition.LeadingPosition)
     explain(field, "Some letters of a command's name, or a key", "Find a key")
-    area = _KeysArea(app, shortcuts)
+    area = _KeysArea(keys_in, shortcuts)
     field.textChanged.connect(area.look_for)
     sheet.body.addWidget(field)
     sheet.body.addWidget(area)
@@ -134,9 +140,9 @@ def show_keys(app: Application, parent: QWidget, shortcuts: Shortcuts) -> Sheet:
 
 
 class _KeysArea(QScrollArea):
-    def __init__(self, app: Application, shortcuts: Shortcuts) -> None:
+    def __init__(self, keys_in: KeysIn, shortcuts: Shortcuts) -> None:
         super().__init__()
-        self._app = app
+        self._keys_in = keys_in
         self._query = ""
         self._links = Links(self)
         self._links.add(shortcuts.changed, self.fill)
@@ -150,13 +156,13 @@ class _KeysArea(QScrollArea):
 
     def fill(self) -> None:
         """Write all keys anew."""
-        self.setWidget(_keys_page(self._app, self._query))
+        self.setWidget(_keys_page(self._keys_in, self._query))
 
 
-def _keys_page(app: Application, query: str = "") -> QWidget:
+def _keys_page(keys_in: KeysIn, query: str = "") -> QWidget:
     page = QWidget()
     columns = QHBoxLayout(page)
-    every = [(title, _found(_rows(app, menu), title, query)) for menu, title in actions.titles(tr).items()]
+    every = [(title, _found(keys_in(menu), title, query)) for menu, title in actions.titles(tr).items()]
     groups = [(title, rows) for title, rows in every if rows]
     if not groups:
         columns.addWidget(label("No command and no key is called so.", "quiet"), alignment=_TOP)
@@ -203,16 +209,6 @@ def _fill(grid: QGridLayout, title: str, rows: list[tuple[str, str]]) -> None:
         shown.setObjectName("key")
         grid.addWidget(shown, row, 0)
         grid.addWidget(QLabel(tr(text)), row, 1)
-
-
-def _rows(app: Application, menu: str) -> list[tuple[str, str]]:
-    rows = []
-    for item in app.menus.get_menu(menu):
-        if isinstance(item, MenuItem):
-            binding = app.keybindings.get_keybinding(item.command.id)
-            key = binding.keybinding.to_text() if binding else ""
-            rows.append((key, item.command.title.replace("&", "").rstrip("…")))
-    return rows
 
 
 class _ManualBrowser(QTextBrowser):

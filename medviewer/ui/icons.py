@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from fonticon_mdi7 import MDI7  # type: ignore[import-untyped]  # it publishes no types
-from PySide6.QtGui import QIcon
-from superqt.fonticon import icon as font_icon
+from functools import cache
 
-from medviewer.ui.theme import COLOURS
+from fonticon_mdi7 import MDI7  # type: ignore[import-untyped]  # it publishes no types
+from PySide6.QtCore import QPoint, QRect, QSize, Qt
+from PySide6.QtGui import QFont, QFontDatabase, QIcon, QIconEngine, QPainter, QPixmap, QPixmapCache
+from PySide6.QtWidgets import QApplication, QStyleOption
+
+from medviewer.ui.theme import colour
 
 SIZE = 20
 """Edge of an icon on a tool button, in px."""
@@ -100,16 +103,66 @@ _GLYPHS = {
 NAMES = tuple(_GLYPHS)
 """Every name that `icon` knows."""
 
+_PART = 0.875
+"""Of an icon's height that the font takes: glyphs of 24 units then lie on whole pixels at the usual sizes."""
 
-def icon(name: str, colour: str = "text") -> QIcon:
+
+def icon(name: str, shade: str = "text") -> QIcon:
     """The icon of that name, in one colour of the palette, greyed where it is disabled.
 
     Parameters
     ----------
     name
         One of `NAMES`.
-    colour
+    shade
         A name in `theme.COLOURS`.
     """
-    made = font_icon(_GLYPHS[name], color=COLOURS[colour], states={"disabled": {"color": COLOURS["disabled"]}})
-    return QIcon(made)  # a plain one: item models do not know Python's subclasses
+    return QIcon(_Engine(name, shade))
+
+
+class _Engine(QIconEngine):
+    """Draws one glyph, at any size. superqt has such an engine too, but brings all its widgets and looks for fonts."""
+
+    def __init__(self, name: str, shade: str) -> None:
+        super().__init__()
+        self._glyph = str(_GLYPHS[name]).rpartition(".")[2]
+        self._name, self._shade = name, shade
+
+    def clone(self) -> QIconEngine:
+        """Another one that draws the same."""
+        return _Engine(self._name, self._shade)
+
+    def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
+        """Draw it, centred."""
+        font = QFont()
+        font.setFamily(_family())
+        font.setPixelSize(max(1, round(rect.height() * _PART)))
+        painter.save()
+        painter.setPen(colour("disabled" if mode == QIcon.Mode.Disabled else self._shade))
+        painter.setFont(font)
+        painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, self._glyph)
+        painter.restore()
+
+    def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
+        """Draw it into a picture of that size in pixels of the screen, once for all icons that look the same."""
+        key = f"medviewer/{self._name}/{self._shade}/{mode.value}/{size.width()}/{size.height()}"
+        known = QPixmap()
+        if QPixmapCache.find(key, known):
+            return known
+        made = QPixmap(size)
+        made.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(made)
+        self.paint(painter, QRect(QPoint(0, 0), size), mode, state)
+        painter.end()
+        if mode == QIcon.Mode.Selected:  # tinted, as Qt tints pictures that are selected
+            option = QStyleOption()
+            option.palette = QApplication.palette()
+            made = QApplication.style().generatedIconPixmap(mode, made, option)
+        QPixmapCache.insert(key, made)
+        return made
+
+
+@cache
+def _family() -> str:
+    """The family of the icons' font, loaded with the first icon that is drawn."""
+    return QFontDatabase.applicationFontFamilies(QFontDatabase.addApplicationFont(MDI7.__font_file__))[0]

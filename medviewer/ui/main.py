@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 
 PUMP_S = 0.01
 """What other threads have to say may take so long at once; then the window draws and hears its user."""
+PATIENCE_MS = 1500
+"""How long the import of napari waits for the first picture of what is opened with the window."""
+DRAWN_MS = 30
+"""The time in which a picture that is there is drawn."""
 
 
 class Pump(QObject):
@@ -76,23 +80,42 @@ class Program:
         keep_napari_apart(self.services.archive.home)
         translate.install(settings.load(self.services.archive.home).language, self.services.archive.home)
         self._pump = Pump(self.services.runner)
-        catalog.housekeep(self.services)
-        if paths:
-            # the scan runs beside the import of napari, which takes longer
-            study.open_paths(self.services, list(paths))
+        self._paths, self._closed = list(paths), False
         from medviewer.ui.window import MainWindow
 
         self.window = MainWindow(self.services)
         self._ahead = Ahead(self.window)
+        self.window.before_panels = self._ahead.wait_for_panels
         self.window.grid.before_making = self._ahead.wait
+        self._ahead.panels_ready.connect(self._complete)
         self._ahead.ready.connect(self._make_viewports)
         self.window.show()
-        # once the window was drawn: it answers while napari is imported
+        # once the window was drawn: it answers while all else is imported
         QTimer.singleShot(0, self._ahead, self._ahead.start)
+
+    def _complete(self) -> None:
+        """Make what nobody waits for to pick a study, and open what was asked for."""
+        if self._closed:
+            return
+        self.window.complete()
+        catalog.housekeep(self.services)
         self.window.tour.offer()
+        if not self._paths:
+            self._ahead.go_on()
+            return
+        # napari is imported once the first picture is there, which it would hold up; or while a large study is read
+        self.services.session.events.image.connect(self._go_on_soon)
+        QTimer.singleShot(PATIENCE_MS, self._ahead, self._ahead.go_on)
+        study.open_paths(self.services, self._paths)
+
+    def _go_on_soon(self, *_: object) -> None:
+        self.services.session.events.image.disconnect(self._go_on_soon)
+        QTimer.singleShot(DRAWN_MS, self._ahead, self._ahead.go_on)
 
     def _make_viewports(self) -> None:
         """Make them one in each turn of the event loop, so that the window answers between."""
+        if self._closed:
+            return
         if self.window.grid.make_next() or self.window.grid.prepare_next():
             QTimer.singleShot(0, self._ahead, self._make_viewports)
             return
@@ -102,7 +125,8 @@ class Program:
 
     def close(self) -> None:
         """Close the window and the archive; what was acknowledged is on disk."""
-        self._ahead.wait()
+        self._closed = True
+        self._ahead.stop()
         gc.enable()
         self.window.close()
         self.window.deleteLater()

@@ -14,6 +14,7 @@ from medviewer.ui.widgets.right_click import RightClick
 from medviewer.ui.widgets.section import Section
 
 if TYPE_CHECKING:
+    from medviewer.ui.panels import Panels
     from medviewer.ui.window import MainWindow
 
 
@@ -39,12 +40,15 @@ class RightClicks(QObject):
             window.windows,
         )
         window.grid.menu_asked.connect(self._viewport)
-        window.panel_area.measures.menu_requested.connect(lambda at: self._popup(self.menus.measurement, at))
-        window.panel_area.segments.menu_requested.connect(lambda at: self._popup(self.menus.segment, at))
-        for section in window.panels.values():
-            section.menu_requested.connect(lambda at, section=section: self._panel(section, at))
         for bar in (window.modes, window.tools, window.mode_bar):
             self._on(bar)
+
+    def add_panels(self, panels: Panels) -> None:
+        """Listen to the panels too: they come later than the window."""
+        panels.measures.menu_requested.connect(lambda at: self._popup(self.menus.measurement, at))
+        panels.segments.menu_requested.connect(lambda at: self._popup(self.menus.segment, at))
+        for section in panels.sections.values():
+            section.menu_requested.connect(lambda at, section=section: self._panel(section, at))
 
     def _on(self, widget: QWidget) -> None:
         """The tabs and the tool bar: without this, Qt would offer to take the tool bar away for good."""

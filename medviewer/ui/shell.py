@@ -1,4 +1,7 @@
-"""What the window can be asked to do by actions that are about the window itself."""
+"""What the window can be asked to do by actions that are about the window itself.
+
+Sheets and dialogs are imported when they are first opened: no start waits for what nobody may ask for.
+"""
 
 from __future__ import annotations
 
@@ -14,32 +17,22 @@ from medviewer.app.ports import DeidentifyChoice, SolidSide
 from medviewer.app.services import Services
 from medviewer.domain.document import Document
 from medviewer.errors import StoreError
-from medviewer.ui import dialogs, pacs
+from medviewer.ui import dialogs
 from medviewer.ui.menus import Menus
-from medviewer.ui.panels import Panels
-from medviewer.ui.report.window import show_report
 from medviewer.ui.research import Research
 from medviewer.ui.tour import Tour
 from medviewer.ui.translate import tr
 from medviewer.ui.viewport_grid import ViewportGrid
 from medviewer.ui.viewport_pane import marked
-from medviewer.ui.widgets.batch_dialog import show_batch
-from medviewer.ui.widgets.corners_dialog import CornersDialog
-from medviewer.ui.widgets.deidentify_dialog import DeidentifyDialog
-from medviewer.ui.widgets.document_view import show_document
 from medviewer.ui.widgets.fuse_menu import FuseMenu
-from medviewer.ui.widgets.hanging_dialogs import OwnHangingsDialog, SaveHangingDialog
 from medviewer.ui.widgets.hanging_menu import HangingMenu
-from medviewer.ui.widgets.language_dialog import LanguageDialog
 from medviewer.ui.widgets.mode_tabs import ModeTabs
 from medviewer.ui.widgets.palette import Palette
-from medviewer.ui.widgets.plugins_dialog import show_plugins
-from medviewer.ui.widgets.shortcuts_dialog import Named, ShortcutsDialog
 from medviewer.ui.widgets.study_browser import StudyBrowser
-from medviewer.ui.widgets.window_dialog import WindowDialog
 from medviewer.ui.widgets.window_menu import WindowMenu
 
 if TYPE_CHECKING:
+    from medviewer.ui.panels import Panels
     from medviewer.ui.viewport.slice_view import SliceView
 
 _RECENT_COMMANDS = 12
@@ -55,7 +48,6 @@ class ShellWindow(QMainWindow):
     grid: ViewportGrid
     browser: StudyBrowser
     browser_dock: QDockWidget
-    panel_area: Panels
     panel_dock: QDockWidget
     palette_box: Palette
     modes: ModeTabs
@@ -64,6 +56,11 @@ class ShellWindow(QMainWindow):
     windows: WindowMenu
     fuse_menu: FuseMenu
     hangings: HangingMenu
+
+    @property
+    def panel_area(self) -> Panels:
+        """The panels on the right."""
+        raise NotImplementedError
 
     def update_context(self) -> None:
         """Enable and check every action as the session has it now."""
@@ -134,6 +131,8 @@ class ShellWindow(QMainWindow):
 
     def show_hanging_save(self) -> None:
         """Ask what a hanging protocol of the present layout is for, and keep it."""
+        from medviewer.ui.widgets.hanging_dialogs import SaveHangingDialog
+
         dialog = self.findChild(SaveHangingDialog) or SaveHangingDialog(self.services, self)
         dialog.show()
         dialog.raise_()
@@ -141,6 +140,8 @@ class ShellWindow(QMainWindow):
 
     def show_hanging_own(self) -> None:
         """List the user's hanging protocols, to rename and remove them."""
+        from medviewer.ui.widgets.hanging_dialogs import OwnHangingsDialog
+
         dialog = self.findChild(OwnHangingsDialog) or OwnHangingsDialog(self.services, self.dialogs, self.reveal, self)
         dialog.show()
         dialog.raise_()
@@ -200,10 +201,14 @@ class ShellWindow(QMainWindow):
 
     def show_report(self) -> None:
         """Write the report of the open study."""
+        from medviewer.ui.report.window import show_report
+
         show_report(self.services, self.menus.commands, self)
 
     def show_corners(self) -> None:
         """Choose which line of text stands in which corner."""
+        from medviewer.ui.widgets.corners_dialog import CornersDialog
+
         dialog = self.findChild(CornersDialog) or CornersDialog(self.services, self)
         dialog.show()
         dialog.raise_()
@@ -211,6 +216,8 @@ class ShellWindow(QMainWindow):
 
     def show_window_dialog(self) -> None:
         """Let a window be typed in and kept."""
+        from medviewer.ui.widgets.window_dialog import WindowDialog
+
         dialog = self.findChild(WindowDialog) or WindowDialog(self.services, self)
         dialog.show()
         dialog.raise_()
@@ -223,10 +230,14 @@ class ShellWindow(QMainWindow):
 
     def show_document(self, document: Document) -> None:
         """Show a report or document of a study."""
+        from medviewer.ui.widgets.document_view import show_document
+
         show_document(self.services, self.dialogs, document, self)
 
     def ask_deidentify(self, what: str = "") -> DeidentifyChoice | None:
         """Ask where de-identified copies of a study go and what they keep; None when the user thought better of it."""
+        from medviewer.ui.widgets.deidentify_dialog import DeidentifyDialog
+
         dialog = DeidentifyDialog(self, what)
         try:
             return dialog.choice if dialog.exec() else None
@@ -239,10 +250,12 @@ class ShellWindow(QMainWindow):
 
     def show_keys(self) -> None:
         """Open the sheet of keys."""
-        dialogs.show_keys(self.menus.model, self, self.menus.keyboard.shortcuts)
+        dialogs.show_keys(self.menus.keys_in, self, self.menus.keyboard.shortcuts)
 
     def show_language(self) -> None:
         """Let the language of the window be chosen."""
+        from medviewer.ui.widgets.language_dialog import LanguageDialog
+
         dialog = self.findChild(LanguageDialog) or LanguageDialog(self.services, self)
         dialog.show()
         dialog.raise_()
@@ -275,6 +288,8 @@ class ShellWindow(QMainWindow):
 
     def show_shortcuts(self) -> None:
         """Show and change the key of every command."""
+        from medviewer.ui.widgets.shortcuts_dialog import Named, ShortcutsDialog
+
         titles = actions.titles(tr)
         named = [
             Named(
@@ -293,14 +308,20 @@ class ShellWindow(QMainWindow):
 
     def show_plugins(self) -> None:
         """Install, trust, check and switch plugins."""
+        from medviewer.ui.widgets.plugins_dialog import show_plugins
+
         show_plugins(self.services, self)
 
     def show_batch(self) -> None:
         """Run a plugin on many studies of the list."""
+        from medviewer.ui.widgets.batch_dialog import show_batch
+
         show_batch(self.services, self)
 
     def show_pacs_query(self) -> None:
         """Search the hospital's archive."""
+        from medviewer.ui import pacs
+
         pacs.show_query(self.services, self, self._look_at_viewports)
 
     def _look_at_viewports(self) -> None:
@@ -309,10 +330,14 @@ class ShellWindow(QMainWindow):
 
     def show_pacs_nodes(self) -> None:
         """Set up archives on the network."""
+        from medviewer.ui import pacs
+
         pacs.show_nodes(self.services, self)
 
     def show_pacs_send(self) -> None:
         """Ask what to send to which archive."""
+        from medviewer.ui import pacs
+
         pacs.show_send(self.services, self)
 
 

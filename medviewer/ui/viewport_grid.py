@@ -52,13 +52,17 @@ class ViewportGrid(ViewportPane):
         super().__init__(services.session, empty, parent, in_thread)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAcceptDrops(True)
+        self.stills.scrolled.connect(lambda number, steps: beside.scroll(services, number, steps))
         services.session.view.events.tool.connect(self._set_tool)
         services.session.live_values.changed.connect(self._note_values)
 
     def step(self, slices: int) -> None:
         """Scroll the active viewport."""
-        if self.slices:
-            self._hands[self.session.view.active].scroll(slices)
+        active = self.session.view.active
+        if active < len(self._hands):
+            self._hands[active].scroll(slices)
+        else:  # what stands for the viewports scrolls already
+            beside.scroll(self.services, active, slices)
 
     def turn(self, number: int, angle: float) -> None:
         """Turn the crosshair's lines in a viewport, in radians, clockwise."""

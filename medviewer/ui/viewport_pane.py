@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter, QPixmap
-from PySide6.QtWidgets import QGridLayout, QLabel, QStackedLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QStackedLayout, QWidget
 
 from medviewer.app.controllers.display import DisplayController, visible_panes
 from medviewer.app.hanging.companions import companion_of
@@ -15,8 +15,8 @@ from medviewer.app.hanging.layouts import Cell, Layout
 from medviewer.app.hanging.wearing import pane_of
 from medviewer.app.state import Session
 from medviewer.domain.plane import Plane
+from medviewer.ui.stills import Stills
 from medviewer.ui.theme import COLOURS, RESEARCH_USE
-from medviewer.ui.translate import tr
 
 if TYPE_CHECKING:
     from medviewer.ui.viewport.background import Background
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from medviewer.ui.viewport.volume_view import VolumeView
 
 _NOTICE_ROOM = 26
+_EMPTY, _VIEWPORTS, _STILLS = range(3)
+"""Pages: nothing is open, the viewports, and what is seen of them before they are there."""
 _AT_FIRST = 3
 """Viewports that are made in any case; more come with the first layout that has them."""
 _REST_MS = 150
@@ -72,9 +74,9 @@ class ViewportPane(QWidget):
         self._grid.setSpacing(2)
         self._placed: Layout | None = None
         self._stack.addWidget(self._pages)
-        opening = QLabel(tr("Opening…"), alignment=Qt.AlignmentFlag.AlignCenter)
-        opening.setObjectName("emptyTitle")
-        self._stack.addWidget(opening)  # for the second in which napari is on its way
+        self.stills = Stills(session)
+        """Pictures of what the viewports will show, for the second or two in which napari is on its way."""
+        self._stack.addWidget(self.stills)
         session.events.image.connect(self.arrange)
         session.view.events.layout.connect(self.arrange)
         session.view.events.panes.connect(self.arrange)
@@ -143,6 +145,11 @@ class ViewportPane(QWidget):
         """Whether a viewport shows something."""
         return any(view.shown is not None and view.isVisible() for view in self._views)
 
+    @property
+    def has_image(self) -> bool:
+        """Whether something of what is open is to be seen: in a viewport, or in the picture that stands for it."""
+        return self.has_picture or self.stills.has_picture
+
     def added(self, number: int, slice_view: SliceView) -> None:
         """A viewport was made; the window listens to it."""
 
@@ -176,7 +183,14 @@ class ViewportPane(QWidget):
     def arrange(self, *_: object) -> None:
         """Show the viewports that the layout asks for, and give them the room."""
         image, view_state = self.session.image, self.session.view
-        self._stack.setCurrentIndex(0 if image is None else 1 if self._views else 2)
+        awaited = len(self._views) < _AT_FIRST
+        if image is not None and awaited:
+            self._stack.setCurrentIndex(_STILLS)
+            self.stills.arrange()
+        elif self._stack.currentIndex() == _STILLS and image is not None:
+            self._exchange()
+        else:
+            self._stack.setCurrentIndex(_EMPTY if image is None else _VIEWPORTS)
         if image is None or self._solid is None:
             return
         while len(self._views) >= _AT_FIRST and self.make_next():  # a layout that has more
@@ -199,6 +213,19 @@ class ViewportPane(QWidget):
             self._grid.setColumnStretch(column, int(column < columns and not large))
         self._grid.setEnabled(True)
         self._grid.activate()
+
+    def _exchange(self) -> None:
+        """Show the viewports where their pictures were: nothing is drawn until they have their sizes and slices."""
+        self.setUpdatesEnabled(False)
+        self._stack.setCurrentIndex(_VIEWPORTS)
+        self.stills.stop()
+
+        def settled() -> None:
+            self.controller.refresh()
+            # what a viewport does with its new size comes with the next turn of the event loop
+            QTimer.singleShot(0, self, lambda: self.setUpdatesEnabled(True))
+
+        QTimer.singleShot(0, self, settled)
 
     def _place(self, layout: Layout) -> None:
         """Put every viewport of a layout into its cell; those that it has not stay where nobody sees them."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from app_model import Application
 from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import (
@@ -29,7 +29,6 @@ from medviewer.domain.document import Document
 from medviewer.errors import MedviewerError
 from medviewer.ui import dialogs
 from medviewer.ui.menus import Menus
-from medviewer.ui.panels import Panels
 from medviewer.ui.research import Research
 from medviewer.ui.right_clicks import RightClicks
 from medviewer.ui.shell import ShellWindow
@@ -49,13 +48,15 @@ from medviewer.ui.widgets.mode_tabs import ModeTabs
 from medviewer.ui.widgets.palette import Palette
 from medviewer.ui.widgets.phase_bar import PhaseBar
 from medviewer.ui.widgets.recent_menu import RecentMenu
-from medviewer.ui.widgets.solid_bar import SolidBar
 from medviewer.ui.widgets.study_browser import StudyBrowser
 from medviewer.ui.widgets.study_rows import origin
 from medviewer.ui.widgets.window_menu import WindowMenu
 
 if TYPE_CHECKING:
+    from medviewer.ui.panels import Panels
     from medviewer.ui.viewport.volume_view import VolumeView
+    from medviewer.ui.widgets.section import Section
+    from medviewer.ui.widgets.solid_bar import SolidBar
 
 PANEL_WIDTH, BROWSER_WIDTH = 340, 250
 
@@ -64,11 +65,18 @@ _VIEWPORT_KEYS = ("view.next", "view.slice_up", "view.slice_down", "view.page_up
 
 
 class MainWindow(OpensDrops, ShellWindow):
-    """The window of one running program. It owns the widgets; `services` owns everything else."""
+    """The window of one running program. It owns the widgets; `services` owns everything else.
+
+    Attributes
+    ----------
+    before_panels
+        Called before what the panels need is imported here.
+    """
 
     def __init__(self, services: Services) -> None:
         super().__init__()
         self.services = services
+        self.before_panels: Callable[[], None] = lambda: None
         self.setWindowTitle(f"medviewer - {tr(RESEARCH_USE)}")
         self.setAcceptDrops(True)
         self.resize(1440, 900)
@@ -93,6 +101,8 @@ class MainWindow(OpensDrops, ShellWindow):
         services.session.events.image.connect(self._focus_viewports)
         self._share_keys()
         self.right_clicks = RightClicks(self)
+        for event in (services.session.events.studies, services.session.events.series):
+            event.connect(self.complete)
         self.tour = Tour(self)
         self.palette_box = Palette(self)
         self.palette_box.chosen.connect(self._note_chosen)
@@ -127,7 +137,8 @@ class MainWindow(OpensDrops, ShellWindow):
         """Have at hand what the mode needs."""
         mode = self.services.session.mode
         self.tools.show_mode(mode)
-        self.panel_area.show_mode(mode)
+        if self._panel_area is not None:
+            self._panel_area.show_mode(mode)
         self.menus.look_again()
 
     def _make_centre(self) -> None:
@@ -154,6 +165,8 @@ class MainWindow(OpensDrops, ShellWindow):
         self.messages.float_over(self.grid)
 
     def _make_solid_bar(self, view: VolumeView) -> None:
+        from medviewer.ui.widgets.solid_bar import SolidBar  # brings superqt, as the view brought napari
+
         self._solid_bar = SolidBar(self.services, self.commands, view)
         self._solid_bar.clipping.connect(self._show_clip)
 
@@ -176,9 +189,39 @@ class MainWindow(OpensDrops, ShellWindow):
         self.browser.commands, self.browser.confirm = self.commands, self._confirm
         self.browser.reason = self.menus.reason
         self.browser_dock = self._dock("Studies", self.browser, Qt.DockWidgetArea.LeftDockWidgetArea, BROWSER_WIDTH)
-        self.panel_area = Panels(self.services, self.commands, self._confirm)
-        self.panels = self.panel_area.sections
-        self.panel_dock = self._dock("Panels", self.panel_area, Qt.DockWidgetArea.RightDockWidgetArea, PANEL_WIDTH)
+        self._panel_area: Panels | None = None
+        self.panel_dock = self._dock("Panels", QWidget(), Qt.DockWidgetArea.RightDockWidgetArea, PANEL_WIDTH)
+
+    @property
+    def panel_area(self) -> Panels:
+        """The panels on the right: made when they are first asked for, at the latest when something is to be opened."""
+        if self._panel_area is None:
+            self._make_panels()
+        assert self._panel_area is not None
+        return self._panel_area
+
+    @property
+    def panels(self) -> dict[str, Section]:
+        """The panels by their names."""
+        return self.panel_area.sections
+
+    def complete(self, *_: object) -> None:
+        """Make the panels, if they are not there: they follow the session from before there is anything in it."""
+        if self._panel_area is None:
+            self._make_panels()
+
+    def _make_panels(self) -> None:
+        self.before_panels()
+        from medviewer.ui.panels import Panels  # brings the database and what models need
+
+        made = self._panel_area = Panels(self.services, self.commands, self._confirm)
+        former = self.panel_dock.widget()
+        self.panel_dock.setWidget(made)
+        former.deleteLater()
+        _leave_focus(made)
+        made.measures.name_keys(self.menus.keyboard.shortcuts.key_of)
+        made.show_mode(self.services.session.mode)
+        self.right_clicks.add_panels(made)
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea, width: int) -> QDockWidget:
         dock = QDockWidget(tr(title), self)
@@ -206,21 +249,13 @@ class MainWindow(OpensDrops, ShellWindow):
     # -- keys -----------------------------------------------------------------------------------------------------
 
     def _share_keys(self) -> None:
-        """Who gets a key: letters act everywhere but in text fields, arrows and Tab only act on the viewports.
-
-        Buttons and sliders take the focus from the Tab key alone, so that a click on one leaves it with the viewports.
-        """
+        """Who gets a key: letters act everywhere but in text fields, arrows and Tab only act on the viewports."""
         for command in _VIEWPORT_KEYS:
             action = self.commands[command]
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             self.grid.addAction(action)
-        for kind in (QAbstractButton, QAbstractSlider, QComboBox):
-            for widget in (
-                *self.panel_dock.findChildren(kind),
-                *self.phases.findChildren(kind),
-                *self.curved.findChildren(kind),
-            ):
-                widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        for part in (self.phases, self.curved):
+            _leave_focus(part)
         self.browser.left.connect(self.grid.setFocus)
         self.grid.setFocus()
 
@@ -230,7 +265,8 @@ class MainWindow(OpensDrops, ShellWindow):
         key_of = keyboard.shortcuts.key_of
         self.empty.name_keys(key_of)
         self.tools.slab_box.name_keys(key_of)
-        self.panel_area.measures.name_keys(key_of)
+        if self._panel_area is not None:
+            self._panel_area.measures.name_keys(key_of)
         self.modes.name_keys({name: key_of(f"mode.{name}") for name in modes.MODES})
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -317,9 +353,14 @@ class MainWindow(OpensDrops, ShellWindow):
         self.services.runner.shutdown()
         self.grid.close_canvases()
         self.curved.close_canvas()
-        with self.menus.model.menus.menus_changed.blocked():  # or each entry that goes has its menu built anew
-            Application.destroy(self.menus.model.name)
         super().closeEvent(event)
+
+
+def _leave_focus(part: QWidget) -> None:
+    """Let its buttons and sliders take the focus from the Tab key alone: a click leaves it with the viewports."""
+    for kind in (QAbstractButton, QAbstractSlider, QComboBox):
+        for widget in part.findChildren(kind):
+            widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
 
 def _text(state: QByteArray) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
+from app_model.expressions import Expr, parse_expression
 from app_model.types import Action, KeyBindingRule, MenuRule, SubmenuItem
 
 from medviewer.app.actions.catalog import study_specs
@@ -134,6 +136,12 @@ def _action(services: Services, spec: Spec, order: int) -> Action[..., Any]:
         callback=lambda: services.attempt(spec.run),
         menus=[MenuRule(id=spec.menu, group=spec.group, order=order)],
         keybindings=[KeyBindingRule(primary=key) for key in spec.keys] or None,
-        enablement=spec.when,
-        toggled=spec.checked,
+        enablement=_rule(spec.when),
+        toggled=_rule(spec.checked),
     )
+
+
+@cache
+def _rule(text: str | None) -> Expr[Any] | None:
+    """A rule, made once for all actions that have it: parsing takes longer than all else of an action."""
+    return None if text is None else parse_expression(text)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import catalog, listed, study
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -23,19 +23,19 @@ def study_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
     def import_some(folder: bool) -> None:
         paths = dialogs.open_paths(folder)
         if paths:
-            listed.import_copy(services, paths)
+            commands.listed.import_copy(services, paths)
 
     def tag() -> None:
-        entry = catalog.entry_of_chosen(services)
+        entry = commands.catalog.entry_of_chosen(services)
         answer = dialogs.ask_text("Tags", "Tags of this study, parted by commas", ", ".join(entry.tags))
         if answer is not None:
-            catalog.set_tags(services, entry.uid, answer.split(","))
+            commands.catalog.set_tags(services, entry.uid, answer.split(","))
 
     def reveal() -> None:
-        catalog.find_folder(services, catalog.entry_of_chosen(services).uid, shell.reveal)
+        commands.catalog.find_folder(services, commands.catalog.entry_of_chosen(services).uid, shell.reveal)
 
     def remove() -> None:
-        entry = catalog.entry_of_chosen(services)
+        entry = commands.catalog.entry_of_chosen(services)
         text = "The study is forgotten; its files are left alone, and masks of it are kept."
         if entry.copied:
             text = (
@@ -45,8 +45,8 @@ def study_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
         accept = "Delete these files" if entry.copied else "Remove"
         if dialogs.confirm("Remove the study from the list", text, accept):
             if services.session.study is not None and services.session.study.uid == entry.uid:
-                study.close(services)
-            catalog.remove(services, entry.uid)
+                commands.study.close(services)
+            commands.catalog.remove(services, entry.uid)
 
     return [
         Spec(
@@ -101,7 +101,7 @@ def study_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
 
 def _marks(services: Services) -> list[Spec]:
     def mark(state: str) -> Callable[[], None]:
-        return lambda: catalog.mark(services, catalog.entry_of_chosen(services).uid, state)
+        return lambda: commands.catalog.mark(services, commands.catalog.entry_of_chosen(services).uid, state)
 
     return [
         Spec(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import curved
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -25,7 +25,7 @@ def curved_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
             "tool.path",
             "&Draw a path",
             "curved",
-            lambda: curved.begin(services),
+            lambda: commands.curved.begin(services),
             "Click along a structure, on any slice; a double click or Enter ends it and shows the curved plane",
             ("Ctrl+Alt+D",),
             "1",
@@ -36,38 +36,40 @@ def curved_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
             "curved.end",
             "&End the path",
             "curved",
-            lambda: curved.end(services),
+            lambda: commands.curved.end(services),
             "The path is whole; a double click or Enter does it too",
             (),
             "1",
             "path_open",
         ),
-        entry("remove", "&Remove the path", lambda: curved.remove(services), "Take the path away", "Alt+Delete"),
+        entry(
+            "remove", "&Remove the path", lambda: commands.curved.remove(services), "Take the path away", "Alt+Delete"
+        ),
         entry(
             "turn_on",
             "&Turn about the path",
-            lambda: curved.turn(session, _TURN),
+            lambda: commands.curved.turn(session, _TURN),
             "Turn the curved plane about its path by 5 degrees",
             "Alt+Right",
         ),
         entry(
             "turn_back",
             "Turn &back about the path",
-            lambda: curved.turn(session, -_TURN),
+            lambda: commands.curved.turn(session, -_TURN),
             "Turn the curved plane about its path by 5 degrees the other way",
             "Alt+Left",
         ),
         entry(
             "wider",
             "&Wider",
-            lambda: curved.widen(session, _WIDER),
+            lambda: commands.curved.widen(session, _WIDER),
             "Show more at both sides of the path",
             "Alt+Up",
         ),
         entry(
             "narrower",
             "&Narrower",
-            lambda: curved.widen(session, 1 / _WIDER),
+            lambda: commands.curved.widen(session, 1 / _WIDER),
             "Show less at both sides of the path",
             "Alt+Down",
         ),

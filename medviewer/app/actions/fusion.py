@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import fusion
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -15,7 +15,7 @@ def fusion_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
     session = services.session
 
     def step(steps: int) -> Callable[[], None]:
-        return lambda: fusion.step_opacity(session, steps)
+        return lambda: commands.fusion.step_opacity(session, steps)
 
     def entry(
         name: str, title: str, run: Callable[[], object], text: str, key: str, group: str, checked: str = ""
@@ -33,11 +33,18 @@ def fusion_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
             "1",
             "volume_open",
         ),
-        entry("remove", "&Remove", lambda: fusion.remove(services), "Take away what is laid over", "Ctrl+Shift+Y", "1"),
+        entry(
+            "remove",
+            "&Remove",
+            lambda: commands.fusion.remove(services),
+            "Take away what is laid over",
+            "Ctrl+Shift+Y",
+            "1",
+        ),
         entry(
             "swap",
             "&Exchange the two",
-            lambda: fusion.swap(services),
+            lambda: commands.fusion.swap(services),
             "Make what is laid over the main series, and lay the main one over it",
             "Alt+X",
             "1",
@@ -45,7 +52,7 @@ def fusion_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
         entry(
             "show",
             "&Show what is laid over",
-            lambda: fusion.toggle(session),
+            lambda: commands.fusion.toggle(session),
             "Show or hide what is laid over",
             "Shift+Y",
             "2",
@@ -54,7 +61,7 @@ def fusion_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
         entry(
             "here",
             "Fused in this &viewport",
-            lambda: fusion.toggle_here(session),
+            lambda: commands.fusion.toggle_here(session),
             "Show or hide what is laid over in the active viewport alone",
             "Alt+Y",
             "2",
@@ -65,7 +72,7 @@ def fusion_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
         entry(
             "window",
             "&Next window of what is laid over",
-            lambda: fusion.next_window(session),
+            lambda: commands.fusion.next_window(session),
             "Show what is laid over with its next window; Shift and a right drag changes it freely",
             "Shift+V",
             "3",
@@ -73,7 +80,7 @@ def fusion_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
         entry(
             "colours",
             "Next &colours of what is laid over",
-            lambda: fusion.next_colours(session),
+            lambda: commands.fusion.next_colours(session),
             "Show what is laid over through the next colour map",
             "Ctrl+Shift+L",
             "3",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import looks, view
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -14,14 +14,14 @@ def image_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
     """Grey values."""
 
     def preset(number: int) -> Callable[[], None]:
-        return lambda: view.choose_window(services, number)
+        return lambda: commands.view.choose_window(services, number)
 
     specs = [
         Spec(
             "image.invert",
             "&Invert",
             "image",
-            lambda: view.invert(services),
+            lambda: commands.view.invert(services),
             "Exchange black and white",
             ("I",),
             when="image_open",
@@ -46,7 +46,7 @@ def image_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
             "image.window_auto",
             "&Automatic window",
             "image",
-            lambda: view.choose_window(services, 0),
+            lambda: commands.view.choose_window(services, 0),
             "Fit the window to the values of the image",
             ("0",),
             "2",
@@ -56,7 +56,7 @@ def image_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
             "image.window_file",
             "Next window of the &file",
             "image",
-            lambda: looks.next_file_window(services),
+            lambda: commands.looks.next_file_window(services),
             "Show the next window that the file brings",
             ("Ctrl+Shift+W",),
             "2",
@@ -86,7 +86,7 @@ def image_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
             "image.next_colours",
             "Next &colour map",
             "image",
-            lambda: looks.next_colours(services),
+            lambda: commands.looks.next_colours(services),
             "Show the image through the next colour map",
             ("Shift+L",),
             "25",
@@ -96,7 +96,7 @@ def image_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
             "image.grey",
             "&Grey again",
             "image",
-            lambda: looks.grey(services),
+            lambda: commands.looks.grey(services),
             "Show the image in grey again",
             ("Ctrl+Shift+G",),
             "25",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import hanging_choice
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -26,7 +26,7 @@ def hanging_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             "hang.again",
             "Hang a&new",
             "hanging",
-            lambda: hanging_choice.again(services),
+            lambda: commands.hanging_choice.again(services),
             "Lay out the open study by the hanging protocol that fits it best",
             ("Ctrl+Alt+H",),
             "12",
@@ -36,7 +36,7 @@ def hanging_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             "hang.next",
             "Next step of the &hanging protocol",
             "hanging",
-            lambda: hanging_choice.next_step(services),
+            lambda: commands.hanging_choice.next_step(services),
             "Show the next views of a hanging protocol that has several steps, as mammography",
             ("Alt+PageDown",),
             "12",
@@ -46,7 +46,7 @@ def hanging_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             "hang.prior",
             "Compare with p&rior",
             "hanging",
-            lambda: hanging_choice.compare_with_prior(services),
+            lambda: commands.hanging_choice.compare_with_prior(services),
             "Show the open series beside the one of the latest earlier study that is most like it",
             ("Ctrl+Shift+H",),
             "12",
@@ -73,7 +73,7 @@ def hanging_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             "hang.automatic",
             "Hang studies when they are opened",
             "hanging",
-            lambda: hanging_choice.set_automatic(services, not session.hang_automatic),
+            lambda: commands.hanging_choice.set_automatic(services, not session.hang_automatic),
             "Lay out a study by the hanging protocol that fits it best when it is opened, or as every other",
             group="12",
             checked="hang_automatic",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from medviewer.app import commands
 from medviewer.app.actions.spec import Spec, toggle
-from medviewer.app.commands import beside, listed, panes
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 from medviewer.errors import InputError
@@ -15,7 +15,7 @@ def layout_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
     """How the viewports are laid out."""
 
     def layout(name: str) -> Callable[[], None]:
-        return lambda: panes.arrange(services.session, name)
+        return lambda: commands.panes.arrange(services.session, name)
 
     rows = (
         ("mpr", "Three &planes and 3D", "F2", "Show axial, sagittal, coronal and 3D"),
@@ -48,7 +48,7 @@ def beside_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
     def open_chosen() -> object:
         if not session.chosen_series:
             raise InputError("A series should be chosen in the list of studies to be opened beside; choose one there.")
-        return listed.open_beside(services, session.chosen_study, session.chosen_series)
+        return commands.listed.open_beside(services, session.chosen_study, session.chosen_series)
 
     return [
         Spec(
@@ -65,7 +65,7 @@ def beside_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
             "view.link",
             "&Link here",
             "beside",
-            lambda: beside.link_here(session),
+            lambda: commands.beside.link_here(session),
             "Let series beside scroll with the main one from here on, or each by itself",
             ("Alt+L",),
             "15",
@@ -76,7 +76,7 @@ def beside_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
             "view.plane",
             "Next plane in this &viewport",
             "view",
-            lambda: panes.next_plane(session),
+            lambda: commands.panes.next_plane(session),
             "Show axial, sagittal or coronal in the active viewport, in turn",
             ("Ctrl+Alt+P",),
             "1",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from medviewer.app import commands
 from medviewer.app.actions.spec import Spec, toggle
-from medviewer.app.commands import view
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -61,7 +61,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             "view.phase_back",
             "Pre&vious phase",
             "scroll",
-            lambda: view.step_phase(services, -1),
+            lambda: commands.view.step_phase(services, -1),
             "Show the phase before: an earlier time, echo, b-value, frame or page",
             (",",),
             "35",
@@ -71,7 +71,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             "view.phase_on",
             "Next p&hase",
             "scroll",
-            lambda: view.step_phase(services, 1),
+            lambda: commands.view.step_phase(services, 1),
             "Show the phase after: a later time, echo, b-value, frame or page",
             (".",),
             "35",
@@ -81,7 +81,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             "view.play",
             "Pla&y",
             "scroll",
-            lambda: view.toggle_play(services),
+            lambda: commands.view.toggle_play(services),
             "Play all phases as a film, as fast as they were recorded, or stop",
             ("K",),
             "35",
@@ -92,7 +92,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             "view.play_faster",
             "Play faster",
             "scroll",
-            lambda: view.step_speed(services, 1),
+            lambda: commands.view.step_speed(services, 1),
             "Let the film run twice as fast",
             ("Alt+.",),
             "35",
@@ -102,7 +102,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             "view.play_slower",
             "Play slower",
             "scroll",
-            lambda: view.step_speed(services, -1),
+            lambda: commands.view.step_speed(services, -1),
             "Let the film run half as fast",
             ("Alt+,",),
             "35",
@@ -112,7 +112,7 @@ def view_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             "view.play_mode",
             "Loop, back and forth, or once",
             "scroll",
-            lambda: view.next_play_mode(services),
+            lambda: commands.view.next_play_mode(services),
             "Change what the film does at its end: begin anew, run back, or end",
             ("Ctrl+.",),
             "35",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import measured, measured_read, measuring, view
 from medviewer.app.controllers.placing import WITH_TEXT
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
@@ -39,47 +39,47 @@ def measure_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
     session = services.session
 
     def choose(tool: str) -> Callable[[], None]:
-        return lambda: view.choose_tool(services, tool)
+        return lambda: commands.view.choose_tool(services, tool)
 
     def step(steps: int) -> None:
         uids = [m.uid for m in session.measurements]
         now = uids.index(session.chosen_measurement) if session.chosen_measurement in uids else -1 if steps > 0 else 0
-        measuring.jump_to(services, uids[(now + steps) % len(uids)])
+        commands.measuring.jump_to(services, uids[(now + steps) % len(uids)])
 
     def rename() -> None:
-        m = measuring.found(session, session.chosen_measurement)
+        m = commands.measuring.found(session, session.chosen_measurement)
         label = dialogs.ask_text("Name the measurement", f"What this {TITLES[m.kind].lower()} is called", m.label)
         if label is not None:
-            measuring.name(services, m.uid, label)
+            commands.measuring.name(services, m.uid, label)
 
     def reword() -> None:
-        m = measuring.found(session, session.chosen_measurement)
+        m = commands.measuring.found(session, session.chosen_measurement)
         if m.kind not in WITH_TEXT:
             session.say("Only an arrow or a text says something; name other measurements in their list.")
             return
         text = dialogs.ask_text("Text", "What it says", m.text)
         if text is not None and text.strip():
-            measuring.change(services, replace(m, text=text.strip()))
+            commands.measuring.change(services, replace(m, text=text.strip()))
 
     def mark(node: bool) -> None:
-        m = measuring.found(session, session.chosen_measurement)
+        m = commands.measuring.found(session, session.chosen_measurement)
         same = m.target and m.node == node
-        measuring.change(services, replace(m, target=not same, node=node and not same))
+        commands.measuring.change(services, replace(m, target=not same, node=node and not same))
 
     def save() -> None:
         path = dialogs.save_path("Save measurements", "measurements.csv", _FILES)
         if path is not None:
-            measured.export(services, path)
+            commands.measured.export(services, path)
 
     def read() -> None:
         for path in dialogs.open_paths(folder=False):
-            measured_read.read(services, path)
+            commands.measured_read.read(services, path)
 
     def organ() -> None:
-        m = measuring.found(session, session.chosen_measurement)
+        m = commands.measuring.found(session, session.chosen_measurement)
         answer = dialogs.ask_text("Organ", f"Which organ {m.title} lies in", m.organ)
         if answer is not None:
-            measured.set_organ(services, m.uid, answer)
+            commands.measured.set_organ(services, m.uid, answer)
 
     tools = [
         Spec(f"tool.{kind}", title, "measure", choose(kind), text, (key,), "1", "image_open", f"tool == '{kind}'")
@@ -183,7 +183,7 @@ def measure_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             "measure.delete",
             "&Delete",
             "measure",
-            lambda: measuring.remove(services, session.chosen_measurement),
+            lambda: commands.measuring.remove(services, session.chosen_measurement),
             "Take the chosen measurement away; undo brings it back",
             ("Delete",),
             "3",

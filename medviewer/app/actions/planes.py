@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import radians
 
+from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import planes
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 from medviewer.app.words import word
@@ -26,21 +26,21 @@ def planes_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
     """Slabs, and planes that are turned."""
 
     def choose(mode: Mode) -> Callable[[], None]:
-        return lambda: planes.set_slab(services, mode)
+        return lambda: commands.planes.set_slab(services, mode)
 
     def ask() -> None:
         thickness = services.session.view.slab_mm
-        now = word(planes.WHOLE) if thickness == WHOLE_MM else f"{thickness:g}"
+        now = word(commands.planes.WHOLE) if thickness == WHOLE_MM else f"{thickness:g}"
         answer = dialogs.ask_text("Slab thickness", "Thickness of the slab in mm, or whole volume", now)
         if answer is not None:
-            planes.type_slab_mm(services, answer)
+            commands.planes.type_slab_mm(services, answer)
 
     return [
         Spec(
             "view.slab_next",
             "Next s&lab mode",
             "slab",
-            lambda: planes.cycle_slab(services),
+            lambda: commands.planes.cycle_slab(services),
             "Show slabs of several slices: MIP, MinIP, mean, then single slices again",
             ("Shift+M",),
             "36",
@@ -74,7 +74,7 @@ def planes_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
             "view.slab_thicker",
             "Thicker slab",
             "slab",
-            lambda: planes.thicken_slab(services, _STEP),
+            lambda: commands.planes.thicken_slab(services, _STEP),
             "Make the slab a quarter thicker, from 200 mm on the whole volume; where there is none, show one",
             ("Ctrl+]",),
             "36",
@@ -84,7 +84,7 @@ def planes_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
             "view.slab_thinner",
             "Thinner slab",
             "slab",
-            lambda: planes.thicken_slab(services, 1 / _STEP),
+            lambda: commands.planes.thicken_slab(services, 1 / _STEP),
             "Make the slab a fifth thinner; where there is none, show one",
             ("Ctrl+[",),
             "36",
@@ -120,7 +120,7 @@ def _turns(services: Services, shell: Shell) -> list[Spec]:
             "view.straight",
             "Strai&ght planes",
             "oblique",
-            lambda: planes.straighten(services),
+            lambda: commands.planes.straighten(services),
             "Let turned planes lie along the acquisition's axes again",
             ("Alt+T",),
             "37",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import measuring, pointed, segments
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -17,7 +17,7 @@ def pointed_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
 
 def _viewport(services: Services, shell: Shell) -> list[Spec]:
     def reset() -> None:
-        pointed.reset(services.session)
+        commands.pointed.reset(services.session)
         shell.fit_active()
 
     return [
@@ -35,7 +35,7 @@ def _viewport(services: Services, shell: Shell) -> list[Spec]:
             "image.copy_value",
             "Copy value at the &crosshair",
             "image",
-            lambda: shell.copy_text(pointed.value_at_crosshair(services.session)),
+            lambda: shell.copy_text(commands.pointed.value_at_crosshair(services.session)),
             "Copy the position and the value under the crosshair as text",
             ("Ctrl+C",),
             "28",
@@ -51,7 +51,7 @@ def _measurement(services: Services, shell: Shell) -> list[Spec]:
             "measure.go",
             "&Go to it",
             "measure",
-            lambda: measuring.jump_to(services, session.chosen_measurement),
+            lambda: commands.measuring.jump_to(services, session.chosen_measurement),
             "Show the slice of the chosen measurement",
             ("Alt+J",),
             "3",
@@ -61,7 +61,7 @@ def _measurement(services: Services, shell: Shell) -> list[Spec]:
             "measure.copy",
             "&Copy value",
             "measure",
-            lambda: shell.copy_text(pointed.measured_text(session, session.chosen_measurement)),
+            lambda: shell.copy_text(commands.pointed.measured_text(session, session.chosen_measurement)),
             "Copy what the chosen measurement comes to as text",
             ("Ctrl+Shift+C",),
             "3",
@@ -81,25 +81,25 @@ def _measurement(services: Services, shell: Shell) -> list[Spec]:
 
 
 def _text_home(services: Services) -> None:
-    m = measuring.found(services.session, services.session.chosen_measurement)
-    measuring.change(services, replace(m, text_at=None))
+    m = commands.measuring.found(services.session, services.session.chosen_measurement)
+    commands.measuring.change(services, replace(m, text_at=None))
 
 
 def _segment(services: Services, dialogs: Dialogs) -> list[Spec]:
     session = services.session
 
     def rename() -> None:
-        segment = segments.active(session)
+        segment = commands.segments.active(session)
         name = dialogs.ask_text("Rename segment", "Name of the structure", segment.name)
         if name is not None:
-            segments.rename(services, segment.label, name)
+            commands.segments.rename(services, segment.label, name)
 
     return [
         Spec(
             "segment.go",
             "&Go to segment",
             "segment",
-            lambda: segments.go_to(services, session.active_label),
+            lambda: commands.segments.go_to(services, session.active_label),
             "Put the crosshair into the largest slice of the active segment",
             ("Ctrl+G",),
             "55",
@@ -119,7 +119,7 @@ def _segment(services: Services, dialogs: Dialogs) -> list[Spec]:
             "segment.hide",
             "&Hide or show segment",
             "segment",
-            lambda: segments.toggle(services, session.active_label),
+            lambda: commands.segments.toggle(services, session.active_label),
             "Hide the active segment, or show it again",
             ("Shift+H",),
             "55",
@@ -129,7 +129,7 @@ def _segment(services: Services, dialogs: Dialogs) -> list[Spec]:
             "segment.only",
             "Show &only this segment",
             "segment",
-            lambda: segments.show_only(services, session.active_label),
+            lambda: commands.segments.show_only(services, session.active_label),
             "Hide all segments but the active one",
             ("Shift+I",),
             "55",
@@ -139,7 +139,7 @@ def _segment(services: Services, dialogs: Dialogs) -> list[Spec]:
             "segment.all",
             "Show a&ll segments",
             "segment",
-            lambda: segments.show_all(services),
+            lambda: commands.segments.show_all(services),
             "Show every segment again",
             ("Alt+N",),
             "55",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import deidentify, masks, study, undoing
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -16,22 +16,22 @@ def file_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
     def open_some(folder: bool) -> None:
         paths = dialogs.open_paths(folder)
         if paths:
-            study.open_paths(services, paths)
+            commands.study.open_paths(services, paths)
 
     def save_mask() -> None:
         path = dialogs.save_path("Save mask", "mask.dcm", MASK_FILES)
         if path is not None:
-            masks.export(services, path)
+            commands.masks.export(services, path)
 
     def load_mask() -> None:
         paths = dialogs.open_paths(False)
         if paths:
-            masks.import_mask(services, paths[0])
+            commands.masks.import_mask(services, paths[0])
 
     def export_deidentified() -> object:
-        files = deidentify.files_of_chosen(services)
-        choice = shell.ask_deidentify(deidentify.chosen_in_words(services))
-        return deidentify.export(services, files, choice) if choice is not None else None
+        files = commands.deidentify.files_of_chosen(services)
+        choice = shell.ask_deidentify(commands.deidentify.chosen_in_words(services))
+        return commands.deidentify.export(services, files, choice) if choice is not None else None
 
     def screenshot() -> None:
         path = dialogs.save_path("Save picture", "medviewer.png", ("PNG (*.png)",))
@@ -59,7 +59,7 @@ def file_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             "file.open_demo",
             "Open the &demo",
             "file",
-            lambda: study.open_demo(services),
+            lambda: commands.study.open_demo(services),
             "Open the studies that come with medviewer",
             ("Ctrl+D",),
         ),
@@ -67,7 +67,7 @@ def file_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             "file.close",
             "&Close series",
             "file",
-            lambda: study.close(services),
+            lambda: commands.study.close(services),
             "Close the open series; its mask is kept",
             ("Ctrl+W",),
             when="image_open",
@@ -123,7 +123,7 @@ def edit_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             "edit.undo",
             "&Undo",
             "edit",
-            lambda: undoing.undo(services),
+            lambda: commands.undoing.undo(services),
             "Take back the last stroke, measurement or key image",
             ("Ctrl+Z",),
             when="can_undo",
@@ -132,7 +132,7 @@ def edit_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             "edit.redo",
             "&Redo",
             "edit",
-            lambda: undoing.redo(services),
+            lambda: commands.undoing.redo(services),
             "Do again what was taken back",
             ("Ctrl+Shift+Z",),
             when="can_redo",

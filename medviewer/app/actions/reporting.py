@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import key_images, report
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -23,30 +23,30 @@ def key_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
     def step(steps: int) -> None:
         uids = [one.uid for one in session.key_images]
         now = uids.index(session.chosen_key) if session.chosen_key in uids else -1 if steps > 0 else 0
-        key_images.jump_to(services, uids[(now + steps) % len(uids)])
+        commands.key_images.jump_to(services, uids[(now + steps) % len(uids)])
 
     def note() -> None:
-        one = key_images.found(session, session.chosen_key)
+        one = commands.key_images.found(session, session.chosen_key)
         text = dialogs.ask_text("Note of the key image", f"What {one.place} shows", one.note)
         if text is not None:
-            key_images.annotate(services, one.uid, text)
+            commands.key_images.annotate(services, one.uid, text)
 
     def pictures() -> None:
         path = dialogs.save_path("Save key images: every one gets its own number", "key-image.png", _PICTURES)
         if path is not None:
-            key_images.save_pictures(services, Path(path).parent, stem=path.stem)
+            commands.key_images.save_pictures(services, Path(path).parent, stem=path.stem)
 
     def objects() -> None:
         path = dialogs.save_path("Save key images as a DICOM object", "key-images.dcm", _OBJECTS)
         if path is not None:
-            key_images.save_objects(services, path)
+            commands.key_images.save_objects(services, path)
 
     return [
         Spec(
             "key.mark",
             "Mark &key image",
             "report",
-            lambda: key_images.mark(services),
+            lambda: commands.key_images.mark(services),
             "Keep what the active viewport shows as a key image, with its window, plane and measurements",
             ("Shift+K",),
             "1",
@@ -86,7 +86,7 @@ def key_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
             "key.remove",
             "Remove the key image",
             "report",
-            lambda: key_images.remove(services, session.chosen_key),
+            lambda: commands.key_images.remove(services, session.chosen_key),
             "Take the mark of the chosen key image away; undo brings it back",
             (),
             "1",
@@ -130,18 +130,18 @@ def report_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
     def save(title: str, name: str, filters: tuple[str, ...], *, as_document: bool = False) -> None:
         path = dialogs.save_path(title, name, filters)
         if path is not None:
-            report.export(services, path, as_document=as_document)
+            commands.report.export(services, path, as_document=as_document)
 
     def sign() -> None:
-        report.check_signable(services)  # said before the question, not after it
+        commands.report.check_signable(services)  # said before the question, not after it
         text = "Text, tables and pictures stay as they are now; an addendum or a new version can follow."
         if dialogs.confirm("Make the report final", text, "Make final"):
-            report.sign(services)
+            commands.report.sign(services)
 
     def discard() -> None:
         text = "What was written in this draft is lost. Final versions stay."
         if dialogs.confirm("Throw the draft away", text, "Throw away"):
-            report.discard(services)
+            commands.report.discard(services)
 
     return [
         Spec(
@@ -168,7 +168,7 @@ def report_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
             "report.add",
             "Write an &addendum",
             "report",
-            lambda: report.add(services),
+            lambda: commands.report.add(services),
             "Add to the final report, which stays as it is",
             (),
             "3",
@@ -178,7 +178,7 @@ def report_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spe
             "report.renew",
             "Write a new &version",
             "report",
-            lambda: report.renew(services),
+            lambda: commands.report.renew(services),
             "Begin a new version with the text of the final report, which stays as it is",
             (),
             "3",

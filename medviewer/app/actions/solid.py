@@ -6,8 +6,8 @@ from collections.abc import Callable
 from math import radians
 from pathlib import Path
 
+from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import solid
 from medviewer.app.ports import Dialogs, Shell, SolidSide
 from medviewer.app.services import Services
 from medviewer.app.solid_looks import SolidPreset, presets
@@ -36,7 +36,7 @@ def solid_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
     session = services.session
 
     def save() -> None:
-        solid.bring(session)
+        commands.solid.bring(session)
         path = dialogs.save_path("Save the 3D picture", str(Path("3d.png")), ("PNG (*.png)",))
         if path is not None:
             shell.save_solid(path)
@@ -63,14 +63,14 @@ def _seen(services: Services, run: Callable[[], object]) -> Callable[[], None]:
 
     def both() -> None:
         run()
-        solid.bring(services.session)
+        commands.solid.bring(services.session)
 
     return both
 
 
 def _looks(services: Services) -> list[Spec]:
     def choose(name: str) -> Callable[[], None]:
-        return _seen(services, lambda: solid.choose_look(services, name))
+        return _seen(services, lambda: commands.solid.choose_look(services, name))
 
     def row(one: SolidPreset) -> Spec:
         text = f"Show the volume in 3D with the look {one.name}"
@@ -92,7 +92,7 @@ def _looks(services: Services) -> list[Spec]:
             "solid.next",
             "&Next look",
             "solid",
-            _seen(services, lambda: solid.next_look(services)),
+            _seen(services, lambda: commands.solid.next_look(services)),
             "Show the volume in 3D with the next look: bone, vessels, skin, MIP and others",
             ("Shift+Alt+N",),
             "2",
@@ -102,7 +102,7 @@ def _looks(services: Services) -> list[Spec]:
             "solid.reset_look",
             "Look as it c&omes",
             "solid",
-            _seen(services, lambda: solid.reset_look(services)),
+            _seen(services, lambda: commands.solid.reset_look(services)),
             "Take back what dragging with the right button in 3D has moved",
             ("Shift+Alt+O",),
             "2",
@@ -133,7 +133,7 @@ def _box(services: Services) -> list[Spec]:
         (
             "clip_mask",
             "Clip to the &mask",
-            lambda: solid.clip_to_mask(session),
+            lambda: commands.solid.clip_to_mask(session),
             "Cut the 3D view to a box around the shown structures of the mask",
             "Shift+Alt+M",
             "mask_open",
@@ -141,7 +141,7 @@ def _box(services: Services) -> list[Spec]:
         (
             "cut_front",
             "Cut away before the crosshair",
-            lambda: solid.cut_at_cursor(session, "anterior"),
+            lambda: commands.solid.cut_at_cursor(session, "anterior"),
             "Cut away in 3D what lies before the crosshair; once more takes it back",
             "Shift+Alt+1",
             _VOLUME,
@@ -149,7 +149,7 @@ def _box(services: Services) -> list[Spec]:
         (
             "cut_left",
             "Cut away left of the crosshair",
-            lambda: solid.cut_at_cursor(session, "left"),
+            lambda: commands.solid.cut_at_cursor(session, "left"),
             "Cut away in 3D what lies to the patient's left of the crosshair; once more takes it back",
             "Shift+Alt+2",
             _VOLUME,
@@ -157,7 +157,7 @@ def _box(services: Services) -> list[Spec]:
         (
             "cut_top",
             "Cut away above the crosshair",
-            lambda: solid.cut_at_cursor(session, "head"),
+            lambda: commands.solid.cut_at_cursor(session, "head"),
             "Cut away in 3D what lies above the crosshair; once more takes it back",
             "Shift+Alt+3",
             _VOLUME,
@@ -165,7 +165,7 @@ def _box(services: Services) -> list[Spec]:
         (
             "unclip",
             "Show all of the vol&ume",
-            lambda: solid.unclip(session),
+            lambda: commands.solid.unclip(session),
             "Take the clipping box of the 3D view away",
             "Shift+Alt+U",
             "solid_clipped",

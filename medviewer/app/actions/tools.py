@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import view
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 from medviewer.app.state import MEASURE_TOOLS, PATH_TOOL, TOOLS
@@ -36,7 +36,7 @@ def tools_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
     """What the left button does."""
 
     def choose(tool: str) -> Callable[[], None]:
-        return lambda: view.choose_tool(services, tool)
+        return lambda: commands.view.choose_tool(services, tool)
 
     specs = []
     for tool in (tool for tool in TOOLS if tool not in (PATH_TOOL, *MEASURE_TOOLS)):
@@ -50,7 +50,7 @@ def tools_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec
             "tool.swap",
             "Swap the last two tools",
             "image",
-            lambda: view.swap_tool(services),
+            lambda: commands.view.swap_tool(services),
             "Go back to the tool before this one",
             ("X",),
             "3",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from medviewer.app import commands
 from medviewer.app.actions.spec import Spec, toggle
-from medviewer.app.commands import panes
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -23,7 +23,7 @@ def turning_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
         row(
             "flip",
             "Flip left and ri&ght",
-            lambda: panes.turn(session, "flip"),
+            lambda: commands.panes.turn(session, "flip"),
             "Exchange left and right in the active viewport; the letters follow",
             "H",
             "image_open",
@@ -31,7 +31,7 @@ def turning_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
         row(
             "upend",
             "Flip top and &bottom",
-            lambda: panes.turn(session, "upend"),
+            lambda: commands.panes.turn(session, "upend"),
             "Exchange top and bottom in the active viewport; the letters follow",
             "V",
             "image_open",
@@ -39,7 +39,7 @@ def turning_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
         row(
             "rotate",
             "&Rotate",
-            lambda: panes.turn(session, "rotate"),
+            lambda: commands.panes.turn(session, "rotate"),
             "Rotate the active viewport by 90 degrees clockwise; the letters follow",
             "R",
             "image_open",
@@ -47,7 +47,7 @@ def turning_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
         row(
             "unturn",
             "Turn back",
-            lambda: panes.turn_back(session),
+            lambda: commands.panes.turn_back(session),
             "Show every viewport as it was before it was flipped or rotated",
             "Shift+R",
             "turned",

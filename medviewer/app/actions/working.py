@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
-from medviewer.app.commands import (
-    detections,
-    doubtful,
-    explain,
-    heatmaps,
-    interactive,
-    keeping,
-    masks,
-    predict,
-    verdicts,
-    view,
-)
+from medviewer.app.click_plugins import answers_clicks_only, plugins_of
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -28,24 +18,24 @@ def segment_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
     def add() -> None:
         name = dialogs.ask_text("New segment", "Name of the structure")
         if name:
-            view.add_segment(services, name)
+            commands.view.add_segment(services, name)
 
     def approve() -> None:
         mask = services.session.mask
         if mask is None or mask.base.provenance.plugin_id or _agreed(services, dialogs):
-            verdicts.approve_soon(services)
+            commands.verdicts.approve_soon(services)
 
     def reject() -> None:
         note = dialogs.ask_text("Reject mask", "Why (optional)")
         if note is not None:
-            verdicts.reject_soon(services, note)
+            commands.verdicts.reject_soon(services, note)
 
     return [
         Spec(
             "segment.smaller",
             "Smaller brush",
             "segment",
-            lambda: view.resize_brush(services, 1 / 1.25),
+            lambda: commands.view.resize_brush(services, 1 / 1.25),
             "Make the brush smaller",
             ("[",),
             "4",
@@ -55,7 +45,7 @@ def segment_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             "segment.larger",
             "Larger brush",
             "segment",
-            lambda: view.resize_brush(services, 1.25),
+            lambda: commands.view.resize_brush(services, 1.25),
             "Make the brush larger",
             ("]",),
             "4",
@@ -65,7 +55,7 @@ def segment_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             "segment.clear_clicks",
             "Done with &clicks",
             "segment",
-            lambda: interactive.clear(services),
+            lambda: commands.interactive.clear(services),
             "Keep what the clicks made, and begin another structure with the next click",
             ("Escape",),
             "4",
@@ -76,7 +66,7 @@ def segment_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             "segment.new",
             "&New mask",
             "segment",
-            lambda: masks.new(services),
+            lambda: commands.masks.new(services),
             "Start an empty mask; the present one is kept",
             ("Ctrl+N",),
             "5",
@@ -96,7 +86,7 @@ def segment_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             "segment.keep",
             "&Keep",
             "segment",
-            lambda: keeping.keep_soon(services),
+            lambda: commands.keeping.keep_soon(services),
             "Keep the mask as a version in the archive",
             ("Ctrl+K",),
             "6",
@@ -129,9 +119,9 @@ def _answering_specs(services: Services) -> list[Spec]:
     """Which plugin answers clicks, where there are several."""
 
     def use(plugin_id: str) -> Callable[[], Any]:
-        return lambda: interactive.choose(services, plugin_id)
+        return lambda: commands.interactive.choose(services, plugin_id)
 
-    known = interactive.plugins_of(services)
+    known = plugins_of(services)
     return [
         Spec(
             f"click.use.{plugin.id}",
@@ -151,7 +141,7 @@ def _answering_specs(services: Services) -> list[Spec]:
 
 def _agreed(services: Services, dialogs: Dialogs) -> bool:
     """Whether the user wants the plugin to learn that would learn from a mask painted by hand."""
-    learner = verdicts.learner_of(services)
+    learner = commands.verdicts.learner_of(services)
     labels = ", ".join(spec.name for spec in learner.outputs.labels)
     text = f"This mask was painted by hand. {learner.name} would learn from it what {labels} looks like."
     return dialogs.confirm("Approve a mask painted by hand", text, f"Approve as {labels}")
@@ -161,14 +151,14 @@ def ai_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
     """Run and explain, for every healthy plugin."""
 
     def run(plugin_id: str) -> Callable[[], Any]:
-        return lambda: predict.run(services, plugin_id)
+        return lambda: commands.predict.run(services, plugin_id)
 
     def why(plugin_id: str) -> Callable[[], Any]:
-        return lambda: explain.run(services, plugin_id)
+        return lambda: commands.explain.run(services, plugin_id)
 
     specs = []
     healthy = [plugin.manifest for plugin in services.plugins if plugin.manifest is not None and plugin.enabled]
-    whole = [manifest for manifest in healthy if not interactive.answers_clicks_only(manifest)]
+    whole = [manifest for manifest in healthy if not answers_clicks_only(manifest)]
     for k, manifest in enumerate(whole, 1):
         key = (f"Ctrl+{k}",) if k < 10 else ()
         specs.append(
@@ -204,7 +194,7 @@ def ai_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
             "ai.next_doubt",
             "Next &doubtful place",
             "ai",
-            lambda: doubtful.go_on(services),
+            lambda: commands.doubtful.go_on(services),
             "Put the crosshair where the model was most in doubt, and then where it was next",
             ("U",),
             "3",
@@ -214,7 +204,7 @@ def ai_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
             "ai.next_find",
             "Next &find",
             "ai",
-            lambda: detections.step(services, 1),
+            lambda: commands.detections.step(services, 1),
             "Put the crosshair on the next of the things that a detector found, the surest first",
             ("N",),
             "3",
@@ -224,7 +214,7 @@ def ai_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
             "ai.switch_heat",
             "S&witch heat map",
             "ai",
-            lambda: heatmaps.switch(services),
+            lambda: commands.heatmaps.switch(services),
             "Show the next heat map at hand: the model's reasons, or its doubt",
             ("Alt+G",),
             "3",
@@ -234,7 +224,7 @@ def ai_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]:
             "ai.clear_heat",
             "Clear heat map",
             "ai",
-            lambda: heatmaps.clear(services),
+            lambda: commands.heatmaps.clear(services),
             "Take the heat map away",
             ("Shift+G",),
             "3",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from medviewer.app.click_plugins import plugins_of
 from medviewer.app.clicks import NOTHING, Clicks, Mark
 from medviewer.app.commands import masks
 from medviewer.app.commands.arriving import check_complete
@@ -13,7 +14,8 @@ from medviewer.app.mask_store import MaskStore
 from medviewer.app.run_choice import RunChoice
 from medviewer.domain.image import Image
 from medviewer.errors import InputError, MedviewerError
-from medviewer.inference.clicking.interactive import Answer, Part, submit_prompts
+from medviewer.inference.clicking.interactive import submit_prompts
+from medviewer.inference.clicking.part import Answer, Part
 from medviewer.inference.suitability import check_suitable
 from medviewer.jobs import Job
 from medviewer.plugin_api import Manifest, Prompt, Prompts
@@ -27,20 +29,6 @@ NONE_YET = (
     "manual for how to get one."
 )
 _ANSWERED = "Clicks answered by "
-
-
-def plugins_of(services: Services) -> list[DiscoverResult]:
-    """The plugins that answer clicks, sorted by id."""
-    return [
-        plugin
-        for plugin in services.plugins
-        if plugin.manifest is not None and plugin.enabled and "interactive" in plugin.manifest.kinds
-    ]
-
-
-def answers_clicks_only(manifest: Manifest) -> bool:
-    """Whether a plugin does nothing without a click."""
-    return set(manifest.kinds).isdisjoint({"segment", "classify", "detect"})
 
 
 def chosen(services: Services) -> DiscoverResult:

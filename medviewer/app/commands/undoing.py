@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from medviewer.app.commands import curved, key_images, measuring, view
+from medviewer.app import commands
 
 if TYPE_CHECKING:
     # It loads the database, which commands that only read files do without.
@@ -17,7 +17,7 @@ def undo(services: Services) -> None:
     """Take back the last thing: the last place of what is half measured or drawn, else a whole one or a stroke."""
     session = services.session
     if session.path_open:
-        curved.take_point(session)
+        commands.curved.take_point(session)
         return
     draft = session.draft
     if draft is not None:
@@ -30,13 +30,13 @@ def undo(services: Services) -> None:
     paths = session.path_steps.done_at
     last = max(strokes, measures, marks, paths)
     if paths and paths == last:
-        curved.undo(session)
+        commands.curved.undo(session)
     elif marks and marks == last:
-        key_images.undo(services)
+        commands.key_images.undo(services)
     elif measures and measures == last:
-        measuring.undo(services)
+        commands.measuring.undo(services)
     else:
-        view.undo(services)
+        commands.view.undo(services)
 
 
 def redo(services: Services) -> None:
@@ -49,13 +49,13 @@ def redo(services: Services) -> None:
     paths = session.path_steps.undone_at
     first = min((at for at in (strokes, measures, marks, paths) if at), default=0)
     if paths and paths == first:
-        curved.redo(session)
+        commands.curved.redo(session)
     elif marks and marks == first:
-        key_images.redo(services)
+        commands.key_images.redo(services)
     elif measures and measures == first:
-        measuring.redo(services)
+        commands.measuring.redo(services)
     else:
-        view.redo(services)
+        commands.view.redo(services)
 
 
 def can_undo(session: Session) -> bool:

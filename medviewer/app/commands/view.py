@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from medviewer.app import commands
 from medviewer.app.brush import fill_voxels, stroke_voxels
-from medviewer.app.commands import companion_looks, interactive, masks
+from medviewer.app.commands import companion_looks
 from medviewer.app.hanging.companions import companion_of, looked_at
 from medviewer.app.presets import by_key
 from medviewer.app.state import EDIT_TOOLS, TOOLS, PlayMode
@@ -166,11 +167,11 @@ def choose_tool(services: Services, tool: str) -> None:
     session, view = services.session, services.session.view
     whole = session.image is not None and session.arrival is None
     if tool == "click":
-        interactive.chosen(services)  # or it says why not
+        commands.interactive.chosen(services)  # or it says why not
     if tool in (*EDIT_TOOLS, "click") and session.mask is None and whole:
-        masks.new(services)
+        commands.masks.new(services)
     if tool == "click":
-        interactive.get_ready(services)
+        commands.interactive.get_ready(services)
     if tool != view.tool:
         view.last_tool, view.tool = view.tool, tool
 
@@ -205,7 +206,7 @@ def begin_stroke(services: Services) -> None:
     session = services.session
     if session.image is None:
         return
-    store = session.mask or services.attempt(lambda: masks.new(services))
+    store = session.mask or services.attempt(lambda: commands.masks.new(services))
     if store is not None:
         services.attempt(store.begin)
         if store.in_stroke and session.image.dynamic is not None:
@@ -235,7 +236,7 @@ def end_stroke(services: Services) -> None:
     if store is not None:
         services.attempt(store.end)  # the journal may fail, and no action stands around the pointer
     if services.clicks.waiting is not None:  # a stroke that changed nothing is told to nobody
-        interactive.refresh(services)
+        commands.interactive.refresh(services)
 
 
 def undo(services: Services) -> None:
@@ -258,7 +259,7 @@ def toggle_label(services: Services, label: int) -> None:
 
 def add_segment(services: Services, name: str = "") -> Segment:
     """Add a structure to the mask, which is started where there is none, and make it the active one."""
-    store = services.session.mask or masks.new(services)
+    store = services.session.mask or commands.masks.new(services)
     segment = store.add_segment(name.strip() or f"Segment {len(store.segments) + 1}")
     services.session.active_label = segment.label
     return segment

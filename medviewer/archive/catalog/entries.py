@@ -163,6 +163,16 @@ class Added:
         )
 
 
+def clean(value: str) -> str:
+    """Text of a file as a database takes it: a lone surrogate becomes a question mark."""
+    return value.encode(errors="replace").decode()
+
+
+def identity_of(patient: Patient) -> str:
+    """By what a patient is known who has a name or an ID."""
+    return clean(f"{patient.id}\n{patient.name}")
+
+
 def images_of(series: Series) -> int:
     """Number of images of a series: its frames, or its slices where one file is a whole volume."""
     frames = sum(slot >= 0 for slot in series.index) or sum(series.frames) or len(series.files)

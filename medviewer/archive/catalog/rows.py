@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
-from medviewer.archive.catalog.entries import State, images_of
+from medviewer.archive.catalog.entries import State, clean, identity_of, images_of
 from medviewer.archive.catalog.paths import Known, from_text, to_text
 from medviewer.archive.catalog.search import words_of
 from medviewer.archive.tables import (
@@ -25,16 +25,6 @@ from medviewer.domain.study import Attachment, Patient, Series, Study
 
 _ASKED = 1000
 """Values in one question: SQLite takes no more than 32,766."""
-
-
-def clean(value: str) -> str:
-    """Text of a file as a database takes it: a lone surrogate becomes a question mark."""
-    return value.encode(errors="replace").decode()
-
-
-def identity_of(patient: Patient) -> str:
-    """By what a patient is known who has a name or an ID."""
-    return clean(f"{patient.id}\n{patient.name}")
 
 
 def patient_row(session: Session, patient: Patient, study_uid: str, now: str) -> PatientRow:

@@ -1,4 +1,4 @@
-"""Alembic's entry: it runs inside the transaction that `medviewer.archive.database` has open."""
+"""Alembic's entry: it runs inside the transaction that `medviewer.archive.sessions` has open."""
 
 from __future__ import annotations
 

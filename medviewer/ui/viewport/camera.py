@@ -9,13 +9,11 @@ from PySide6.QtWidgets import QFrame, QWidget
 from medviewer.app.ports import Display
 from medviewer.errors import InputError
 from medviewer.ui.viewport.canvas import NapariCanvas
+from medviewer.ui.viewport.fitting import fitted
 from medviewer.ui.viewport.lens import screen_pixels_per_mm
 
 _SAME_WAY = 0.5
 """Cosine of the angle up to which a plane went on being turned by a hand: it is flipped by a right angle or more."""
-
-_FIT = 0.96
-"""Part of the viewport that a fitted slice takes."""
 
 
 class CameraView(QFrame):
@@ -43,19 +41,8 @@ class CameraView(QFrame):
         """Fit the slice into the viewport."""
         if self.shown is None:
             return
-        rows, columns = self.shown.plane.shape
-        top, left, bottom, right = (-0.5, -0.5, rows - 0.5, columns - 0.5)
-        if self.shown.turned is not None:
-            top, left, bottom, right = self.shown.turned.bounds
-        row_mm, column_mm = self.shown.plane.spacing
         size = self.canvas.native.size()
-        zoom = _FIT * min(size.height() / ((bottom - top) * row_mm), size.width() / ((right - left) * column_mm))
-        zoom = max(zoom, 1e-3)
-        across = (left + right) / 2 * column_mm
-        if self.shown.side:  # against an edge, as backs face each other
-            half = size.width() / 2 / zoom
-            across = right * column_mm - half if self.shown.side == "right" else left * column_mm + half
-        self._look(((top + bottom) / 2 * row_mm, across), zoom)
+        self._look(*fitted(self.shown, size.width(), size.height()))
         self._fitted = True
 
     def true_size(self) -> None:

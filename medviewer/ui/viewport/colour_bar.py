@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QLinearGradient, QPainter, QPen
 
 from medviewer.app.ports import FusedLook
-from medviewer.ui.viewport.looks import colour_table
+from medviewer.ui.viewport.tables import colour_table
 
 _WIDTH = 9.0
 _MOST = 150.0

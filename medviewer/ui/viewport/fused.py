@@ -12,7 +12,8 @@ from medviewer.domain.fusing import Sampled, join, slice_through
 from medviewer.domain.plane import Plane
 from medviewer.ui.viewport.canvas import NapariCanvas
 from medviewer.ui.viewport.layers import SliceLayers
-from medviewer.ui.viewport.looks import PlainImage, colour_table, ordered, set_visible
+from medviewer.ui.viewport.looks import PlainImage, set_visible
+from medviewer.ui.viewport.tables import colour_table, ordered
 from medviewer.ui.viewport.turned import block_of
 
 _CLEAR_PART = 0.25

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from medviewer.app.ports import Display
 from medviewer.errors import InputError
 from medviewer.ui.theme import COLOURS
-from medviewer.ui.viewport.looks import colour_table, ordered
+from medviewer.ui.viewport.tables import coloured
 
 RADIUS = 110
 """Of the lens, in pixels of the screen."""
@@ -86,27 +86,11 @@ def lens_at(display: Display, real: NDArray[np.generic], center: tuple[float, fl
     left = at.x() + (columns.start - 0.5 - center[1]) * column_mm * larger
     top = at.y() + (rows.start - 0.5 - center[0]) * row_mm * larger
     place = QRectF(left, top, part.shape[1] * column_mm * larger, part.shape[0] * row_mm * larger)
-    return Lens(at, _picture(_colours(display, part)), place)
+    return Lens(at, _picture(coloured(display, part)), place)
 
 
 def _range(center: float, half: float, count: int) -> slice:
     return slice(max(int(center - half), 0), min(int(center + half) + 2, count))
-
-
-def _colours(display: Display, part: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Red, green and blue of values as the viewport shows them, shape (rows, columns, 3)."""
-    if part.ndim == 3:
-        return part.astype(np.uint8)
-    low, high = ordered(display.limits)
-    grey = np.clip((part.astype(np.float32) - low) / (high - low), 0, 1)
-    if display.curve is not None:
-        grey = display.curve[np.rint(grey * (len(display.curve) - 1)).astype(np.intp)]
-    if display.limits[0] > display.limits[1]:
-        grey = 1 - grey
-    table = colour_table(display.colours, np.linspace(0, 1, 256, dtype=np.float32))[:, :3]
-    colours: NDArray[np.uint8] = np.rint(255 * table).astype(np.uint8)
-    picked: NDArray[np.uint8] = np.take(colours, np.rint(np.nan_to_num(grey) * 255).astype(np.intp), axis=0)
-    return picked
 
 
 def _picture(colours: NDArray[np.uint8]) -> QImage:

@@ -10,8 +10,9 @@ from napari.utils.colormaps import Colormap, DirectLabelColormap, ensure_colorma
 from napari.utils.colormaps.standardize_color import transform_color
 from numpy.typing import NDArray
 
-from medviewer.app.colours import GREY, colour_map, palette
+from medviewer.app.colours import GREY
 from medviewer.app.ports import MaskLook
+from medviewer.ui.viewport.tables import colour_table
 
 
 class PlainImage(Image):  # type: ignore[misc]  # napari publishes no types
@@ -34,12 +35,6 @@ def set_visible(layer: Any, visible: bool) -> None:
         layer.visible = visible
 
 
-def ordered(limits: tuple[float, float]) -> tuple[float, float]:
-    """Limits in ascending order and apart, as napari wants them."""
-    low, high = sorted(limits)
-    return low, max(high, low + 1e-6)
-
-
 def image_colours(name: str, curve: NDArray[np.float32] | None, inverted: bool) -> str | Colormap:
     """From the lower to the upper limit of a window: napari's own grey where that will do, else a table of colours.
 
@@ -56,18 +51,6 @@ def image_colours(name: str, curve: NDArray[np.float32] | None, inverted: bool) 
         return "gray_r" if inverted else "gray"
     positions = np.linspace(0, 1, 256, dtype=np.float32) if curve is None else curve
     return Colormap(colour_table(name, 1 - positions if inverted else positions), name=f"{name} of the window")
-
-
-def colour_table(name: str, positions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The colours of a map of `app.colours` at positions of 0 to 1, shape (n, 4)."""
-    known = colour_map(name)
-    if known.palette:
-        table = palette(known.palette)
-        rgb = table[np.rint(positions * (len(table) - 1)).astype(np.intp)]
-        return np.concatenate([rgb, np.ones((len(rgb), 1), np.float32)], axis=1)
-    if name == GREY:  # a table of napari's would round
-        return np.stack([positions, positions, positions, np.ones_like(positions)], axis=1)
-    return np.asarray(ensure_colormap(known.id).map(positions), np.float32)
 
 
 def line_colours(colour: str) -> Colormap:

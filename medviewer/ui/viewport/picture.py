@@ -23,9 +23,9 @@ from medviewer.ui.viewport.looks import (
     image_colours,
     label_colours,
     line_colours,
-    ordered,
 )
 from medviewer.ui.viewport.slabs import SlabFeed
+from medviewer.ui.viewport.tables import ordered
 from medviewer.ui.viewport.turned import Pixels, block_of, labels_of, real_values, source_of
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
-from superqt import QElidingLabel
 
 from medviewer.app.services import Services
 from medviewer.inference.device import GPU, has_gpu
 from medviewer.jobs import Job, JobState, Place, Runner
 from medviewer.ui.translate import tr
+from medviewer.ui.widgets.elided import ElidedLabel
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.numbers import clock
 from medviewer.ui.widgets.parts import MARGIN, explain, label, push, tool
@@ -61,7 +61,7 @@ class JobRow(QWidget):
         super().__init__(parent)
         self.job = job
         self._place = place
-        self.title = QElidingLabel(tr(job.title))
+        self.title = ElidedLabel(tr(job.title))
         self.title.setFixedWidth(min(TITLE_PX, self.title.fontMetrics().horizontalAdvance(job.title) + 6))
         self.bar = QProgressBar(textVisible=False)
         self.bar.setFixedSize(84, 4)

@@ -6,7 +6,6 @@ from typing import Any
 
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
-from superqt import QElidingLabel
 
 from medviewer.app.commands import learning
 from medviewer.app.services import Services
@@ -16,6 +15,7 @@ from medviewer.learning.gate import VerdictKind
 from medviewer.learning.options import FinetuneOptions
 from medviewer.learning.versions import ModelVersion, VersionState, line_of_activations
 from medviewer.ui.translate import tr
+from medviewer.ui.widgets.elided import ElidedLabel
 from medviewer.ui.widgets.learning_dialogs import FinetuneDialog, ReasonDialog
 from medviewer.ui.widgets.learning_rows import case_row, count_line, sentence_of, version_row
 from medviewer.ui.widgets.links import Links
@@ -64,7 +64,7 @@ class LearningPanel(QWidget):
         )
         self.bar = QProgressBar(textVisible=False)
         explain(self.bar, "How far the training is", "Progress of the training")
-        self.step = QElidingLabel()
+        self.step = ElidedLabel()
         self.step.setProperty("role", "quiet")
         self.curve = LossCurve()
         self.cancel_button = tool("cancel", "Stop the training; the present version stays", self.cancel)

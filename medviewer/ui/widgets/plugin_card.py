@@ -7,9 +7,9 @@ from typing import Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
-from superqt import QElidingLabel
 
-from medviewer.app.commands import interactive, predict, view
+from medviewer.app.click_plugins import answers_clicks_only
+from medviewer.app.commands import predict, view
 from medviewer.app.commands.detections import said
 from medviewer.app.mask_store import MaskStore
 from medviewer.app.plugin_state import waits_for_trust
@@ -25,6 +25,7 @@ from medviewer.plugin_api.discovery import DiscoverResult
 from medviewer.ui.translate import tr
 from medviewer.ui.widgets.consent_dialog import ConsentDialog
 from medviewer.ui.widgets.detection_list import DetectionList
+from medviewer.ui.widgets.elided import ElidedLabel
 from medviewer.ui.widgets.label_counter import LabelCounter
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.numbers import seconds
@@ -92,7 +93,7 @@ class PluginCard(QFrame):
 
     def _make_parts(self) -> None:
         name = self.manifest.name
-        clicks = interactive.answers_clicks_only(self.manifest)
+        clicks = answers_clicks_only(self.manifest)
         self._running_says = f"Click with {name} on the open image" if clicks else f"Run {name} on the open image"
         words, picture = ("Click", "click") if clicks else ("Run", "play")
         self.run_button = push(words, self._running_says, self.run, picture, primary=True)
@@ -100,14 +101,14 @@ class PluginCard(QFrame):
             "Download weights…", f"{name} comes without its weights: get them", self.ask, "download"
         )
         self.cancel_button = tool("cancel", f"Stop {name}", self.cancel)
-        self.description = QElidingLabel(self.manifest.description)
+        self.description = ElidedLabel(self.manifest.description)
         self.description.setProperty("role", "quiet")
         kinds = [text for kind, text in _KINDS.items() if kind in self.manifest.kinds]
         explain(self.description, f"{', '.join(map(tr, kinds))}. {self.manifest.description}")
         self.reason = label(role="quiet", wrap=True)
         self.bar = QProgressBar(textVisible=False)
         explain(self.bar, f"How far {name} is", f"Progress of {name}")
-        self.step = QElidingLabel()
+        self.step = ElidedLabel()
         self.step.setProperty("role", "quiet")
         self.found = PluginResult()
         self.finds = DetectionList(self._services, self.plugin.id)
@@ -122,7 +123,7 @@ class PluginCard(QFrame):
     def _lay_out(self) -> None:
         head = QHBoxLayout()
         head.setSpacing(6)
-        name = QElidingLabel(self.manifest.name)
+        name = ElidedLabel(self.manifest.name)
         name.setProperty("role", "title")
         name.setToolTip(f"{self.manifest.name} {self.manifest.version}")
         head.addWidget(name, 1)
@@ -159,7 +160,7 @@ class PluginCard(QFrame):
 
     def run(self) -> None:
         """Run the plugin on the open image."""
-        if interactive.answers_clicks_only(self.manifest):
+        if answers_clicks_only(self.manifest):
             self._services.attempt(lambda: view.click_with(self._services, self.plugin.id))
             return
         job = self._services.attempt(lambda: predict.run(self._services, self.plugin.id))

@@ -98,7 +98,7 @@ class WindowMenu(QMenu):
 def swatch(name: str, width: int, height: int) -> QImage:
     """A picture of a colour map, from its low end on the left to its high end on the right."""
     # Not at module level: the menus stand before napari, which knows some of the maps, has to be there.
-    from medviewer.ui.viewport.looks import colour_table
+    from medviewer.ui.viewport.tables import colour_table
 
     colours = colour_table(name, np.linspace(0, 1, width, dtype=np.float32))
     row = np.ascontiguousarray(np.rint(colours * 255).astype(np.uint8))

@@ -1,0 +1,168 @@
+"""What a start waits for, and what is seen of a study before the viewports are there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QImage, QWheelEvent
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from medviewer.app.commands import masks, panes, study
+from medviewer.app.services import Services
+from medviewer.app.state import Fusion
+from medviewer.archive import Archive
+from medviewer.domain.image import Image, Window
+from medviewer.domain.study import ScanResult
+from medviewer.ui.viewport.still import sampled
+from medviewer.ui.viewport_grid import ViewportGrid
+
+from .conftest import GRID, SERIES, STUDY, ramp
+
+LATER = ("sqlalchemy", "alembic", "napari", "vispy", "superqt", "qtpy", "pydicom", "scipy", "torch", "SimpleITK")
+"""What no start waits for."""
+
+START = """
+import sys
+from pathlib import Path
+from medviewer.ui.main import Program
+
+program = Program(home=Path(sys.argv[1]))
+window = program.window
+assert window.isVisible()
+assert window.menus.bar.actions() and window.commands["file.open_folder"].isEnabled()
+assert window.browser.model.rowCount() == 1
+print(*(name for name in sys.argv[2:] if name in sys.modules), flush=True)
+while not window.grid._views:  # and what comes later does come
+    program.app.processEvents()
+assert window.panels["ai"].isVisible()
+program.close()
+"""
+
+
+def test_studies_are_listed_before_anything_large_is_imported(tmp_path: Path) -> None:
+    with Archive.open(tmp_path) as archive:
+        archive.catalog.add(ScanResult((STUDY,)))
+    environment = os.environ | {"NAPARI_CONFIG": str(tmp_path / "napari.yaml")}
+    command = [sys.executable, "-c", START, str(tmp_path), *LATER]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    assert (ran.returncode, ran.stdout.strip()) == (0, ""), ran.stderr
+
+
+# -- the picture that stands for the viewports
+
+
+@pytest.fixture
+def grid(qtbot: QtBot, tmp_path: Path) -> Iterator[ViewportGrid]:
+    """The viewports of a window, before napari was asked for, with a series open."""
+    services = Services.open(tmp_path / "home")
+    made = ViewportGrid(services, QWidget())
+    qtbot.addWidget(made)
+    made.resize(900, 700)
+    made.show()
+    qtbot.waitExposed(made)
+    services.session.studies = (STUDY,)
+    study.present(services.session, SERIES, ramp())
+    yield made
+    made.close_canvases()
+    services.close()
+
+
+def colours(picture: QImage) -> NDArray[np.int16]:
+    """Red, green and blue of a picture, shape (rows, columns, 3)."""
+    plain = picture.convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(plain.constBits(), np.uint8).reshape(plain.height(), plain.bytesPerLine())
+    return rows[:, : 3 * plain.width()].reshape(plain.height(), plain.width(), 3).astype(np.int16)
+
+
+def settled(grid: ViewportGrid, qtbot: QtBot) -> list[NDArray[np.int16]]:
+    """The viewports as they are once all is drawn."""
+    assert grid.slices
+    qtbot.waitUntil(lambda: grid.has_picture and grid.updatesEnabled())
+    for _ in range(5):
+        QApplication.processEvents()
+    return [colours(one.grab().toImage()) for one in grid.slices if one.isVisible()]
+
+
+def still(grid: ViewportGrid, qtbot: QtBot) -> list[NDArray[np.int16]]:
+    """The same of what stands for them."""
+    qtbot.waitUntil(lambda: grid.has_image)
+    assert not grid.has_picture
+    for _ in range(3):
+        QApplication.processEvents()
+    return [colours(one.grab().toImage()) for one in grid.stills.findChildren(QWidget, "viewport") if one.isVisible()]
+
+
+def assert_same(before: list[NDArray[np.int16]], after: list[NDArray[np.int16]]) -> None:
+    assert [one.shape for one in before] == [one.shape for one in after]
+    for first, second in zip(before, after, strict=True):
+        apart = np.abs(first - second).max(axis=2)
+        assert apart.mean() < 1.0
+        assert np.quantile(apart, 0.99) <= 4, "letters, texts and the picture lie where they will lie"
+
+
+@pytest.mark.parametrize("layout", ["mpr", "1x2", "single"])
+def test_the_picture_is_that_of_the_viewports(grid: ViewportGrid, qtbot: QtBot, layout: str) -> None:
+    panes.arrange(grid.session, layout)
+    before = still(grid, qtbot)
+    assert all((one > 60).any() for one in before)
+    assert_same(before, settled(grid, qtbot))
+
+
+def test_inverted_and_with_a_mask_it_is_that_of_the_viewports(grid: ViewportGrid, qtbot: QtBot) -> None:
+    grid.session.view.inverted = True
+    store = masks.new(grid.services)
+    labels = np.zeros(store.labels.shape, bool)
+    labels[6:14, 8:20, 10:30] = True
+    store.paint(np.flatnonzero(labels), 1)
+    assert_same(still(grid, qtbot), settled(grid, qtbot))
+
+
+def test_a_colour_picture_is_that_of_the_viewport(grid: ViewportGrid, qtbot: QtBot) -> None:
+    rng = np.random.default_rng(1)
+    grid_of_one = replace(GRID, shape=(1, 30, 40))
+    image = Image(rng.integers(0, 255, (1, 30, 40, 3), np.uint8), grid_of_one, "OT")
+    series = replace(SERIES, uid="1.2.826.0.1.10", modality="OT", grid=grid_of_one)
+    grid.session.studies = (replace(STUDY, series=(series,)),)
+    study.present(grid.session, series, image)
+    assert_same(still(grid, qtbot), settled(grid, qtbot))
+
+
+def test_it_scrolls_by_wheel_and_by_key(grid: ViewportGrid, qtbot: QtBot) -> None:
+    first = still(grid, qtbot)[0]
+    at = grid.session.view.cursor[0]
+    view = next(one for one in grid.stills.findChildren(QWidget, "viewport") if one.isVisible())
+    middle = QPointF(view.rect().center())
+    turn, none = QPoint(0, -120), Qt.MouseButton.NoButton
+    phase, keys = Qt.ScrollPhase.NoScrollPhase, Qt.KeyboardModifier.NoModifier
+    QApplication.sendEvent(
+        view, QWheelEvent(middle, view.mapToGlobal(middle), QPoint(), turn, none, keys, phase, False)
+    )
+    assert grid.session.view.cursor[0] == at + 1
+    grid.step(2)
+    assert grid.session.view.cursor[0] == at + 3
+    assert (still(grid, qtbot)[0] != first).any()
+    assert not grid.has_picture, "napari was not asked for"
+
+
+def test_what_needs_the_viewport_is_not_drawn_without_it(grid: ViewportGrid, qtbot: QtBot) -> None:
+    grid.session.view.show_graphics = True
+    assert still(grid, qtbot)
+    grid.session.fusion = Fusion(replace(SERIES, uid="2"), STUDY, ramp(), Window(0, 100))
+    qtbot.waitUntil(lambda: not grid.stills.has_picture)
+
+
+def test_sampling_is_linear_between_pixels_and_flat_beyond_the_last() -> None:
+    values = np.array([[0.0, 10.0, 20.0], [100.0, 110.0, 120.0]], np.float32)
+    got = sampled(values, np.array([-0.4, 0.0, 0.25, 1.0, 1.4]), np.array([-0.3, 0.5, 2.0]))
+    wanted = [[0, 5, 20], [0, 5, 20], [25, 30, 45], [100, 105, 120], [100, 105, 120]]
+    np.testing.assert_allclose(got, wanted, atol=1e-4)

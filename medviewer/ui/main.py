@@ -90,6 +90,7 @@ class Program:
         self._ahead.panels_ready.connect(self._complete)
         self._ahead.ready.connect(self._make_viewports)
         self.window.show()
+        self.window.tour.offer()
         # once the window was drawn: it answers while all else is imported
         QTimer.singleShot(0, self._ahead, self._ahead.start)
 
@@ -99,7 +100,6 @@ class Program:
             return
         self.window.complete()
         catalog.housekeep(self.services)
-        self.window.tour.offer()
         if not self._paths:
             self._ahead.go_on()
             return

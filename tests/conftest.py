@@ -139,7 +139,7 @@ class HouseRules:
         if "archive" not in request.path.parts and "medviewer.archive.database" in sys.modules:
             from tests import new_archives
 
-            monkeypatch.setattr("medviewer.archive.database._migrate", new_archives.make)
+            monkeypatch.setattr("medviewer.archive.sessions._migrate", new_archives.make)
 
     @pytest.fixture(autouse=True)
     def no_window_left_open(self, request: pytest.FixtureRequest) -> Iterator[None]:

@@ -22,6 +22,8 @@ SolidMode = Literal["shaded", "surface", "depth", "mip", "minip", "mean"]
 PROJECTIONS = ("depth", "mip", "minip", "mean")
 """Modes that show values in grey or colours, without opacity and light."""
 _TABLE = 256
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The quick one, where PyYAML was built with it: menus ask for the presets at each start."""
 _AIR = -500.0
 """A volume of no known unit that goes below this is taken for HU: no other one has a name for such values."""
 
@@ -105,7 +107,7 @@ class SolidLook:
 @cache
 def presets() -> tuple[SolidPreset, ...]:
     """Every preset, in the order of the menu."""
-    rows = yaml.safe_load(resource("presets/volumes.yaml").read_text(encoding="utf-8"))
+    rows = yaml.load(resource("presets/volumes.yaml").read_text(encoding="utf-8"), _Loader)  # a safe one
     return tuple(_read(row) for row in rows)
 
 

@@ -6,6 +6,7 @@ import functools
 import importlib.metadata
 import importlib.util
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -154,11 +155,20 @@ def _roots(folders: Iterable[Path], shipped: Iterable[Path], installed: Iterable
     ]
 
 
-def _packages() -> Iterator[Path]:
+def _packages() -> tuple[Path, ...]:
+    """Folders of the packages that name a plugin; installing or removing one changes a folder of Python's path."""
+    return _packages_in(tuple((folder, *_stamp(Path(folder))) for folder in sys.path))
+
+
+@functools.lru_cache(maxsize=4)
+def _packages_in(_: tuple[tuple[str | int, ...], ...]) -> tuple[Path, ...]:
+    """Looks into every installed package, of which there are hundreds: once for each state of Python's path."""
+    found = []
     for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
         spec = importlib.util.find_spec(point.value.partition(":")[0].partition(".")[0])
         if spec and spec.submodule_search_locations:
-            yield Path(next(iter(spec.submodule_search_locations)))
+            found.append(Path(next(iter(spec.submodule_search_locations))))
+    return tuple(found)
 
 
 def _candidates(roots: Iterable[_Root], file: str) -> Iterator[_Root]:

@@ -15,10 +15,10 @@ from vispy.visuals.transforms import STTransform
 from medviewer.app.ports import Scene
 from medviewer.app.solid_looks import Point, SolidLook, SolidMode, SolidPreset
 from medviewer.ui.viewport.canvas import NapariCanvas
-from medviewer.ui.viewport.tables import ordered
 from medviewer.ui.viewport.raycast import Raycast
 from medviewer.ui.viewport.solid import Mesh, Texture
 from medviewer.ui.viewport.structures import Structures
+from medviewer.ui.viewport.tables import ordered
 
 _METHODS: dict[SolidMode, str] = {
     "shaded": "shaded",

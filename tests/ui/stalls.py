@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, Qt, QTimer
 
 SAMPLE_S = 0.004
 _DRAWING = ("paintGL", "grabFramebuffer")
+_SHOWING = (".setVisible(", "._grid.activate(")
 _LOOP_REFERENCE_S = 0.030
 """Processor time of `_loop` on the machine that the figures of the project were taken on, with nothing beside it."""
 
@@ -23,7 +24,7 @@ class Turn:
     """One turn of the event loop: processor time of the window's thread in it, and where it went, in seconds.
 
     Drawing is apart: on a machine without a graphics card the processor draws, as long as that takes. So is the showing
-    of widgets, in which Qt makes the contexts of those that OpenGL draws, and draws them at once.
+    and sizing of widgets, in which Qt makes the contexts of those that OpenGL draws, and draws them at once.
     """
 
     seconds: float = 0.0
@@ -92,7 +93,7 @@ class Stalls(QObject):
         if frame is None:
             return
         stack = traceback.extract_stack(frame)
-        if any(one.name in _DRAWING or ".setVisible(" in (one.line or "") for one in stack):
+        if any(one.name in _DRAWING or any(call in (one.line or "") for call in _SHOWING) for one in stack):
             self._turn.drawing += spent
         ours = [one for one in stack if "medviewer" in one.filename]
         place = ours[-1] if ours else stack[-1]

@@ -123,7 +123,7 @@ def show_keys(keys_in: KeysIn, parent: QWidget, shortcuts: Shortcuts) -> Sheet:
     keys_in
         The key and the title of every action of a menu, by the menu's id.
     """
-    sheet = Sheet("Keys", parent, (1080, 760))
+    sheet = Sheet("Keys", parent, (1180, 760))
     field = QLineEdit()
     field.setObjectName("findKey")
     field.setPlaceholderText(tr("Find a command or a key"))

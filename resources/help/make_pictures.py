@@ -104,6 +104,8 @@ class Studio:
         """Let layouts, slices and the 3D view come to rest."""
         QTest.qWait(500)
         self.window.grid.settle()
+        unseen = self.services.runner  # what works out 3D has no title
+        self.wait(lambda: all(job.done or job.title for job in unseen.jobs), "the 3D view")
         QTest.qWait(300)
 
     def panels(self, *opened: str) -> None:
@@ -222,6 +224,7 @@ def learn(studio: Studio) -> None:
     options = FinetuneOptions(epochs=2, max_steps=2, learning_rate=1e-4)
     job = learning.finetune(services, BRAIN, options)
     studio.finish(job)
+    studio.session.mode = "review"
     studio.panels("learning")
     panel = studio.window.panels["learning"].content
     if isinstance(panel, LearningPanel):
@@ -235,6 +238,7 @@ def correct(studio: Studio) -> None:
     store = studio.session.mask
     if store is None:
         raise SystemExit("The brain mask should be open, but is not.")
+    studio.session.mode = "correct"
     studio.session.active_label = store.add_segment("Ventricles").label
     view.choose_tool(services, "brush")
     store.paint(ventricles(studio), studio.session.active_label)
@@ -246,6 +250,7 @@ def correct(studio: Studio) -> None:
     QTest.mouseMove(canvas, QPoint(round(canvas.width() * 0.6), round(canvas.height() * 0.63)))
     studio.save("correct")
     view.choose_tool(services, "crosshair")
+    studio.session.mode = "read"
 
 
 def ventricles(studio: Studio) -> NDArray[np.int64]:

@@ -98,9 +98,12 @@ def build(services: Services, dialogs: Dialogs, shell: Shell) -> list[Action[...
 
 def titles(translate: Callable[[str], str] = str) -> dict[str, str]:
     """Every menu by its id, as the manual, the sheet of keys and the palette name it: ``View > Hanging``."""
-    told = {name: translate(title).replace("&", "") for name, title in MENUS.items()}
-    for name, (parent, title, _) in SUBMENUS.items():
-        told[name] = f"{told[parent]} > {translate(title).replace('&', '')}"
+    told = {}
+    for menu, title in MENUS.items():
+        told[menu] = translate(title).replace("&", "")
+        for name, (parent, inner, _) in SUBMENUS.items():
+            if parent == menu:
+                told[name] = f"{told[menu]} > {translate(inner).replace('&', '')}"
     return told
 
 

@@ -27,6 +27,12 @@ PET_GRID = Grid((15, 12, 11), (4.0, 4.0, 4.0), (-21.0, -24.0, 9.0))
 PET = Series("1.2.826.0.1.19", "PT", "WB", PET_GRID, (), "dicom", frame_of_reference=SERIES.frame_of_reference)
 
 
+@pytest.fixture
+def opened(opened_again: Program) -> Program:
+    """One window serves all of these tests."""
+    return opened_again
+
+
 def settle(program: Program) -> None:
     for _ in range(4):
         program.app.processEvents()

@@ -208,6 +208,7 @@ def test_every_method_of_the_protocols_is_explained() -> None:
         assert [method for method in methods if f"`{method}(" not in text] == []
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_the_example_plugin_passes_its_check(tmp_path: Path) -> None:
     text = page("write-a-plugin.md")
     folder = tmp_path / "bright_tissue"

@@ -55,6 +55,7 @@ def test_the_choice_of_the_session_counts_for_the_menu_too(services: Services, a
     assert asked["options"] == RunOptions("full", 3, True)
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_a_mask_is_packed_off_the_home_thread(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """The plugin runs, and who packs the file is looked at: a large mask takes long."""
     put(services)

@@ -45,6 +45,7 @@ def hardly_trained(name: str, text: Callable[[str], str] = scaffold._text) -> st
     return brief
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_each_kind_passes_the_conformance_suite(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("medviewer.inference.check.plugin_lane", lambda plugin: "tests")  # torch is imported once
     runner = Runner(tmp_path)

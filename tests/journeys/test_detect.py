@@ -32,6 +32,7 @@ def image(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_finds_are_drawn_listed_jumped_to_and_kept(
     qtbot: QtBot, tmp_path: Path, image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

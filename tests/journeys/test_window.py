@@ -24,6 +24,7 @@ REFERENCE = Path(__file__).parents[1] / "data" / "colin27_brain.nii.gz"
 AXIAL, SAGITTAL, CORONAL = 0, 1, 2
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_the_whole_loop(reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _open_by_drop(reader)
     _see(reader)

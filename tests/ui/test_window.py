@@ -106,19 +106,17 @@ def test_the_keys_sheet_finds_commands_by_letters_and_by_their_key(program: Prog
     sheet.close()
 
 
-@pytest.mark.parametrize("name", ["empty", "text.dcm", "broken.nii"])
-def test_what_cannot_be_opened_is_said_in_one_sentence(
-    program: Program, qtbot: QtBot, tmp_path: Path, name: str
-) -> None:
-    path = tmp_path / name
-    if name == "empty":
-        path.mkdir()
-    else:
-        path.write_bytes(b"This is no image.\n" * 40 if name == "text.dcm" else b"\x5c\x01\x00\x00" + b"\x00" * 400)
-    text = message(program, qtbot, lambda: study.open_paths(program.services, [path]))
-    assert len(text) > 30
-    assert "Traceback" not in text
-    assert program.window.isVisible()
+def test_what_cannot_be_opened_is_said_in_one_sentence(program: Program, qtbot: QtBot, tmp_path: Path) -> None:
+    for name in ("empty", "text.dcm", "broken.nii"):
+        path = tmp_path / name
+        if name == "empty":
+            path.mkdir()
+        else:
+            path.write_bytes(b"This is no image.\n" * 40 if name == "text.dcm" else b"\x5c\x01\x00\x00" + b"\x00" * 400)
+        text = message(program, qtbot, lambda path=path: study.open_paths(program.services, [path]))
+        assert len(text) > 30, name
+        assert "Traceback" not in text, name
+        assert program.window.isVisible(), name
 
 
 def test_a_missing_path_is_said(program: Program, qtbot: QtBot, tmp_path: Path) -> None:
@@ -127,6 +125,7 @@ def test_a_missing_path_is_said(program: Program, qtbot: QtBot, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("fault", ["raises", "dies", "wrong_shape"])
+@pytest.mark.usefixtures("warm_workers")
 def test_a_bad_plugin_gives_a_sentence_and_the_window_lives(
     opened: Program, qtbot: QtBot, tmp_path: Path, fault: str
 ) -> None:
@@ -156,6 +155,7 @@ def test_a_crash_loses_no_stroke(opened: Program, tmp_path: Path) -> None:
     assert labels.shape == GRID.shape
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_a_plugin_that_hangs_can_be_cancelled(opened: Program, qtbot: QtBot, tmp_path: Path) -> None:
     body = "    def normalise(self, values):\n        while True:\n            time.sleep(0.01)\n"
     plugin = write_plugin(tmp_path, "endless", body, inputs={"modality": ["CT"]})

@@ -50,6 +50,7 @@ def test_a_broken_plugin_is_a_row_with_its_error(panel: AiPanel) -> None:
     assert card.error.text() == "plugin.yaml of bad: id is wrong; mend the file."
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_running_segments_the_open_image(panel: AiPanel, services: Services, wait: Wait) -> None:
     open_head(services)
     card = panel.cards["brain-extraction"]

@@ -307,6 +307,7 @@ def test_no_answer_is_said_above_greyed_bars(qtbot: QtBot) -> None:
 # -- on many
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_all_in_the_worklist_a_row_a_case(
     qtbot: QtBot, services: Services, wait: Wait, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,8 +16,8 @@ import pytest
 
 from medviewer.jobs.process import CLOSE_S, WorkerProcess
 
-MOST = 2
-"""As many as a program keeps itself."""
+MOST = 1
+"""They hold half a gigabyte each, and nearly all tests use one at a time."""
 
 
 class Spares:

@@ -23,12 +23,6 @@ Spot = tuple[float, float]
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 
-@pytest.fixture
-def opened(opened_again: Program) -> Program:
-    """One window serves all of these tests."""
-    return opened_again
-
-
 def settle(program: Program) -> None:
     for _ in range(3):
         program.app.processEvents()

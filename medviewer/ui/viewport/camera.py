@@ -21,6 +21,8 @@ class CameraView(QFrame):
 
     moved = Signal()
     """The user has zoomed or moved the picture."""
+    looked = Signal()
+    """The camera looks elsewhere, whoever asked for it: what lies over the slice has another place."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -32,10 +34,6 @@ class CameraView(QFrame):
     def fitted(self) -> bool:
         """Whether the slice fits the viewport, as it does until the user zooms or moves it."""
         return self._fitted
-
-    def _draw_overlay(self) -> None:
-        """Draw anew what lies over the slice, as the camera now sees it."""
-        raise NotImplementedError
 
     def fit(self) -> None:
         """Fit the slice into the viewport."""
@@ -103,7 +101,7 @@ class CameraView(QFrame):
         camera = self.canvas.camera
         camera.center = (0, *center)
         camera.zoom = zoom
-        self._draw_overlay()
+        self.looked.emit()
 
     def _pan(self, delta: QPointF) -> None:
         camera = self.canvas.camera

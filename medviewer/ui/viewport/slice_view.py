@@ -77,6 +77,8 @@ class SliceView(CameraView):
         self._under: Hit | None = None
         self._measuring = False
         self._note = ""
+        self.looked.connect(self._draw_overlay)
+        self.looked.connect(self._changed_under)
         self.canvas.native.installEventFilter(self)
         self._connect_pointer()
 
@@ -281,10 +283,6 @@ class SliceView(CameraView):
             if self.shown.brush_mm is not None or self.shown.magnifier:
                 self._draw_overlay()
             self.hovered.emit(*self.to_slice(point))
-
-    def _look(self, center: tuple[float, float], zoom: float) -> None:
-        super()._look(center, zoom)
-        self._changed_under()
 
     def _changed_under(self) -> None:
         """Have what is under a resting pointer told anew, once for all that changes in one go."""

@@ -69,7 +69,7 @@ from PySide6.QtWidgets import QApplication
 def until_shown(app):
     from medviewer.ui.window import MainWindow
     window, = [w for w in app.topLevelWidgets() if isinstance(w, MainWindow)]
-    while not window.grid.WHAT:
+    while not window.WHAT:
         app.processEvents()
     window.grid.grab()
     os._exit(0)
@@ -77,7 +77,8 @@ def until_shown(app):
 QApplication.exec = until_shown
 main(["--demo"])
 """
-PICTURE, VIEWPORTS = _SHOWN.replace("WHAT", "has_image"), _SHOWN.replace("WHAT", "has_picture")
+PICTURE, VIEWPORTS = _SHOWN.replace("WHAT", "grid.has_image"), _SHOWN.replace("WHAT", "grid.has_picture")
+LISTED = _SHOWN.replace("WHAT", "services.archive.catalog.count()")
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def time_start(runs: int) -> list[Row]:
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         programs = {"bare": BARE, "usable": USABLE, "bare picture": BARE_PICTURE, "picture": PICTURE}
         programs["viewports"] = VIEWPORTS
-        _process(PICTURE, [], environment)  # from now on the list of studies has some
+        _process(LISTED, [], environment)  # from now on the list of studies has some
         timed: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
         for k in range(runs + 1):
             for name, code in programs.items():

@@ -169,7 +169,7 @@ def _keys_page(keys_in: KeysIn, query: str = "") -> QWidget:
     third = sum(len(rows) + 2 for _, rows in groups) / 3
     grid, filled = _column(columns), 0
     for title, rows in groups:
-        if filled and filled + len(rows) / 2 > third:
+        if filled and filled + len(rows) / 2 > third and columns.count() < 3:
             grid, filled = _column(columns), 0
         _fill(grid, title, rows)
         filled += len(rows) + 2

@@ -46,8 +46,7 @@ INJECTED: dict[str, Injected] = {
     "os_exit": Injected(_normalise("os._exit(7)"), DIED, "exit code 7"),
     "segfault": Injected(_normalise("import ctypes", "ctypes.string_at(0)"), DIED, "signal SIGSEGV"),
     "killed": Injected(_normalise("os.kill(os.getpid(), 9)"), DIED, "memory ran out"),
-    # Nice to others: what it would take from them is no matter of what becomes of it.
-    "loop_in_python": Injected(_normalise("os.nice(19)", "while True:", "    pass"), TIMED_OUT, "was silent"),
+    "loop_in_python": Injected(_normalise("while True:", "    pass"), TIMED_OUT, "was silent"),
     "loop_in_native_code": Injected(
         _normalise("import ctypes", "ctypes.PyDLL(None).sleep(3600)"), TIMED_OUT, "was silent"
     ),

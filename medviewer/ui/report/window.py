@@ -222,7 +222,7 @@ class ReportWindow(QDialog):
         last = self._services.session.report_versions
         for button in (self.add_button, self.renew_button):
             button.setEnabled(bool(last) and last[-1].is_final)
-        set_text(self.state, state_line(shown))
+        set_text(self.state, state_line(shown).removeprefix("Report, "))  # the title before it says so
         self.state.setVisible(draft)
         self.final.show_report(shown)
         self._tell_saved()

@@ -256,6 +256,7 @@ class ViewportPane(QWidget):
         self.controller.refresh()
         for slice_view in self._views:
             slice_view.settle()
+        self.setUpdatesEnabled(True)  # where they have just taken the place of their pictures
         self.volume.settle()
 
     def close_canvases(self) -> None:

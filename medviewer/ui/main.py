@@ -127,6 +127,7 @@ class Program:
         """Close the window and the archive; what was acknowledged is on disk."""
         self._closed = True
         self._ahead.stop()
+        gc.unfreeze()  # who opens a second window, as tests do, wants the first one's memory back
         gc.enable()
         self.window.close()
         self.window.deleteLater()

@@ -13,6 +13,8 @@ from medviewer.errors import MedviewerError, PluginError
 MAX_TEXT = 300
 MAX_MESSAGE = 2_000
 MAX_DETAILS = 100_000
+MAX_LINE = 400
+"""Characters of a line of details: Qt lays a line out as one piece, and one of 64 KiB would hold up the window."""
 _LOG_HEADING = "Last output of the worker process:"
 
 
@@ -64,8 +66,11 @@ def exit_sentence(code: int | None) -> str:
 
 
 def with_log(details: str, log: str) -> str:
-    """Details, with the tail of the worker's output after them."""
-    return "\n\n".join(part for part in (details.rstrip(), f"{_LOG_HEADING}\n{log}" if log else "") if part)
+    """Details, with the tail of the worker's output after them; lines that are longer than `MAX_LINE` are broken."""
+    text = "\n\n".join(part for part in (details.rstrip(), f"{_LOG_HEADING}\n{log}" if log else "") if part)
+    return "\n".join(
+        line[start : start + MAX_LINE] for line in text.split("\n") for start in range(0, max(len(line), 1), MAX_LINE)
+    )
 
 
 def without_locals(error: MedviewerError) -> MedviewerError:

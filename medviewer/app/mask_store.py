@@ -15,7 +15,7 @@ from medviewer.app.deeds import next_deed
 from medviewer.domain.finding import Detections
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.mask import PALETTE, Segment, Segmentation
-from medviewer.domain.strokes import Box, Delta, change, merge
+from medviewer.domain.strokes import Box, Delta, Labels, change, merge
 from medviewer.errors import InputError, StoreError
 
 log = logging.getLogger(__name__)
@@ -104,6 +104,8 @@ class MaskStore:
         The segmentation to start from; its label map is copied once and then edited in place.
     journal
         Where strokes are kept until `saved` is called, or None.
+    labels
+        A copy of its label map that is nobody else's, where one was made before.
 
     Notes
     -----
@@ -116,9 +118,9 @@ class MaskStore:
     """A stroke was finished, taken back or done again; undo, redo or dirty may have changed."""
     segments_changed = Signal()
 
-    def __init__(self, base: Segmentation, journal: Journal | None = None) -> None:
+    def __init__(self, base: Segmentation, journal: Journal | None = None, labels: Labels | None = None) -> None:
         self.base = base
-        self.labels = base.labels.copy()
+        self.labels = base.labels.copy() if labels is None else labels
         self._segments = base.segments
         self.journal = journal
         self.dirty = False

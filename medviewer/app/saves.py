@@ -165,6 +165,12 @@ class MaskSaves:
             save.wait()
         return self._failed.pop(series_uid, None)
 
+    def wait(self, series_uid: str) -> None:
+        """Wait until a series' masks are saved, or cannot be; for threads other than the home thread."""
+        save = self._latest.get(series_uid)
+        if save is not None:
+            save.wait()
+
     def settle_all(self) -> None:
         """Wait for every save; what failed stays here, and in its journal."""
         for save in tuple(self._latest.values()):

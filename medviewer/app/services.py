@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from medviewer.app import settings
 from medviewer.app.clicks import Clicks
 from medviewer.app.commands.strokes import StrokeJournal
+from medviewer.app.masks_ahead import MasksAhead
 from medviewer.app.plugin_rows import adapter_rows, plugin_rows
 from medviewer.app.report_saves import ReportSaves
 from medviewer.app.run_choice import RunChoice
@@ -77,6 +78,8 @@ class Services:
     def __post_init__(self) -> None:
         self.saves = MaskSaves(self.archive, self.runner, self.session.say, lambda uid: self.queue.judged(uid))
         """Masks that are saved while something else is on the screen."""
+        self.masks_ahead = MasksAhead()
+        """What masks that will be opened in a moment need, made off the home thread."""
         self.report_saves = ReportSaves(lambda: self.archive.reports, self.runner, self._tell_saved)
         """The report on its way to the disk."""
         self.clicks = Clicks()

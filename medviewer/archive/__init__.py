@@ -29,6 +29,7 @@ from medviewer.archive.patient_key import patient_key
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from medviewer.archive.blobs import ReadAhead
     from medviewer.archive.masks import MaskRecord, MaskStore
     from medviewer.archive.measurements import Kept, MeasurementStore
     from medviewer.archive.reports import ReportStore
@@ -89,18 +90,25 @@ class Archive:
         self._database = database
 
     @cached_property
+    def ahead(self) -> ReadAhead:
+        """Masks and heat maps that were read before they are asked for."""
+        from medviewer.archive.blobs import ReadAhead
+
+        return ReadAhead()
+
+    @cached_property
     def masks(self) -> MaskStore:
         """The store of segmentations."""
         from medviewer.archive.masks import MaskStore
 
-        return MaskStore(self.home, self._database)
+        return MaskStore(self.home, self._database, self.ahead)
 
     @cached_property
     def results(self) -> ResultStore:
         """The store of classifications, detections and heat maps."""
         from medviewer.archive.results import ResultStore
 
-        return ResultStore(self.home, self._database)
+        return ResultStore(self.home, self._database, self.ahead)
 
     @cached_property
     def measurements(self) -> MeasurementStore:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import logging
 import os
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +23,8 @@ from medviewer.archive.home import make_folder
 from medviewer.errors import StoreError
 
 SUFFIX = ".npy.gz"
+
+_log = logging.getLogger(__name__)
 
 _LEVEL = 1
 """Images barely shrink more at higher levels, which take several times as long; label maps shrink 100-fold at any."""
@@ -97,6 +101,39 @@ def read_array(path: Path) -> NDArray[Any]:
             f"{path.name} of the archive should hold an array, but is missing or damaged; restore it from a backup.",
             f"{path}: {error}",
         ) from error
+
+
+class ReadAhead:
+    """Arrays that will be asked for in a moment, read in another thread: a large one takes a second to unpack.
+
+    What was read is what the file holds: an archive's arrays are written once and never changed.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._arrays: dict[Path, NDArray[Any]] = {}
+
+    def fetch(self, path: Path) -> NDArray[Any] | None:
+        """Read one; any thread may call it. None where it cannot be read, which `take` tells."""
+        try:
+            array = read_array(path)
+        except StoreError as error:
+            _log.info("An array was not read ahead: %s", error)
+            return None
+        with self._lock:
+            self._arrays[path] = array
+        return array
+
+    def take(self, path: Path) -> NDArray[Any]:
+        """The array of a file, which is the caller's; read now where it was not before. Raises as `read_array`."""
+        with self._lock:
+            array = self._arrays.pop(path, None)
+        return read_array(path) if array is None else array
+
+    def clear(self) -> None:
+        """Let go of what nobody asked for."""
+        with self._lock:
+            self._arrays.clear()
 
 
 def array_sha256(array: NDArray[Any]) -> str:

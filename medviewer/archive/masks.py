@@ -13,7 +13,7 @@ from uuid import uuid4
 from numpy.typing import NDArray
 from sqlalchemy import select, update
 
-from medviewer.archive.blobs import SUFFIX, read_array, write_array
+from medviewer.archive.blobs import SUFFIX, ReadAhead, write_array
 from medviewer.archive.codec import grid_from_json, grid_to_json, segments_from_json, segments_to_json
 from medviewer.archive.database import Database
 from medviewer.archive.tables import MaskRow
@@ -57,11 +57,14 @@ class MaskStore:
         The archive's folder.
     database
         Its open database.
+    ahead
+        What was read before it is asked for.
     """
 
-    def __init__(self, home: Path, database: Database) -> None:
+    def __init__(self, home: Path, database: Database, ahead: ReadAhead) -> None:
         self._home = home
         self._database = database
+        self._read_ahead = ahead
         self._lock = threading.Lock()
         self._ahead: dict[int, str] = {}
 
@@ -136,6 +139,15 @@ class MaskStore:
                 session.execute(update(MaskRow).where(MaskRow.id == below).values(number=row.number + 1))
         return mask_id
 
+    def read_ahead(self, mask_id: str) -> NDArray[Any] | None:
+        """Read the labels that `load_mask` will be asked for in a moment; any thread may call it.
+
+        Returns
+        -------
+        The very array that the segmentation will have; None where it cannot be read, which `load_mask` tells.
+        """
+        return self._read_ahead.fetch(self._file(mask_id))
+
     def load_mask(self, mask_id: str) -> Segmentation:
         """Read a saved segmentation.
 
@@ -152,7 +164,11 @@ class MaskStore:
             raise NotFoundError(f"The archive has no mask {mask_id!r}; list the masks of the series to see its ids.")
         record = _record(row)
         return Segmentation(
-            read_array(self._home / row.blob), record.grid, record.segments, record.provenance, record.series_uid
+            self._read_ahead.take(self._home / row.blob),
+            record.grid,
+            record.segments,
+            record.provenance,
+            record.series_uid,
         )
 
     def masks_for(self, *series_uids: str) -> list[MaskRecord]:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from sqlalchemy import select
 
-from medviewer.archive.blobs import SUFFIX, read_array, write_array
+from medviewer.archive.blobs import SUFFIX, ReadAhead, write_array
 from medviewer.archive.codec import grid_from_json, grid_to_json
 from medviewer.archive.database import Database
 from medviewer.archive.tables import ResultRow
@@ -49,11 +49,14 @@ class ResultStore:
         The archive's folder.
     database
         Its open database.
+    ahead
+        What was read before it is asked for.
     """
 
-    def __init__(self, home: Path, database: Database) -> None:
+    def __init__(self, home: Path, database: Database, ahead: ReadAhead) -> None:
         self._home = home
         self._database = database
+        self._read_ahead = ahead
 
     def save_classification(self, result: Classification) -> str:
         """Keep a classification under its series and return its id. Raises StoreError if it cannot be kept."""
@@ -116,6 +119,12 @@ class ResultStore:
             for row in self._rows(series_uid, _HEATMAP)
         ]
 
+    def read_ahead(self, heatmap_id: str) -> None:
+        """Read the values that `load_heatmap` will be asked for in a moment; any thread may call it."""
+        row = self._heatmap_row(heatmap_id)
+        if row is not None and row.blob is not None:
+            self._read_ahead.fetch(self._home / row.blob)
+
     def load_heatmap(self, heatmap_id: str) -> Heatmap:
         """Read a saved heat map.
 
@@ -126,13 +135,11 @@ class ResultStore:
         StoreError
             If its file is missing or damaged.
         """
-        query = select(ResultRow).where(ResultRow.id == heatmap_id, ResultRow.kind == _HEATMAP)
-        with self._database.read() as session:
-            row = session.scalar(query)
+        row = self._heatmap_row(heatmap_id)
         if row is None or row.blob is None:
             raise NotFoundError(f"The archive has no heat map {heatmap_id!r}; list those of the series to see its ids.")
         return Heatmap(
-            read_array(self._home / row.blob),
+            self._read_ahead.take(self._home / row.blob),
             grid_from_json(row.content["grid"]),
             row.content["method"],
             row.content["target"],
@@ -154,6 +161,12 @@ class ResultStore:
         with self._database.write() as session:
             session.add(row)
         return row.id
+
+    def _heatmap_row(self, heatmap_id: str) -> ResultRow | None:
+        query = select(ResultRow).where(ResultRow.id == heatmap_id, ResultRow.kind == _HEATMAP)
+        with self._database.read() as session:
+            row: ResultRow | None = session.scalar(query)
+            return row
 
     def _rows(self, series_uid: str, kind: str) -> list[ResultRow]:
         query = select(ResultRow).where(ResultRow.series_uid == series_uid, ResultRow.kind == kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,6 +112,16 @@ class Segmentation:
     def with_labels(self, labels: NDArray[np.uint8] | NDArray[np.uint16]) -> Segmentation:
         """The same segmentation with another label map."""
         return replace(self, labels=labels)
+
+
+def voxel_counts(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """How many voxels each label of a map has, from 0 to the largest there is; one pass over the voxels."""
+    total = np.zeros(1, np.int64)
+    for part in labels:  # slice by slice: bincount makes a copy of eight bytes a voxel
+        counts = np.bincount(part.reshape(-1), minlength=total.size)
+        counts[: total.size] += total
+        total = counts.astype(np.int64)
+    return total
 
 
 def empty(grid: Grid, segments: tuple[Segment, ...] = (), series_uid: str = "") -> Segmentation:

@@ -9,10 +9,25 @@ import threading
 
 from PySide6.QtCore import QObject, Signal
 
-PANELS = ("medviewer.archive.sessions", "medviewer.learning.queue", "medviewer.ui.panels")
+PANELS = (
+    "medviewer.archive.sessions",
+    "medviewer.archive.masks",
+    "medviewer.archive.measurements",
+    "medviewer.archive.results",
+    "medviewer.learning.queue",
+    "medviewer.ui.panels",
+)
 """The modules that bring in SQLAlchemy, and what the panels stand on."""
-VIEWPORTS = ("medviewer.ui.viewport.slice_view", "medviewer.ui.viewport.volume_view")
-"""The modules that bring in napari."""
+VIEWPORTS = (
+    "medviewer.ui.viewport.slice_view",
+    "medviewer.ui.viewport.volume_view",
+    "scipy.spatial.transform",
+    "OpenGL.arrays.ctypesarrays",
+    "OpenGL.arrays.ctypespointers",
+    "OpenGL.arrays.nones",
+    "OpenGL.arrays.strings",
+)
+"""The modules that bring in napari, and what napari and PyOpenGL import when they first turn and first draw."""
 
 log = logging.getLogger(__name__)
 

@@ -77,6 +77,42 @@ def test_a_full_disk_is_told_when_the_mask_is_saved(archive: Archive, monkeypatc
     assert archive.masks.load_mask(archive.masks.save_mask("1.2", saved)).labels.max() == 7
 
 
+def test_a_mask_that_was_read_ahead_is_not_read_again(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (archive.masks.save_mask("1.2", mask(k)) for k in (7, 8))
+    labels = archive.masks.read_ahead(first)
+    with monkeypatch.context() as patched:
+        patched.setattr("medviewer.archive.blobs.read_array", None)
+        assert archive.masks.load_mask(first).labels is labels
+    assert labels is not None
+    assert labels.max() == 7
+    assert archive.masks.load_mask(second).labels.max() == 8
+    assert archive.masks.load_mask(first).labels is not labels  # who got it may write into it
+
+
+def test_a_damaged_mask_that_was_to_be_read_ahead_is_told_when_it_is_loaded(archive: Archive) -> None:
+    mask_id = archive.masks.save_mask("1.2", mask(7))
+    (file,) = (archive.home / "masks").iterdir()
+    file.write_bytes(file.read_bytes()[:-9])
+    assert archive.masks.read_ahead(mask_id) is None
+    with pytest.raises(StoreError, match="damaged"):
+        archive.masks.load_mask(mask_id)
+
+
+def test_what_was_read_ahead_for_nobody_is_let_go(archive: Archive) -> None:
+    mask_id = archive.masks.save_mask("1.2", mask(7))
+    labels = archive.masks.read_ahead(mask_id)
+    archive.ahead.clear()
+    assert archive.masks.load_mask(mask_id).labels is not labels
+
+
+def test_a_heat_map_that_was_read_ahead_is_not_read_again(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(1).random(OBLIQUE.shape, np.float32)
+    heatmap_id = archive.results.save_heatmap(Heatmap(values, OBLIQUE, "saliency", "brain", PROVENANCE, "1.2"))
+    archive.results.read_ahead(heatmap_id)
+    monkeypatch.setattr("medviewer.archive.blobs.read_array", None)
+    np.testing.assert_array_equal(archive.results.load_heatmap(heatmap_id).values, values)
+
+
 def test_an_unknown_mask_is_told(archive: Archive) -> None:
     with pytest.raises(NotFoundError, match="no mask 'nope'"):
         archive.masks.load_mask("nope")

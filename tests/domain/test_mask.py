@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from medviewer.domain.geometry import Grid
-from medviewer.domain.mask import PALETTE, Segment, Segmentation, dice, empty
+from medviewer.domain.mask import PALETTE, Segment, Segmentation, dice, empty, voxel_counts
 
 GRID = Grid((2, 3, 4), (5.0, 2.0, 0.5))
 masks = hnp.arrays(np.uint8, (2, 3, 4), elements=st.integers(0, 3))
@@ -56,6 +56,15 @@ def test_with_labels_keeps_the_rest() -> None:
     other = mask.with_labels(np.full(GRID.shape, 2, np.uint16))
     assert (other.segments, other.series_uid, other.labels.dtype) == (mask.segments, "1.2.3", np.uint16)
     assert not mask.labels.any()
+
+
+@given(hnp.arrays(np.uint16, hnp.array_shapes(min_dims=3, max_dims=3, max_side=5), elements=st.integers(0, 300)))
+def test_voxels_of_each_label_are_counted(labels: np.ndarray) -> None:
+    counts = voxel_counts(labels)
+    values, times = np.unique(labels, return_counts=True)
+    assert counts.sum() == labels.size
+    assert counts.size == values[-1] + 1
+    np.testing.assert_array_equal(counts[values], times)
 
 
 def test_dice_by_hand() -> None:

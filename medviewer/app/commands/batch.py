@@ -69,7 +69,7 @@ class Batch:
     table
         Where rows go; None keeps them in `rows` only.
     keep
-        What becomes of a result.
+        What becomes of a result; None keeps it in the archive, with its series.
     again
         Whether cases run that the table has already.
     people
@@ -84,7 +84,7 @@ class Batch:
         services: Services,
         plugin_id: str,
         places: Sequence[Place],
-        keep: Keep,
+        keep: Keep | None = None,
         *,
         table: CaseTable | None = None,
         choice: RunChoice | None = None,
@@ -108,7 +108,8 @@ class Batch:
         self.cancelled = False
         self.job: Job[Any] | None = None
         self.message = ""
-        self._services, self._keep, self._table = services, keep, table
+        self._services, self._table, self._in_archive = services, table, keep is None
+        self._keep = keep or keep_in_archive(services)
         self._choice, self._again, self._people = choice or RunChoice(), again, people
         self.places, self._at = tuple(places), 0
         self._cases: list[tuple[Study, Series]] = []
@@ -244,7 +245,8 @@ class Batch:
             except MedviewerError as error:
                 self._tell(replace(row, reason=str(error), seconds=took()))
                 return
-            self._tell(replace(_filled(row, result, columns_of(self.manifest)), seconds=took(), output=output))
+            filled = _filled(self._services, row, result, columns_of(self.manifest))
+            self._tell(replace(filled, seconds=took(), output=output))
 
         def failed(error: MedviewerError) -> None:
             refused = isinstance(error, UnsuitableImageError)
@@ -252,7 +254,13 @@ class Batch:
 
         try:
             job = predict.submit(
-                self._services, image, series, self.manifest.id, choice=self._choice, version=self.version
+                self._services,
+                image,
+                series,
+                self.manifest.id,
+                choice=self._choice,
+                version=self.version,
+                kept=self._in_archive,
             )
         except MedviewerError as error:
             failed(error)
@@ -410,7 +418,7 @@ def columns_of(manifest: Manifest) -> list[str]:
     return [f"{spec.name}{unit}" for spec in manifest.outputs.labels]
 
 
-def _filled(row: CaseRow, result: predict.Prediction, columns: Sequence[str]) -> CaseRow:
+def _filled(services: Services, row: CaseRow, result: predict.Prediction, columns: Sequence[str]) -> CaseRow:
     made = result.provenance
     if isinstance(result, Classification):
         values, abstained = dict(result.probabilities), result.abstained
@@ -419,7 +427,8 @@ def _filled(row: CaseRow, result: predict.Prediction, columns: Sequence[str]) ->
         for one in result.found:
             values[f"{one.label}_count"] += 1
     else:
-        values, abstained = {f"{one.name}_ml": result.volume_ml(one.label) for one in result.segments}, False
+        count, voxel_ml = partial(services.masks_ahead.count, result.labels), result.grid.voxel_ml
+        values, abstained = {f"{one.name}_ml": count(one.label) * voxel_ml for one in result.segments}, False
     return replace(
         row,
         status="done",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from medviewer import formats
 from medviewer.app.mask_store import of_phase
@@ -63,6 +65,12 @@ def newest(archive: Archive, series: Series) -> Kept | None:
     told = f"painted on volume {volume} of {_count(series)}, when that was a series of its own"
     mask = of_phase(replace(mask, series_uid=series.uid), int(volume) - 1)
     return Kept(mask, rows[0].id, f"{told}; {moved}" if moved else told)
+
+
+def read_ahead(archive: Archive, series: Series) -> NDArray[Any] | None:
+    """Read what `newest` will be asked for in a moment, off the home thread; the labels that it will have."""
+    rows = archive.masks.masks_for(series.uid) or archive.masks.masks_for(*former_uids(series))
+    return archive.masks.read_ahead(rows[0].id) if rows else None
 
 
 def brought_over(mask: Segmentation, series: Series) -> tuple[Segmentation, str]:

@@ -27,6 +27,14 @@ def restore(services: Services) -> None:
         _say_unrestored(services, str(error), error.details)
 
 
+def read_ahead(services: Services, series: Series) -> None:
+    """Read the mask that `restore` will open in a moment, off the home thread, once all saves of it are over."""
+    services.saves.wait(series.uid)
+    labels = kept_masks.read_ahead(services.archive, series)
+    if labels is not None:
+        services.masks_ahead.make(labels)
+
+
 def _restore(services: Services) -> None:
     session = services.session
     if session.series is None or session.image is None or _reopen(services, session.series, session.image):
@@ -95,7 +103,7 @@ def _recover(services: Services, newest: Segmentation | None) -> bool:
         _say_unrestored(services)
         return False
     journal = stroke_journal(services.archive, uid, grid.shape, header.base_mask)
-    store = MaskStore(base, journal)
+    store = MaskStore(base, journal, services.masks_ahead.copy(base.labels))
     count = store.replay(records)
     # The program may have ended between saving the mask and forgetting its strokes.
     if newest is not None and count == len(records) and _same(store, newest):

@@ -33,11 +33,18 @@ def adopt(services: Services, base: Segmentation | None, mask_id: str) -> MaskSt
     if session.series is None or session.image is None or base is None:
         session.mask = None
         return None
-    store = MaskStore(base, stroke_journal(services.archive, session.series.uid, base.grid.shape, mask_id))
+    journal = stroke_journal(services.archive, session.series.uid, base.grid.shape, mask_id)
+    store = MaskStore(base, journal, services.masks_ahead.copy(base.labels))
     session.hidden_labels = frozenset()
     session.active_label = store.segments[0].label if store.segments else 1
     session.mask = store
     return store
+
+
+def make_ready(services: Services, mask: Segmentation) -> None:
+    """Do now what keeping and opening a mask would else do on the home thread; any thread may call it."""
+    services.archive.masks.write_ahead(mask.labels)
+    services.masks_ahead.make(mask.labels)
 
 
 def new(services: Services) -> MaskStore:
@@ -167,7 +174,9 @@ def import_mask(services: Services, path: Path) -> Job[Segmentation]:
         raise InputError("A mask needs an open image; open its study first.")
 
     def work(_: RunContext) -> Segmentation:
-        return formats.load_segmentation(path, image.grid, series)
+        mask = formats.load_segmentation(path, image.grid, series)
+        make_ready(services, mask)
+        return mask
 
     def loaded(mask: Segmentation) -> None:
         if session.image is image:

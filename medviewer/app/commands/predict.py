@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -57,7 +58,7 @@ def submit(
     others
         Image and series of each further channel, by its name in the manifest.
     kept
-        Whether what it finds will go to `keep`: a mask's file is then written off the home thread.
+        Whether what it finds will go to `keep`: a mask is then packed, copied and counted off the home thread.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def submit(
         parameters=how.parameters,
         options=RunOptions(how.tta, how.samples, how.uncertainty, further, hashes),
         others=others,
-        arrived=(lambda found: services.archive.masks.write_ahead(found.labels)) if kept else (lambda _: None),
+        arrived=(lambda found: masks.make_ready(services, found)) if kept else (lambda _: None),
     )
     return cast("Job[Prediction]", job)
 
@@ -235,7 +236,8 @@ def _show(services: Services, result: Prediction, maps: tuple[Heatmap, ...] = ()
         heatmaps.offer(session, maps)
         masks.replace_with(services, result)
         session.view.mask_visible = True
-        volumes = ", ".join(f"{s.name} {millilitres(result.volume_ml(s.label))}" for s in result.segments)
+        count, voxel_ml = partial(services.masks_ahead.count, result.labels), result.grid.voxel_ml
+        volumes = ", ".join(f"{s.name} {millilitres(count(s.label) * voxel_ml)}" for s in result.segments)
         text = f"{volumes} ({result.provenance.label})."
     elif isinstance(result, Detections):
         text = f"{detections.show(services, result)} ({result.provenance.label})."

@@ -42,6 +42,12 @@ def restore(services: Services) -> None:
     session.heatmaps, session.heatmap = fitting, fitting[0] if fitting else None
 
 
+def read_ahead(services: Services, series_uid: str) -> None:
+    """Read the heat maps that `restore` will show in a moment, off the home thread."""
+    for record in _newest(services, series_uid):
+        services.archive.results.read_ahead(record.id)
+
+
 def _newest(services: Services, series_uid: str) -> list[HeatmapRecord]:
     """The newest map of the reasons and of the doubt, the newer first; no more, for each is as large as its image.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,7 @@ from medviewer.app.state import Arrival, Focus
 from medviewer.domain.geometry import Vector
 from medviewer.domain.image import Image
 from medviewer.domain.study import ScanResult, Series, Study, Warning, is_usual
-from medviewer.errors import NotFoundError, UnreadableError
+from medviewer.errors import NotFoundError, StoreError, UnreadableError
 from medviewer.jobs import Job
 from medviewer.plugin_api import RunContext
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     # Loads the database, which commands that only read files do without.
     from medviewer.app.services import Services
     from medviewer.app.state import Session
+
+log = logging.getLogger(__name__)
 
 
 def open_paths(services: Services, paths: Sequence[Path], show_first: bool = True, title: str = "") -> Job[ScanResult]:
@@ -107,7 +110,9 @@ def show(services: Services, series: Series, plan: hanging.Plan | None = None, a
             arriving.came(image)
             context.report(0.0, "Reading the other slices")
 
-        return formats.load(series, context.report, context.cancelled, warn=notes.append, early=early)
+        image = formats.load(series, context.report, context.cancelled, warn=notes.append, early=early)
+        _read_ahead(services, series)
+        return image
 
     def opened(image: Image) -> None:
         if arriving.shown:
@@ -244,10 +249,20 @@ def _present(
     hanging.read_rest(services)
 
 
+def _read_ahead(services: Services, series: Series) -> None:
+    """Read, off the home thread, what `_restore` will bring back in a moment; it tells what cannot be read."""
+    try:
+        results.read_ahead(services, series.uid)
+        mask_restore.read_ahead(services, series)
+    except StoreError as error:
+        log.info("what was kept of a series was not read ahead (%s)", type(error).__name__)
+
+
 def _restore(services: Services, series: Series) -> None:
     """Bring back what was kept of a series that is now open as a whole, and say what is wrong with it."""
     results.restore(services)
     mask_restore.restore(services)
+    services.archive.ahead.clear()
     measuring.restore(services)
     key_images.complete(services)
     alarming = [warning.text for warning in series.warnings if not is_usual(warning.text)]

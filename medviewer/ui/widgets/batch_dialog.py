@@ -155,9 +155,8 @@ class BatchDialog(QDialog):
             self._begin(made)
 
     def _batch(self, plugin_id: str, places: Sequence[batch.Place]) -> batch.Batch:
-        services = self._services
-        keep, choice = batch.keep_in_archive(services), services.choices.get(plugin_id)
-        return batch.Batch(services, plugin_id, places, keep, choice=choice)
+        choice = self._services.choices.get(plugin_id)
+        return batch.Batch(self._services, plugin_id, places, choice=choice)
 
     def _begin(self, made: batch.Batch) -> None:
         self._links.cut()

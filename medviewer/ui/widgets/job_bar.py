@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QPoint, Qt, QTimer
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
 from medviewer.app.services import Services
 from medviewer.inference.device import GPU, has_gpu
@@ -48,6 +48,12 @@ def in_turn(jobs: list[Job[Any]], runner: Runner) -> list[Job[Any]]:
     return sorted(jobs, key=turn)
 
 
+def _cancel_button(title: str, cancel: Callable[[], object]) -> QToolButton:
+    button = tool("cancel", title, cancel)
+    button.setIconSize(button.iconSize() * 0.7)
+    return button
+
+
 class JobRow(QWidget):
     """One job in one line.
 
@@ -68,8 +74,7 @@ class JobRow(QWidget):
         explain(self.bar, job.title, f"Progress of {job.title}")
         self.figures = label(role="quiet")
         self.figures.setMinimumWidth(self.figures.fontMetrics().horizontalAdvance("100%  0:00 left") + 4)
-        self.cancel_button = tool("cancel", f"Cancel: {job.title}", job.cancel)
-        self.cancel_button.setIconSize(self.cancel_button.iconSize() * 0.7)
+        self.cancel_button = _cancel_button(f"Cancel: {job.title}", job.cancel)
         box = QHBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(8)
@@ -129,6 +134,10 @@ class JobBar(QWidget):
         self.gpu.setObjectName("gpu")
         self.gpu.setContentsMargins(0, 0, MARGIN, 0)  # it stands at the window's edge
         self.gpu.setParent(self)  # until the status bar takes it
+        # As high as a job: else every viewport had another size, and was drawn anew, when one begins and ends.
+        spare = _cancel_button("", lambda: None)
+        self.gpu.setMinimumHeight(spare.sizeHint().height())
+        spare.deleteLater()
         self._list = QFrame(self, Qt.WindowType.Popup)
         self._list.setProperty("popup", True)
         self._list_box = QVBoxLayout(self._list)

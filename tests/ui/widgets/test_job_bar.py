@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from PySide6.QtWidgets import QMainWindow
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.services import Services
@@ -146,3 +147,21 @@ def test_a_machine_without_a_gpu_says_so(bar: JobBar, monkeypatch: pytest.Monkey
     monkeypatch.setattr(job_bar, "has_gpu", lambda: False)
     bar.refresh()
     assert bar.gpu.text() == "No GPU"
+
+
+def test_the_viewports_keep_their_size_when_a_job_begins(
+    qtbot: QtBot, services: Services, gate: threading.Event, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_bar, "QUIET_S", 0.0)
+    window, bar = QMainWindow(), JobBar(services)
+    qtbot.addWidget(window)
+    window.statusBar().addWidget(bar, 1)
+    window.statusBar().addPermanentWidget(bar.gpu)
+    window.show()
+    idle = window.statusBar().sizeHint().height()
+    start(services, gate, "Loading")
+    wait(lambda: bool(rows(bar)) and not bar.isHidden())
+    assert bar.sizeHint().height() > 0
+    assert window.statusBar().sizeHint().height() == idle
+    gate.set()
+    wait(lambda: bar.isHidden())

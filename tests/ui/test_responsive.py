@@ -78,3 +78,6 @@ def test_the_window_answers_during_load_predict_and_save(
     program.window.commands["segment.keep"].trigger()
     until(lambda: not session.mask.dirty, "save")
     assert services.archive.masks.masks_for(session.series.uid)[0].provenance.author == services.author
+    before = session.mask
+    study.show(services, session.series)
+    until(lambda: session.mask not in (None, before) and session.arrival is None, "coming back")

@@ -111,6 +111,7 @@ def show(services: Services, series: Series, plan: hanging.Plan | None = None, a
             context.report(0.0, "Reading the other slices")
 
         image = formats.load(series, context.report, context.cancelled, warn=notes.append, early=early)
+        first_window(image)  # which is then known when the image is shown
         _read_ahead(services, series)
         return image
 

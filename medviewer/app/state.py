@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, Self
 
 from psygnal import SignalGroupDescriptor
 
@@ -288,6 +288,25 @@ _AHEAD = 32
 
 
 @dataclass(frozen=True)
+class MeasureStep(Step[Measurement]):
+    """One change of one measurement.
+
+    Parameters
+    ----------
+    values_before, values_after
+        What it came to and comes to: where its series is not open, nobody can work that out again.
+    """
+
+    values_before: tuple[Value, ...] = field(default=(), compare=False)
+    values_after: tuple[Value, ...] = field(default=(), compare=False)
+
+    @property
+    def turned_back(self) -> Self:
+        """The change that takes it back."""
+        return replace(super().turned_back, values_before=self.values_after, values_after=self.values_before)
+
+
+@dataclass(frozen=True)
 class KeyStep(Step[KeyImage]):
     """One change of one key image.
 
@@ -350,7 +369,7 @@ class Session:
     """What each of them came to when it was last changed, by its UID."""
     chosen_measurement: str = ""
     """UID of the one that is chosen; empty for none."""
-    measure_steps: Steps[Step[Measurement]] = field(default_factory=Steps)
+    measure_steps: Steps[MeasureStep] = field(default_factory=Steps)
     """What was done to them, and undone."""
     key_images: tuple[KeyImage, ...] = ()
     """Those of the open study."""

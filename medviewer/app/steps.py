@@ -79,9 +79,9 @@ class Steps(Generic[S]):
         """The newest was taken back; it is done again as it was, or as it is given here."""
         return Steps(self.past[:-1], (*self.future, as_it_was or self.past[-1]))
 
-    def redone(self) -> Steps[S]:
-        """What was undone last was done again."""
-        return Steps((*self.past, self.future[-1]), self.future[:-1])
+    def redone(self, as_it_was: S | None = None) -> Steps[S]:
+        """What was undone last was done again; it is undone as it was, or as it is given here."""
+        return Steps((*self.past, as_it_was or self.future[-1]), self.future[:-1])
 
     def forgotten(self) -> Steps[S]:
         """The newest never was."""

@@ -94,3 +94,41 @@ def test_a_measurement_belongs_to_its_study(services: Services, image: Image) ->
     assert not session.measurements
     with pytest.raises(InputError, match="open a study first"):
         measuring.add(services, length())
+
+
+def beside(services: Services, image: Image) -> None:
+    """Another series of the study is open, by which nothing on the first one can be measured."""
+    sibling = replace(SERIES, uid="1.2.826.0.1.78")
+    services.session.studies = (replace(STUDY, series=(SERIES, sibling)),)
+    study_commands._present(services, sibling, image)
+
+
+def values_kept(services: Services) -> list[list[str]]:
+    return [[value.text for value in one.values] for one in services.archive.measurements.of_studies([STUDY.uid])]
+
+
+def test_undo_on_a_series_that_is_not_open_brings_the_values_back_too(services: Services, image: Image) -> None:
+    session = services.session
+    made = measuring.add(services, length())
+    a, b = GRID.index_to_world([(1, 2, 1), (1, 5, 6)]).tolist()
+    measuring.change(services, replace(made, points=(tuple(a), tuple(b))))
+    assert values_kept(services) == [["7.8 mm"]]
+    beside(services, image)
+    measuring.undo(services)
+    assert session.measurements == (made,)
+    assert values_kept(services) == [["5.0 mm"]]
+    assert [value.text for value in session.measured[made.uid]] == ["5.0 mm"]
+    measuring.redo(services)
+    assert values_kept(services) == [["7.8 mm"]]
+
+
+def test_what_was_removed_comes_back_with_its_values_when_its_series_is_not_open(
+    services: Services, image: Image
+) -> None:
+    made = measuring.add(services, length())
+    measuring.remove(services, made.uid)
+    beside(services, image)
+    measuring.undo(services)
+    assert values_kept(services) == [["5.0 mm"]]
+    measuring.name(services, made.uid, "Hilum")
+    assert values_kept(services) == [["5.0 mm"]]

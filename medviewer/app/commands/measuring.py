@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from medviewer.app.commands import planes
 from medviewer.app.commands.catalog import HURRY_S
 from medviewer.app.controllers.measures import companion_with
-from medviewer.app.steps import Step, Steps
+from medviewer.app.state import MeasureStep
+from medviewer.app.steps import Steps
 from medviewer.domain.measure.measurement import PLACES, Measurement, new_uid
 from medviewer.domain.measure.values import Value
 from medviewer.domain.provenance import utc_now
@@ -48,7 +49,7 @@ def add(services: Services, m: Measurement) -> Measurement:
         author=m.author or services.author,
         created=m.created or utc_now(),
     )
-    _do(services, Step(None, made))
+    _do(services, None, made)
     session.chosen_measurement = made.uid
     return made
 
@@ -65,7 +66,7 @@ def change(services: Services, m: Measurement) -> None:
     """
     before = found(services.session, m.uid)
     if before != m:
-        _do(services, Step(before, m))
+        _do(services, before, m)
 
 
 def name(services: Services, uid: str, label: str) -> None:
@@ -75,23 +76,27 @@ def name(services: Services, uid: str, label: str) -> None:
 
 def remove(services: Services, uid: str) -> None:
     """Take a measurement away; undo brings it back. Raises as `change` does."""
-    _do(services, Step(found(services.session, uid), None))
+    _do(services, found(services.session, uid), None)
 
 
 def undo(services: Services) -> None:
     """Take the last change back. Raises InputError if there is none, StoreError if it cannot be kept."""
     session = services.session
     none = "There is no measurement to undo; none was made or changed since the study was opened."
-    _keep(services, session.measure_steps.newest(none).turned_back)
-    session.measure_steps = session.measure_steps.undone()
+    step = session.measure_steps.newest(none)
+    step = replace(step, values_after=_known(session, step.after))
+    _keep(services, step.turned_back)
+    session.measure_steps = session.measure_steps.undone(step)
 
 
 def redo(services: Services) -> None:
     """Do again what was undone last. Raises InputError if there is none, StoreError if it cannot be kept."""
     session = services.session
     none = "There is no measurement to do again; none was undone since the last change."
-    _keep(services, session.measure_steps.next(none))
-    session.measure_steps = session.measure_steps.redone()
+    step = session.measure_steps.next(none)
+    step = replace(step, values_before=_known(session, step.before))
+    _keep(services, step)
+    session.measure_steps = session.measure_steps.redone(step)
 
 
 def jump_to(services: Services, uid: str) -> None:
@@ -197,13 +202,20 @@ def clear(session: Session) -> None:
     session.key_steps = Steps()
 
 
-def _do(services: Services, step: Step[Measurement]) -> None:
+def _do(services: Services, before: Measurement | None, after: Measurement | None) -> None:
     session = services.session
+    # on a series that is not open it is named or linked, which changes no value
+    step = MeasureStep(before, after, values_before=_known(session, before), values_after=_known(session, after))
     _keep(services, step)
     session.measure_steps = session.measure_steps.with_done(step, _STEPS)
 
 
-def _keep(services: Services, step: Step[Measurement]) -> None:
+def _known(session: Session, m: Measurement | None) -> tuple[Value, ...]:
+    """What a measurement of the open study came to when it was last changed."""
+    return session.measured.get(m.uid, ()) if m is not None else ()
+
+
+def _keep(services: Services, step: MeasureStep) -> None:
     """Put the archive, then the session, into the state after a step."""
     session = services.session
     store, after = services.archive.measurements, step.after
@@ -215,7 +227,7 @@ def _keep(services: Services, step: Step[Measurement]) -> None:
         if session.chosen_measurement == uid:
             session.chosen_measurement = ""
         return
-    values = _values(session, after)
+    values = _values(session, after, step.values_after)
     store.save(after, values, study_of(session, after), HURRY_S)
     session.measured = {**session.measured, after.uid: values}
     if any(m.uid == after.uid for m in session.measurements):
@@ -224,11 +236,11 @@ def _keep(services: Services, step: Step[Measurement]) -> None:
         session.measurements = (*session.measurements, after)
 
 
-def _values(session: Session, m: Measurement) -> tuple[Value, ...]:
-    """What it comes to; of a series that is not open, what it came to before, which a label does not change."""
+def _values(session: Session, m: Measurement, known_before: tuple[Value, ...]) -> tuple[Value, ...]:
+    """What it comes to; on a series that is not open, what it came to when it was."""
     image = _image_of(session, m)
     if image is None:
-        return session.measured.get(m.uid, ())
+        return known_before
     known = session.live_values.values(m, image)  # None for a large region, which is counted in a thread
     return known if known is not None else ()
 

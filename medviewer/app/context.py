@@ -43,7 +43,7 @@ KEYS: dict[str, Callable[[Session], object]] = {
     "keys_any": lambda s: bool(s.key_images),
     "key_chosen": lambda s: bool(s.chosen_key),
     "report_open": lambda s: s.report is not None,
-    "report_draft": lambda s: s.report is not None and not s.report.is_final,
+    "report_draft": lambda s: s.report is not None and not s.report.is_final and s.report.uid != s.report_signing,
     "report_final": lambda s: bool(s.report_versions) and s.report_versions[-1].is_final,
     "chosen_target": lambda s: any(m.uid == s.chosen_measurement and m.target and not m.node for m in s.measurements),
     "chosen_node": lambda s: any(m.uid == s.chosen_measurement and m.target and m.node for m in s.measurements),

@@ -385,6 +385,8 @@ class Session:
     """All of its versions, the first one first."""
     report_saved: str = ""
     """What is wrong with keeping it; empty while every letter reaches the disk."""
+    report_signing: str = ""
+    """UID of the draft that is being made final: nobody writes in it any more."""
     report_revision: int = 0
     """Grows when all that was written is on the disk."""
     path: Path | None = None

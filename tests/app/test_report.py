@@ -183,6 +183,38 @@ def test_a_final_report_stays_whatever_is_asked(filled: Services) -> None:
     assert seen[0].measured.rows[0][0] == "Hilum left (target)", "the page is as it was when it was signed"
 
 
+def test_nothing_is_written_in_a_draft_that_is_being_made_final(filled: Services) -> None:
+    report.write(filled, "findings", "Normal.")
+    job = report.sign(filled)
+    for change in (
+        lambda: report.write(filled, "findings", "Normal. No fracture."),
+        lambda: report.leave_out(filled, "measured", True),
+        lambda: report.sign(filled),
+        lambda: report.discard(filled),
+    ):
+        with pytest.raises(InputError, match="being made final"):
+            change()
+    final = done(filled, job)
+    assert filled.session.report == final
+    assert [one.text_of("findings") for one in filled.archive.reports.of_study(STUDY.uid)] == ["Normal."]
+
+
+def test_a_draft_that_could_not_be_made_final_is_written_in_again(
+    filled: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report.write(filled, "findings", "Normal.")
+
+    def full(*_: object) -> bytes:
+        raise StoreError("The disk should take the report, but is full; make room.")
+
+    monkeypatch.setattr(report, "make_pdf", full)
+    with pytest.raises(StoreError):
+        done(filled, report.sign(filled))
+    report.write(filled, "findings", "Normal. No fracture.")
+    settle(filled)
+    assert [one.text_of("findings") for one in filled.archive.reports.of_study(STUDY.uid)] == ["Normal. No fracture."]
+
+
 def test_an_addendum_follows_and_a_new_version_begins_with_the_text(filled: Services, tmp_path: Path) -> None:
     report.write(filled, "findings", "First reading.")
     done(filled, report.sign(filled))

@@ -169,6 +169,10 @@ def test_a_final_report_cannot_be_typed_in_and_an_addendum_can(
     assert "write something first" not in page.sign_button.toolTip()
     monkeypatch.setattr(opened.window.dialogs, "confirm", lambda *_: True)
     page.sign_button.click()
+    assert page.saved.text() == "Making it final…"
+    assert page.field("impression").isReadOnly(), "what would be typed now would be in no version"
+    assert not page.sign_button.isEnabled()
+    assert not page.discard_button.isEnabled()
     settle(opened, qtbot)
     assert page.field("impression").isReadOnly()
     assert "final" in page.state.text()

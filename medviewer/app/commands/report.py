@@ -123,10 +123,12 @@ def check_signable(services: Services) -> Report:
 def sign(services: Services) -> Job[Report]:
     """Make the draft final: text, page and PDF stay as they are now. The job's answer is the final report.
 
+    Until then nothing can be written in it, for that would be in no version.
+
     Raises
     ------
     InputError
-        If no report is open, it is final, or nothing was written.
+        If no report is open, it is final or on its way there, or nothing was written.
     StoreError
         If what was written last cannot be kept.
     """
@@ -148,8 +150,13 @@ def sign(services: Services) -> Job[Report]:
             session.report = final
         session.say("The report is final. An addendum or a new version can follow it.", "ok")
 
+    def over() -> None:
+        if session.report_signing == made.uid:
+            session.report_signing = ""
+
     job = services.runner.submit(lambda _: work(), title="Making the report final", must_finish=True)
-    return services.when_done(job, done)
+    session.report_signing = made.uid
+    return services.when_done(job, done, over)
 
 
 def add(services: Services) -> Report:
@@ -328,6 +335,8 @@ def _draft(services: Services) -> Report:
     report = _opened_report(services)
     if report.is_final:
         raise InputError("This report is final and stays as it is; write an addendum or a new version.")
+    if report.uid == services.session.report_signing:
+        raise InputError("This report is just being made final; write an addendum or a new version after that.")
     return report
 
 

@@ -77,6 +77,7 @@ class ReportWindow(QDialog):
         events = services.session.events
         self._links.add(events.report, self._follow)
         self._links.add(events.report_revision, self._tell_saved)
+        self._links.add(events.report_signing, self._hold)
         self._links.add(events.study, self._other_study)
         for signal in (
             events.measurements,
@@ -206,6 +207,9 @@ class ReportWindow(QDialog):
             self._shown = identity
             self._write_fields(shown)
             self.collect()
+        signing = self._signing()
+        for field in self.fields.values():  # what is typed while it is made final would be in no version
+            field.setReadOnly(shown.is_final or signing)
         self._list_versions(shown)
         draft = not shown.is_final
         for button, wanted in (
@@ -215,7 +219,8 @@ class ReportWindow(QDialog):
             (self.renew_button, not draft),
         ):
             button.setVisible(wanted)
-        self.sign_button.setEnabled(not shown.is_empty)
+        self.sign_button.setEnabled(not shown.is_empty and not signing)
+        self.discard_button.setEnabled(not signing)
         self.sign_button.setToolTip(
             tr(report.NOTHING_WRITTEN) if shown.is_empty else self._commands["report.sign"].toolTip()
         )
@@ -226,6 +231,13 @@ class ReportWindow(QDialog):
         self.state.setVisible(draft)
         self.final.show_report(shown)
         self._tell_saved()
+
+    def _hold(self, *_: object) -> None:
+        self._follow(self._services.session.report)
+
+    def _signing(self) -> bool:
+        session = self._services.session
+        return session.report is not None and session.report.uid == session.report_signing
 
     def _write_fields(self, shown: Report) -> None:
         body = QWidget()
@@ -278,6 +290,8 @@ class ReportWindow(QDialog):
         text = "" if shown is None or shown.is_final else "Saved"
         if shown is not None and not shown.is_final and self._services.report_saves.pending:
             text = "Saving…"
+        if self._signing():
+            text = "Making it final…"
         set_text(self.saved, wrong or text)
         set_role(self.saved, "warning" if wrong else "quiet")
 

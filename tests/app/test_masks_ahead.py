@@ -122,3 +122,42 @@ def test_a_mask_from_a_file_is_packed_and_counted_off_the_home_thread(
     assert services.session.mask is not None
     np.testing.assert_array_equal(services.session.mask.labels, labels)
     assert off_home == {"unpack": [], "pack": [True], "count": [True]}
+
+
+def test_what_was_painted_is_saved_off_the_home_thread_before_another_mask_takes_its_place(
+    services: Services, labels: NDArray[np.uint8], off_home: dict[str, list[bool]], tmp_path: Path
+) -> None:
+    path = tmp_path / "mask.nii.gz"
+    formats.save_segmentation(Segmentation(labels, GRID, (Segment(1, "A"), Segment(7, "B"))), path, SERIES)
+    masks.new(services).paint(np.array([5], np.int64), 1)
+    services.runner.wait(masks.import_mask(services, path), 60)
+    services.saves.settle_all()
+    for job in services.runner.jobs:
+        services.runner.wait(job, 60)
+    versions = [services.archive.masks.load_mask(one.id).labels for one in services.archive.masks.masks_for(SERIES.uid)]
+    assert services.session.mask is not None
+    for shown in (services.session.mask.labels, versions[0]):
+        np.testing.assert_array_equal(shown, labels)
+    assert np.flatnonzero(versions[1]).tolist() == [5]
+    assert off_home["pack"] == [True, True]
+
+
+def test_a_mask_takes_the_place_of_one_that_could_not_be_saved_only_when_that_is_told(
+    services: Services, labels: NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreError("The disk should take the mask, but is full; make room.")
+
+    path = tmp_path / "mask.nii.gz"
+    formats.save_segmentation(Segmentation(labels, GRID, (Segment(1, "A"), Segment(7, "B"))), path, SERIES)
+    painted = masks.new(services)
+    painted.paint(np.array([5], np.int64), 1)
+    monkeypatch.setattr("medviewer.archive.masks.write_array", full)
+    services.runner.wait(masks.import_mask(services, path), 60)
+    services.saves.settle_all()
+    for job in services.runner.jobs:
+        services.runner.wait(job, 60)
+    assert services.session.mask is painted
+    assert painted.dirty
+    assert services.session.message is not None
+    assert "is full" in services.session.message.text

@@ -37,6 +37,18 @@ def keep_soon(services: Services) -> None:
     services.when_done(save_soon(services, lambda _: None), lambda _: None)
 
 
+def once_kept(services: Services, then: Callable[[], object]) -> None:
+    """Do what puts another mask in the place of the open one, once that is saved off the home thread.
+
+    At once where nothing was changed. What is painted meanwhile, or could not be saved, is left to `then`.
+    """
+    store = services.session.mask
+    if store is None or not store.dirty:
+        then()
+        return
+    services.when_done(save_soon(services, lambda _: None), lambda _: None, lambda: services.attempt(then))
+
+
 def save_soon(services: Services, then: Callable[[Segmentation], T], *, verdict: bool = False) -> Job[T]:
     """Save the open mask as it is now if it was changed, and then do something with it, all off the home thread.
 

@@ -168,6 +168,8 @@ def export(services: Services, path: Path) -> Job[None]:
 
 def import_mask(services: Services, path: Path) -> Job[Segmentation]:
     """Read a mask from a file off the home thread, and open it on the present image."""
+    from medviewer.app.commands import keeping  # it keeps masks by this module
+
     session = services.session
     image, series = session.image, session.series
     if image is None or series is None:
@@ -179,6 +181,9 @@ def import_mask(services: Services, path: Path) -> Job[Segmentation]:
         return mask
 
     def loaded(mask: Segmentation) -> None:
+        keeping.once_kept(services, lambda: shown(mask))
+
+    def shown(mask: Segmentation) -> None:
         if session.image is image:
             replace_with(services, mask)
             if mask.provenance.notes:

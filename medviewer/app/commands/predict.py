@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from medviewer import formats
 from medviewer.app.commands import detections, heatmaps, masks, results
 from medviewer.app.commands.arriving import check_complete
+from medviewer.app.commands.keeping import once_kept
 from medviewer.app.doubt_text import no_answer, warnings_of
 from medviewer.app.mask_store import of_phase
 from medviewer.app.run_choice import RunChoice
@@ -148,7 +149,7 @@ def _run(
     phase = image.phase if image.dynamic is not None else None
 
     def found(result: Prediction) -> None:
-        keep(services, series, result, phase)
+        once_kept(services, lambda: keep(services, series, result, phase))
 
     return services.when_done(job, found, _busy(services, plugin_id))
 

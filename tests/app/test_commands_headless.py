@@ -227,6 +227,7 @@ def test_a_broken_mask_in_the_archive_does_not_keep_the_image_from_opening(
 ) -> None:
     paint(services, 6)
     study.close(services)
+    services.saves.settle_all()
     for blob in (services.archive.home / "masks").iterdir():
         blob.write_bytes(b"torn")
     again = opened(start(), folder)

@@ -100,6 +100,7 @@ def test_the_newest_mask_is_open_again(services: Services, launch: Callable[...,
     masks.replace_with(services, from_model(services, 1, 2, 3))
     labels = paint(services, 50)
     study.close(services)
+    services.saves.settle_all()
     assert services.session.mask is None
     again = launch(opened=image).session
     np.testing.assert_array_equal(again.mask.labels, labels)
@@ -251,6 +252,7 @@ def test_a_mask_that_no_plugin_began_teaches_none_and_stays(services: Services) 
     with pytest.raises(InputError, match="learns from such images, but none does; run the plugin first"):
         verdicts.approve(services)
     study.close(services)
+    services.saves.settle_all()
     np.testing.assert_array_equal(kept(services)[0], labels)
 
 
@@ -387,6 +389,7 @@ def test_import_of_a_mask_on_another_grid_is_refused_with_both_named(services: S
 def test_a_kept_mask_of_another_grid_is_not_shown(services: Services, launch: Callable[..., Services]) -> None:
     paint(services, 1)
     study.close(services)
+    services.saves.settle_all()
     grid = Grid((4, 6, 9))
     again = launch(opened=Image(np.zeros(grid.shape, np.int16), grid, "CT"))
     assert again.session.mask is None
@@ -405,6 +408,7 @@ def test_a_second_window_may_look_but_not_paint(launch: Callable[..., Services],
     assert not store.labels.any()
     assert second.queue.list() == []
     study.close(first)  # it is done there
+    first.saves.settle_all()
     store.paint(np.array([3]), 1)
     assert store.labels.any()
 

@@ -11,6 +11,7 @@ from medviewer.app.saves import Saving
 from medviewer.domain.mask import Segmentation
 from medviewer.errors import InputError
 from medviewer.jobs import Job
+from medviewer.plugin_api import RunContext
 
 if TYPE_CHECKING:
     # Loads the database, which commands that only read files do without.
@@ -47,6 +48,44 @@ def once_kept(services: Services, then: Callable[[], object]) -> None:
         then()
         return
     services.when_done(save_soon(services, lambda _: None), lambda _: None, lambda: services.attempt(then))
+
+
+def with_mask(
+    services: Services, work: Callable[[Segmentation, RunContext], T], *, title: str, must_finish: bool = False
+) -> Job[T]:
+    """Do something with the open mask as it is now, and save it beside that, all off the home thread.
+
+    Parameters
+    ----------
+    work
+        Called in the thread, with the mask of the moment at which this was called, signed by who made it.
+    title, must_finish
+        As in `Runner.submit`.
+
+    Raises
+    ------
+    InputError
+        If there is no mask.
+    JobError
+        If the program is closing.
+    """
+    store = services.session.mask
+    if store is None:
+        raise InputError("There is no mask; run a segmentation or paint one first.")
+    store.end()
+    made, frozen = masks.signature(services, store), store.freeze()
+
+    def copied(context: RunContext) -> T:
+        return work(replace(frozen.take(), provenance=made), context)
+
+    try:
+        keep_soon(services)
+        job = services.runner.submit(copied, title=title, must_finish=must_finish)
+    except BaseException:
+        store.thaw(frozen)
+        raise
+    job.finished.connect(lambda: store.thaw(frozen))
+    return job
 
 
 def save_soon(services: Services, then: Callable[[Segmentation], T], *, verdict: bool = False) -> Job[T]:

@@ -153,16 +153,17 @@ def _signed(services: Services, store: MaskStore, mask: Segmentation) -> Segment
 
 def export(services: Services, path: Path) -> Job[None]:
     """Write the mask as it is now as DICOM SEG or NIfTI, by the name's ending, off the home thread."""
+    from medviewer.app.commands import keeping  # it keeps masks by this module
+
     session = services.session
     if session.mask is None:
         raise InputError("There is no mask to save; run a segmentation or paint one first.")
-    keep(services)
-    mask, series = signed(services, session.mask), session.series
+    series = session.series
 
-    def work(_: RunContext) -> None:
+    def work(mask: Segmentation, _: RunContext) -> None:
         formats.save_segmentation(mask, path, series)
 
-    job = services.runner.submit(work, title=f"Saving {path.name}", must_finish=True)
+    job = keeping.with_mask(services, work, title=f"Saving {path.name}", must_finish=True)
     return services.when_done(job, lambda _: session.say(f"Saved the mask to {path.name}.", "ok"))
 
 

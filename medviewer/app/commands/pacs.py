@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from medviewer import formats
-from medviewer.app.commands import catalog, masks, study
+from medviewer.app.commands import catalog, keeping, study
 from medviewer.archive.outgoing import sending
 from medviewer.archive.remote import (
     Node,
@@ -26,6 +26,7 @@ from medviewer.archive.remote import (
     connect,
 )
 from medviewer.archive.remote import retrieve as retrieve_study
+from medviewer.domain.mask import Segmentation
 from medviewer.domain.study import Attachment
 from medviewer.errors import InputError, RemoteError
 from medviewer.jobs import Job
@@ -182,16 +183,15 @@ def send(services: Services, node: Node, what: What) -> Job[int]:
         return send_files(services, node, list(dict.fromkeys(session.series.files)))
     if session.mask is None:
         raise InputError("There is no mask to send; run a segmentation or paint one first.")
-    masks.keep(services)
-    mask, series = masks.signed(services, session.mask), session.series
+    series = session.series
 
-    def work(context: RunContext) -> int:
+    def work(mask: Segmentation, context: RunContext) -> int:
         with sending(services.archive.home) as folder:
             file = folder / "mask.dcm"
             formats.save_segmentation(mask, file, series)
             return _send(node, [file], context)
 
-    job = services.runner.submit(work, title=f"Sending the mask to {node.name}")
+    job = keeping.with_mask(services, work, title=f"Sending the mask to {node.name}")
     return services.when_done(job, lambda _: session.say(f"Sent the mask to {node.name}.", "ok"))
 
 

@@ -138,8 +138,8 @@ def show(services: Services, series: Series, plan: hanging.Plan | None = None, a
 
 
 def close(services: Services) -> None:
-    """Close the open series; its mask is saved first."""
-    masks.keep(services)
+    """Close the open series; its mask is saved off the home thread."""
+    masks.leave(services)
     services.overtake()
     session = services.session
     session.view.playing = False

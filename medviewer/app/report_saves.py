@@ -45,9 +45,9 @@ class ReportSaves:
         self._next()
 
     def flush(self) -> None:
-        """Have all of it on the disk when this returns. Raises StoreError if that fails."""
+        """Have all of it on the disk when this returns; nothing else comes home meanwhile. Raises StoreError if not."""
         while self._job is not None:
-            self._runner.wait(self._job)
+            self._runner.wait(self._job, alone=True)
         last, self._waiting, self._failed = self._waiting or self._failed, None, None
         if last is not None:
             try:

@@ -133,8 +133,17 @@ class MaskSaves:
         JobError
             If the program is closing.
         """
-        save = _Save()
-        job = self._runner.submit(self._in_turn(series_uid, save, lambda _: work()), title="", must_finish=True)
+        save, former = _Save(), self._latest.get(series_uid)
+        in_turn = self._in_turn(series_uid, save, lambda _: work())
+        try:
+            job = self._runner.submit(in_turn, title="", must_finish=True)
+        except BaseException:
+            save.over.set()  # it never begins: who comes next waits for what came before
+            if former is not None:
+                self._latest[series_uid] = former
+            else:
+                del self._latest[series_uid]
+            raise
         save.job = job
         job.finished.connect(lambda: self._over(series_uid, save))
         return job

@@ -214,7 +214,7 @@ class Services:
             if job.error is None:
                 self.attempt(lambda: then(job.result()))
             elif isinstance(job.error, JobCancelled):
-                self.session.say(f"{job.title} was cancelled.")
+                self.session.say(f"{job.name} was cancelled.")
             else:
                 self.session.say(str(job.error), "error", job.error.details)
 

@@ -30,7 +30,7 @@ class Inbox:
     def __init__(self, wake: Call | None = None) -> None:
         self.wake = wake
         self._filled = threading.Condition()
-        self._calls: deque[Call] = deque()
+        self._calls: deque[tuple[str, Call]] = deque()  # of which job, and the call
         self._news: dict[str, deque[Call]] = {}
         self._deadline = math.inf
 
@@ -42,10 +42,10 @@ class Inbox:
         if waiting:
             self._call_wake()
 
-    def post(self, call: Call) -> None:
-        """Add a call."""
+    def post(self, call: Call, job: str = "") -> None:
+        """Add a call, which is about a job or about none."""
         with self._filled:
-            self._calls.append(call)
+            self._calls.append((job, call))
             self._filled.notify_all()
         self._call_wake()
 
@@ -58,7 +58,7 @@ class Inbox:
                 return
             # One call delivers all that has come until its turn; order among the job's own calls stays.
             self._news[job] = deque([call], maxlen=MAX_NEWS)
-        self.post(lambda: self._deliver(job))
+        self.post(lambda: self._deliver(job), job)
 
     def pump(self, seconds: float = math.inf) -> None:
         """Make the calls that wait now; those that they cause wait for the next time.
@@ -74,24 +74,40 @@ class Inbox:
         try:
             while count and self._calls:
                 count -= 1
-                self._calls.popleft()()
+                self._calls.popleft()[1]()
                 if time.monotonic() >= self._deadline:
                     break
         finally:
             if self._calls:
                 self._call_wake()
 
-    def wait(self, seconds: float | None) -> None:
-        """Sleep until something waits, at most that long."""
+    def pump_only(self, job: str) -> None:
+        """Make the calls of one job that wait now; those of others stay, as does what an exception cut short."""
         with self._filled:
-            self._filled.wait_for(lambda: bool(self._calls), seconds)
+            mine = deque(one for one in self._calls if one[0] == job)
+            self._calls = deque(one for one in self._calls if one[0] != job)
+        former, self._deadline = self._deadline, math.inf
+        try:
+            while mine:
+                mine.popleft()[1]()
+        finally:
+            self._deadline = former
+            with self._filled:
+                self._calls.extendleft(reversed(mine))
+            if self._calls:
+                self._call_wake()
+
+    def wait(self, seconds: float | None, job: str | None = None) -> None:
+        """Sleep until something waits, of that job where one is named, at most that long."""
+        with self._filled:
+            self._filled.wait_for(lambda: any(job in (None, whose) for whose, _ in self._calls), seconds)
 
     def _deliver(self, job: str) -> None:
         with self._filled:
             news = self._news.pop(job)
-        self._make(news)
+        self._make(news, job)
 
-    def _make(self, calls: deque[Call]) -> None:
+    def _make(self, calls: deque[Call], job: str) -> None:
         try:
             while calls:
                 calls.popleft()()
@@ -99,7 +115,7 @@ class Inbox:
                     break
         finally:
             if calls:  # a listener raised, or time is over: the rest comes next, before what was posted later
-                self._calls.appendleft(lambda: self._make(calls))
+                self._calls.appendleft((job, lambda: self._make(calls, job)))
 
     def _call_wake(self) -> None:
         wake = self.wake

@@ -293,7 +293,7 @@ class Runner:
         self._check_home()
         self._inbox.pump(seconds)
 
-    def wait(self, job: Job[Any], timeout: float | None = None) -> None:
+    def wait(self, job: Job[Any], timeout: float | None = None, *, alone: bool = False) -> None:
         """Pump until a job is over.
 
         Parameters
@@ -302,6 +302,9 @@ class Runner:
             A job of this runner.
         timeout
             Seconds, None for ever. The job goes on when they are over.
+        alone
+            Whether the news of all other jobs wait until the next pump: for who goes on with what is open now, and
+            would not see that a series which had been read took its place.
 
         Raises
         ------
@@ -312,7 +315,11 @@ class Runner:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
-            self.pump()
+            if alone:
+                self._check_home()
+                self._inbox.pump_only(job.id)
+            else:
+                self.pump()
             if job.done:
                 return
             left = None if deadline is None else deadline - time.monotonic()
@@ -320,7 +327,7 @@ class Runner:
                 raise JobTimeout(
                     f"{job.name} should be over within {timeout:g} s, but it still is {job.state}; wait longer."
                 )
-            self._inbox.wait(left)
+            self._inbox.wait(left, job.id if alone else None)
 
     def shutdown(self) -> None:
         """Cancel everything, end the workers and remove the scratch files; a second call does nothing."""
@@ -363,9 +370,9 @@ class Runner:
     def _admit(self, title: str, stop: Callable[[], bool]) -> Job[Any]:
         """A new job on the list; `stop` asks it to end, and says whether it had begun, so that its end is to come."""
         self._check_home()
-        if self._closed:
-            raise JobError(f"{title} needs a running program, but medviewer is closing; start it again.")
         job: Job[Any] = Job(title, self._cancel)
+        if self._closed:
+            raise JobError(f"{job.name} needs a running program, but medviewer is closing; start it again.")
         self._jobs[job.id] = job
         self._stops[job.id] = stop
         return job
@@ -373,7 +380,7 @@ class Runner:
     def _cancel(self, job: Job[Any]) -> None:
         """Stop a job; what can be seen changes on the home thread."""
         if threading.get_ident() != self._home:
-            self._inbox.post(lambda: self._cancel(job))
+            self._inbox.post(lambda: self._cancel(job), job.id)
             return
         if job.done:
             return
@@ -381,7 +388,7 @@ class Runner:
             job._begin()  # whoever cleans up after it has to wait for its end, even if its beginning was not told yet
         job._mark_cancelled()
         if job.done:  # nothing had begun: its end is told with the next pump
-            self._inbox.post(lambda: self._tell_finished(job))
+            self._inbox.post(lambda: self._tell_finished(job), job.id)
 
     def _tell_finished(self, job: Job[Any]) -> None:
         self._stops.pop(job.id, None)
@@ -394,7 +401,7 @@ class Runner:
 
     def job_began(self, job: Job[Any]) -> None:
         """Its turn has come."""
-        self._inbox.post(job._begin)
+        self._inbox.post(job._begin, job.id)
 
     def job_progress(self, job: Job[Any], fraction: float, message: str) -> None:
         """It told how far it is."""
@@ -411,7 +418,7 @@ class Runner:
             if job._finish(outcome):
                 self._tell_finished(job)
 
-        self._inbox.post(end)
+        self._inbox.post(end, job.id)
 
     def lane_starting(self, lane: Lane) -> None:
         """Make room for one more process."""

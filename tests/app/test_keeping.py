@@ -20,7 +20,7 @@ from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
 from medviewer.domain.mask import Segment, Segmentation
 from medviewer.domain.provenance import Provenance
-from medviewer.errors import InputError, StoreError
+from medviewer.errors import InputError, JobError, StoreError
 
 from .conftest import SERIES
 
@@ -216,6 +216,16 @@ def test_closing_tells_of_a_verdict_that_could_not_be_saved(
     with pytest.raises(StoreError, match="make room"):
         verdicts.settle(services)
     verdicts.settle(services)
+
+
+def test_what_comes_too_late_holds_up_nobody(services: Services) -> None:
+    labels = paint(services, 1, 2)
+    services.runner.shutdown()
+    with pytest.raises(JobError, match=r"^Work in the background needs a running program"):
+        keeping.keep_soon(services)
+    services.saves.settle_all()
+    masks.keep(services)
+    np.testing.assert_array_equal(kept(services)[0], labels)
 
 
 @pytest.mark.parametrize("more", [False, True])

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -181,6 +182,24 @@ def test_a_final_report_stays_whatever_is_asked(filled: Services) -> None:
     measuring.remove(filled, filled.session.measurements[0].uid)
     filled.runner.wait(report.page(filled, lambda page: seen.append(page)) if (seen := []) == [] else None, 60)
     assert seen[0].measured.rows[0][0] == "Hilum left (target)", "the page is as it was when it was signed"
+
+
+def test_another_study_that_was_read_meanwhile_waits_until_a_report_is_on_the_disk(filled: Services) -> None:
+    session = filled.session
+    other = replace(STUDY, uid="1.2.826.0.1.71", series=(replace(SERIES, uid="1.2.826.0.1.79"),))
+    session.studies = (STUDY, other)
+    running, image = threading.Event(), session.image
+    read = filled.runner.submit(lambda _: running.set(), title="Loading")
+    filled.when_done(read, lambda _: study_commands._present(filled, other.series[0], image))
+    assert running.wait(60)
+    filled.runner._threads.join(60)  # it is over, and nobody has pumped
+    report.write(filled, "findings", "Normal.")
+    known = report.recall(filled)
+    assert session.study == STUDY
+    assert known is not None
+    assert (known.study_uid, known.text_of("findings")) == (STUDY.uid, "Normal.")
+    filled.runner.wait(read, 60)
+    assert session.study == other
 
 
 def test_nothing_is_written_in_a_draft_that_is_being_made_final(filled: Services) -> None:

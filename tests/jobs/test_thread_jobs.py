@@ -228,6 +228,45 @@ def test_who_pumps_in_parts_gets_all_of_it_in_order(runner: Runner) -> None:
     assert max(np.diff(parts, prepend=0)) == 1
 
 
+def test_who_waits_for_one_job_alone_hears_of_no_other(runner: Runner) -> None:
+    told: list[str] = []
+    running, woken = threading.Event(), threading.Event()
+
+    def work(context: RunContext) -> None:
+        running.set()
+        context.progress(0.5)
+
+    other = runner.submit(work, title="Load")
+    other.finished.connect(lambda: told.append("other"))
+    assert running.wait(PATIENCE_S)
+    runner._threads.join(PATIENCE_S)  # it is over, and nobody has pumped
+    mine = runner.submit(lambda context: 42, title="Save")
+    mine.finished.connect(lambda: told.append("mine"))
+    runner.wake = woken.set
+    woken.clear()
+    runner.wait(mine, PATIENCE_S, alone=True)
+    assert (told, mine.result(), other.fraction) == (["mine"], 42, 0.0)
+    assert woken.is_set(), "the news of the other wait for the next pump"
+    runner.pump()
+    assert told == ["mine", "other"]
+    assert other.done
+
+
+def test_a_listener_that_raises_costs_no_other_news_of_the_job_that_is_waited_for(runner: Runner) -> None:
+    told: list[str] = []
+
+    def raises(*_: object) -> None:
+        raise RuntimeError("listener")
+
+    job = runner.submit(lambda context: context.progress(0.5), title="Save")
+    job.progressed.connect(raises)
+    job.finished.connect(lambda: told.append("over"))
+    with pytest.raises(EmitLoopError):
+        runner.wait(job, PATIENCE_S, alone=True)
+    runner.wait(job, PATIENCE_S, alone=True)
+    assert told == ["over"]
+
+
 def test_nan_is_no_progress(runner: Runner) -> None:
     seen: list[Any] = []
     job = runner.submit(lambda context: context.report(float("nan"), "thinking"), title="Load")

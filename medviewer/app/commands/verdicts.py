@@ -52,7 +52,7 @@ def settle(services: Services) -> None:
     """Wait for a verdict that is being saved. Raises what kept it from being saved: the verdict is open then."""
     saving = services.saves.saving
     if saving is not None and saving.verdict and saving.job is not None:
-        services.runner.wait(saving.job)
+        services.runner.wait(saving.job, alone=True)
         saving.job.result()
 
 

@@ -81,6 +81,7 @@ class Program:
         translate.install(settings.load(self.services.archive.home).language, self.services.archive.home)
         self._pump = Pump(self.services.runner)
         self._paths, self._closed = list(paths), False
+        self._panels_made = self._viewports_due = False
         from medviewer.ui.window import MainWindow
 
         self.window = MainWindow(self.services)
@@ -95,11 +96,19 @@ class Program:
         QTimer.singleShot(0, self._ahead, self._ahead.start)
 
     def _complete(self) -> None:
-        """Make what nobody waits for to pick a study, and open what was asked for."""
+        """Make what nobody waits for to pick a study, then open what was asked for.
+
+        One panel in each turn of the event loop, so that the window answers between.
+        """
         if self._closed:
             return
-        self.window.complete()
+        if self.window.make_next_panel():
+            QTimer.singleShot(0, self._ahead, self._complete)
+            return
+        self._panels_made = True
         catalog.housekeep(self.services)
+        if self._viewports_due:
+            self._make_viewports()
         if not self._paths:
             self._ahead.go_on()
             return
@@ -113,8 +122,11 @@ class Program:
         QTimer.singleShot(DRAWN_MS, self._ahead, self._ahead.go_on)
 
     def _make_viewports(self) -> None:
-        """Make them one in each turn of the event loop, so that the window answers between."""
+        """Make them one in each turn of the event loop too, after the panels: the Tab key goes in that order."""
         if self._closed:
+            return
+        if not self._panels_made:  # where all was imported already
+            self._viewports_due = True
             return
         if self.window.grid.make_next() or self.window.grid.prepare_next():
             QTimer.singleShot(0, self._ahead, self._make_viewports)

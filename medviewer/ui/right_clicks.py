@@ -43,12 +43,14 @@ class RightClicks(QObject):
         for bar in (window.modes, window.tools, window.mode_bar):
             self._on(bar)
 
-    def add_panels(self, panels: Panels) -> None:
-        """Listen to the panels too: they come later than the window."""
-        panels.measures.menu_requested.connect(lambda at: self._popup(self.menus.measurement, at))
-        panels.segments.menu_requested.connect(lambda at: self._popup(self.menus.segment, at))
-        for section in panels.sections.values():
-            section.menu_requested.connect(lambda at, section=section: self._panel(section, at))
+    def add_panel(self, panels: Panels, name: str) -> None:
+        """Listen to a panel too: they come later than the window."""
+        section = panels.sections[name]
+        section.menu_requested.connect(lambda at: self._panel(section, at))
+        if name == "measure":
+            panels.measures.menu_requested.connect(lambda at: self._popup(self.menus.measurement, at))
+        elif name == "segments":
+            panels.segments.menu_requested.connect(lambda at: self._popup(self.menus.segment, at))
 
     def _on(self, widget: QWidget) -> None:
         """The tabs and the tool bar: without this, Qt would offer to take the tool bar away for good."""

@@ -5,6 +5,7 @@ Sheets and dialogs are imported when they are first opened: no start waits for w
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,9 +59,9 @@ class ShellWindow(QMainWindow):
     hangings: HangingMenu
 
     @property
+    @abstractmethod
     def panel_area(self) -> Panels:
         """The panels on the right."""
-        raise NotImplementedError
 
     def update_context(self) -> None:
         """Enable and check every action as the session has it now."""

@@ -138,7 +138,7 @@ class MainWindow(OpensDrops, ShellWindow):
         mode = self.services.session.mode
         self.tools.show_mode(mode)
         if self._panel_area is not None:
-            self._panel_area.show_mode(mode)
+            self._panel_area.show_mode()
         self.menus.look_again()
 
     def _make_centre(self) -> None:
@@ -195,8 +195,7 @@ class MainWindow(OpensDrops, ShellWindow):
     @property
     def panel_area(self) -> Panels:
         """The panels on the right: made when they are first asked for, at the latest when something is to be opened."""
-        if self._panel_area is None:
-            self._make_panels()
+        self.complete()
         assert self._panel_area is not None
         return self._panel_area
 
@@ -206,22 +205,35 @@ class MainWindow(OpensDrops, ShellWindow):
         return self.panel_area.sections
 
     def complete(self, *_: object) -> None:
-        """Make the panels, if they are not there: they follow the session from before there is anything in it."""
-        if self._panel_area is None:
-            self._make_panels()
+        """Make the panels that are not there: they follow the session from before there is anything in it."""
+        while self.make_next_panel():
+            pass
 
-    def _make_panels(self) -> None:
+    def make_next_panel(self) -> bool:
+        """Make one panel of those that are not there yet; whether there was one to make."""
+        if self._panel_area is None:
+            self._make_panel_area()
+        assert self._panel_area is not None
+        return self._panel_area.make_next()
+
+    def _make_panel_area(self) -> None:
         self.before_panels()
         from medviewer.ui.panels import Panels  # brings the database and what models need
 
-        made = self._panel_area = Panels(self.services, self.commands, self._confirm)
+        area = self._panel_area = Panels(self.services, self.commands, self._confirm)
         former = self.panel_dock.widget()
-        self.panel_dock.setWidget(made)
+        self.panel_dock.setWidget(area)
         former.deleteLater()
-        _leave_focus(made)
-        made.measures.name_keys(self.menus.keyboard.shortcuts.key_of)
-        made.show_mode(self.services.session.mode)
-        self.right_clicks.add_panels(made)
+        _leave_focus(area)
+        area.made.connect(self._take_panel)
+
+    def _take_panel(self, name: str) -> None:
+        area = self._panel_area
+        assert area is not None
+        _leave_focus(area.sections[name])
+        self.right_clicks.add_panel(area, name)
+        if name == "measure":
+            area.measures.name_keys(self.menus.keyboard.shortcuts.key_of)
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea, width: int) -> QDockWidget:
         dock = QDockWidget(tr(title), self)
@@ -265,7 +277,7 @@ class MainWindow(OpensDrops, ShellWindow):
         key_of = keyboard.shortcuts.key_of
         self.empty.name_keys(key_of)
         self.tools.slab_box.name_keys(key_of)
-        if self._panel_area is not None:
+        if self._panel_area is not None and "measure" in self._panel_area.sections:
             self._panel_area.measures.name_keys(key_of)
         self.modes.name_keys({name: key_of(f"mode.{name}") for name in modes.MODES})
 

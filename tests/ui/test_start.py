@@ -12,17 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import masks, panes, study
+from medviewer.app.modes import MODES
 from medviewer.app.services import Services
 from medviewer.app.state import Fusion
 from medviewer.archive import Archive
 from medviewer.domain.image import Image, Window
 from medviewer.domain.study import ScanResult
+from medviewer.ui.main import Program
+from medviewer.ui.panels import Panels
 from medviewer.ui.viewport.still import sampled
 from medviewer.ui.viewport_grid import ViewportGrid
 
@@ -56,6 +59,39 @@ def test_studies_are_listed_before_anything_large_is_imported(tmp_path: Path) ->
     command = [sys.executable, "-c", START, str(tmp_path), *LATER]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
     assert (ran.returncode, ran.stdout.strip()) == (0, ""), ran.stderr
+
+
+def test_panels_are_made_one_after_the_other_while_the_window_answers(qtbot: QtBot, tmp_path: Path) -> None:
+    program = Program(home=tmp_path / "home")
+    window = program.window
+    answered: set[int] = set()
+
+    def answer() -> None:
+        area = window.panel_dock.widget()
+        answered.add(len(area.sections) if isinstance(area, Panels) else 0)
+
+    turn = QTimer(window, interval=0)
+    turn.timeout.connect(answer)
+    turn.start()
+    names = tuple(name for mode in MODES.values() for name in mode.panels)
+    qtbot.waitUntil(lambda: max(answered, default=0) >= len(set(names)), timeout=20_000)
+    turn.stop()
+    assert len(answered) > 5, "the window answers between"
+    shown = [name for name, section in window.panels.items() if section.isVisible()]
+    assert tuple(shown) == MODES["read"].panels
+    places = [window.panels[name].y() for name in shown]
+    assert places == sorted(set(places))
+    program.close()
+
+
+def test_whoever_asks_for_a_panel_gets_all_at_once(qtbot: QtBot, tmp_path: Path) -> None:
+    program = Program(home=tmp_path / "home")
+    window = program.window
+    assert not isinstance(window.panel_dock.widget(), Panels)
+    assert window.make_next_panel()
+    assert [name for name, one in window.panels.items() if one.isVisible()] == list(MODES["read"].panels)
+    assert not window.make_next_panel()
+    program.close()
 
 
 # -- the picture that stands for the viewports

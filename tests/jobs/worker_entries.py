@@ -143,8 +143,9 @@ def beats_without_progress(request: WorkerRequest, context: RunContext) -> Worke
 
 def slow_but_talking(request: WorkerRequest, context: RunContext) -> WorkerReply:
     """Takes longer than its silence limit in all, but never between two words."""
-    for step in range(8):
-        context.progress(step / 8)
+    words = request.payload["words"]
+    for step in range(words):
+        context.progress(step / words)
         pause(request.payload["pause_s"])
     return WorkerReply()
 

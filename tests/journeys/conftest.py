@@ -8,12 +8,20 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.services import Services
 from medviewer.app.state import Session
 from medviewer.ui.main import Program
 from medviewer.ui.window import MainWindow
+from tests.patience import PatientBot
+
+
+@pytest.fixture
+def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> QtBot:
+    """pytest-qt's, with patience."""
+    return PatientBot(request)
 
 
 class Reader:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtWidgets import QDialog
+from PySide6.QtWidgets import QApplication, QDialog
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import study
@@ -16,6 +16,7 @@ from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Rescale, Window
 from medviewer.domain.study import Patient, Series, Study
 from medviewer.ui.main import Program
+from tests.patience import PatientBot
 
 GRID = Grid((20, 30, 40), (3.0, 1.5, 1.0), (-20.0, -22.0, 10.0))
 SERIES = Series("1.2.826.0.1.9", "CT", "Head", GRID, (), "dicom", frame_of_reference="1.2.826.0.1.8")
@@ -26,6 +27,12 @@ def ramp() -> Image:
     """A CT whose values name their voxels: 100 z + y, in HU 1000 lower."""
     z, y, _ = np.indices(GRID.shape, np.int16)
     return Image(100 * z + y, GRID, "CT", Rescale(1.0, -1000.0, "HU"), (Window(0, 2000, "Wide"),))
+
+
+@pytest.fixture
+def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> QtBot:
+    """pytest-qt's, with patience."""
+    return PatientBot(request)
 
 
 @pytest.fixture

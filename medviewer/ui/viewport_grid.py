@@ -115,7 +115,7 @@ class ViewportGrid(ViewportPane):
         row, column, zoom = self._views[number].looking_at
         for other in visible_panes(session):
             place = beside.same_place(session, planes, number, other, (row, column))
-            if place is not None:
+            if place is not None and other < len(self._views):
                 self._views[other].look_at(*place, zoom)
 
     # -- series that are dragged here ------------------------------------------------------------------------------

@@ -28,6 +28,8 @@ _EMPTY, _VIEWPORTS, _STILLS = range(3)
 """Pages: nothing is open, the viewports, and what is seen of them before they are there."""
 _AT_FIRST = 3
 """Viewports that are made in any case; more come with the first layout that has them."""
+_PAUSE_MS = 1
+"""Between two pieces of a viewport that is made: what the user did meanwhile comes first."""
 _REST_MS = 150
 """How long a hand has to rest until turned planes are drawn in full again."""
 
@@ -59,7 +61,9 @@ class ViewportPane(QWidget):
         self.session = session
         self._background = background
         self._views: list[SliceView] = []
-        self._closed = False
+        self._coming: SliceView | None = None
+        """The next viewport, on its way: nobody sees it yet."""
+        self._closed = self._called = False
         self._solid: VolumeView | None = None
         self.before_making: Callable[[], None] = lambda: None
         """Called before napari is imported here."""
@@ -102,27 +106,58 @@ class ViewportPane(QWidget):
 
     def make_next(self) -> bool:
         """Make one viewport of those that are wanted and not there yet; whether there was one to make."""
-        if self._closed or len(self._views) >= max(_AT_FIRST, len(self.session.view.arranged.slices)):
+        if not self._lacks:
             return False
         if self._solid is None:
             self.before_making()
-        from medviewer.ui.viewport.slice_view import SliceView
+            self._make_solid()
+        self._join(self._coming or self._new_view())
+        return True
+
+    @property
+    def _lacks(self) -> bool:
+        return not self._closed and len(self._views) < max(_AT_FIRST, len(self.session.view.arranged.slices))
+
+    def _make_solid(self) -> None:
         from medviewer.ui.viewport.volume_view import VolumeView
 
-        if self._solid is None:
-            self._solid = VolumeView(self, self._background) if self._background else VolumeView(self)
-            self._solid.hide()
-            self.controller.volume = self._solid
-            self.added_volume(self._solid)
+        self._solid = VolumeView(self, self._background) if self._background else VolumeView(self)
+        self._solid.hide()
+        self.controller.volume = self._solid
+        self.added_volume(self._solid)
+
+    def _new_view(self) -> SliceView:
+        from medviewer.ui.viewport.slice_view import SliceView
+
         made = SliceView(self, self._background)
         made.hide()
+        return made
+
+    def _join(self, made: SliceView) -> None:
+        """A viewport that was made is one of the layout's."""
+        self._coming = None
         self._views.append(made)
         self.controller.viewports.append(made)
         self.added(len(self._views) - 1, made)
         self._placed = None
         self.arrange()
         self.controller.request()
-        return True
+
+    def _call_more(self) -> None:
+        """Make the viewports that a layout has more, a piece in each turn of the event loop: each takes a while."""
+        if self._lacks and not self._called:
+            self._called = True
+            QTimer.singleShot(_PAUSE_MS, self, self._make_piece)
+
+    def _make_piece(self) -> None:
+        self._called = False
+        if not self._lacks:  # another layout was chosen meanwhile
+            return
+        if self._coming is None:
+            self._coming = self._new_view()
+        elif not self._coming.picture.prepare():
+            self._join(self._coming)
+        self._call_more()
 
     def prepare_next(self) -> bool:
         """Make one thing that the first image would wait for; whether there was one to make."""
@@ -131,11 +166,6 @@ class ViewportPane(QWidget):
         if any(view.picture.prepare() for view in self._views):
             return True
         return self._solid is not None and self._solid.prepare()
-
-    def _prepare(self) -> None:
-        """What is made ahead for a viewport that came later, a piece in each turn of the event loop."""
-        if self.prepare_next():
-            QTimer.singleShot(0, self, self._prepare)
 
     def added_volume(self, view: VolumeView) -> None:
         """The 3D view was made; the window listens to it."""
@@ -193,8 +223,8 @@ class ViewportPane(QWidget):
             self._stack.setCurrentIndex(_EMPTY if image is None else _VIEWPORTS)
         if image is None or self._solid is None:
             return
-        while len(self._views) >= _AT_FIRST and self.make_next():  # a layout that has more
-            QTimer.singleShot(0, self, self._prepare)
+        if not awaited:
+            self._call_more()
         # each change would give all of them another size, and OpenGL takes its time for that
         self._grid.setEnabled(False)
         self._place(view_state.arranged)
@@ -264,7 +294,7 @@ class ViewportPane(QWidget):
         self._closed = True
         self._rest.stop()
         self.controller.close()
-        for viewport in self._views:
+        for viewport in (*self._views, *([self._coming] if self._coming is not None else [])):
             viewport.canvas.close()
         if self._solid is not None:
             self._solid.close_canvas()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
+from PySide6.QtCore import QObject, QPoint, QPointF, QRectF, Qt, QTimerEvent
 from PySide6.QtGui import QImage, QPainter, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from medviewer.app.commands import masks, study, view
+from medviewer.app.commands import masks, panes, study, view
 from medviewer.app.ports import Corners
 from medviewer.domain.geometry import Grid
 from medviewer.domain.heatmap import Heatmap
@@ -258,11 +259,23 @@ def test_a_smaller_picture_is_drawn_where_a_larger_one_was(opened: Program) -> N
         assert drawn.red() == pytest.approx(255 * int(voxels[0, row, column]) / 30, abs=4)
 
 
+class Turns(QObject):
+    """Counts the turns of the event loop in which the window could have answered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+        self.startTimer(0)
+
+    def timerEvent(self, _: QTimerEvent) -> None:
+        self.count += 1
+
+
 def test_a_fourth_viewport_shares_the_volume_and_goes_where_its_cell_is(program: Program, qtbot: QtBot) -> None:
     open_ramp(program, qtbot)  # in a window of its own: a viewport that was made stays
     grid, session = program.window.grid, program.services.session
     program.window.commands["view.2x2"].trigger()
-    settle(program)
+    qtbot.waitUntil(lambda: len(grid._views) == 4 and grid._views[3].shown is not None)
     assert [slice_view.isVisible() for slice_view in grid.slices] == [True] * 4
     assert not grid.volume.isVisible()
     fourth = grid.slices[3]
@@ -281,6 +294,19 @@ def test_a_fourth_viewport_shares_the_volume_and_goes_where_its_cell_is(program:
     assert not fourth.isVisible()
     assert fourth.shown is None
     assert grid.volume.isVisible()
+
+    turns, at = Turns(), []  # many are made one after the other, and the window answers between
+    panes.arrange(session, "3x4")
+    while len(grid._views) < 7:
+        before = len(grid._views)
+        program.app.processEvents()
+        at += [turns.count] * (len(grid._views) - before)
+    assert all(later - earlier >= 3 for earlier, later in itertools.pairwise(at)), "canvas, layers, place"
+    program.window.commands["view.mpr"].trigger()  # enough: what is not there is made for the next who wants it
+    for _ in range(50):
+        program.app.processEvents()
+    assert len(grid._views) == 7
+    assert len(grid.slices) == 7
 
 
 def test_two_viewports_share_the_room(opened: Program) -> None:

@@ -139,6 +139,8 @@ class ViewportPane(QWidget):
         self._views.append(made)
         self.controller.viewports.append(made)
         self.added(len(self._views) - 1, made)
+        if len(self._views) == _AT_FIRST and self.session.image is None:
+            self.stills.stop()  # what they showed was closed meanwhile, and nothing takes their place
         self._placed = None
         self.arrange()
         self.controller.request()

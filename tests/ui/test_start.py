@@ -26,7 +26,7 @@ from medviewer.domain.image import Image, Window
 from medviewer.domain.study import ScanResult
 from medviewer.ui.main import Program
 from medviewer.ui.panels import Panels
-from medviewer.ui.viewport.still import sampled
+from medviewer.ui.viewport.still import Still, sampled
 from medviewer.ui.viewport_grid import ViewportGrid
 
 from .conftest import GRID, SERIES, STUDY, ramp
@@ -195,6 +195,19 @@ def test_what_needs_the_viewport_is_not_drawn_without_it(grid: ViewportGrid, qtb
     assert still(grid, qtbot)
     grid.session.fusion = Fusion(replace(SERIES, uid="2"), STUDY, ramp(), Window(0, 100))
     qtbot.waitUntil(lambda: not grid.stills.has_picture)
+
+
+def test_pictures_of_a_series_that_was_closed_meanwhile_follow_nothing_any_more(
+    grid: ViewportGrid, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert still(grid, qtbot)
+    study.close(grid.services)
+    assert grid.slices
+    shown: list[object] = []
+    monkeypatch.setattr(Still, "apply", lambda self, display: shown.append(display))
+    study.present(grid.session, SERIES, ramp())
+    qtbot.waitUntil(lambda: grid.has_picture)
+    assert shown == [], "the viewports show it, and nobody works for what is not seen"
 
 
 def test_sampling_is_linear_between_pixels_and_flat_beyond_the_last() -> None:

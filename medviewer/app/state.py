@@ -313,7 +313,8 @@ class KeyStep(Step[KeyImage]):
     Parameters
     ----------
     png
-        What it looked like before it was taken away, so that undo brings that back too.
+        What it looked like before it was taken away or looked at anew, so that undo brings that back too; of a step
+        that was undone, what it looked like before that.
     """
 
     png: bytes | None = field(default=None, repr=False)

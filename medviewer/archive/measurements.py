@@ -95,13 +95,18 @@ class MeasurementStore:
             if png is not None:
                 _keep_picture(session, image.uid, png)
 
-    def set_key_picture(self, uid: str, png: bytes) -> bool:
-        """Keep what a key image looks like; False where the key image is gone by now. Raises StoreError as `save`."""
+    def set_key_picture(self, image: KeyImage, png: bytes) -> bool:
+        """Keep what a key image looks like; False where it is gone by now, or has another look.
+
+        Raises StoreError as `save` does.
+        """
         with self._database.write() as session:
-            there = session.scalar(select(KeyImageRow.number).where(KeyImageRow.uid == uid)) is not None
-            if there:
-                _keep_picture(session, uid, png)
-        return there
+            content = session.scalar(select(KeyImageRow.content).where(KeyImageRow.uid == image.uid))
+            kept = KeyImage.from_json(content) if content is not None else None
+            same = kept is not None and kept.looked_at_as(image) == kept
+            if same:
+                _keep_picture(session, image.uid, png)
+        return same
 
     def key_picture(self, uid: str) -> bytes | None:
         """What a key image looks like, as PNG; None where that is not known."""

@@ -66,6 +66,8 @@ def test_planes_that_were_turned_come_back(services: Services) -> None:
     session.view.turned = Turned.straight(GRID, (point[0], point[1], point[2])).turned("Axial", 0.4)
     made = key_images.mark(services, 1)
     assert made.place == "Sag oblique"
+    settle(services)
+    assert services.archive.measurements.key_picture(made.uid) is not None
     assert not made.is_stored_slice
     before = session.view.turned
     session.view.turned, session.view.cursor = None, (0, 0, 0)
@@ -89,6 +91,38 @@ def test_marking_again_changes_the_look_and_no_copy_is_made(services: Services) 
     undoing.undo(services)
     undoing.undo(services)
     assert session.key_images == (first,)
+
+
+def test_undo_of_marking_again_brings_the_picture_of_the_former_look_back(services: Services) -> None:
+    session, store = services.session, services.archive.measurements
+    first = key_images.mark(services)
+    settle(services)
+    pictures = [store.key_picture(first.uid)]
+    session.view.inverted = True
+    key_images.mark(services)
+    settle(services)
+    pictures.append(store.key_picture(first.uid))
+    assert pictures[0] != pictures[1]
+    for _ in range(2):
+        key_images.undo(services)
+        assert session.key_images == (first,)
+        assert store.key_picture(first.uid) == pictures[0]
+        key_images.redo(services)
+        assert session.key_images[0].inverted
+        assert store.key_picture(first.uid) == pictures[1]
+
+
+def test_a_picture_of_a_former_look_that_comes_late_is_not_kept(services: Services) -> None:
+    store = services.archive.measurements
+    first = key_images.mark(services)
+    services.session.view.inverted = True
+    again = key_images.mark(services)
+    settle(services)
+    now = store.key_picture(again.uid)
+    assert not store.set_key_picture(first, b"late")
+    assert store.key_picture(again.uid) == now
+    key_images.annotate(services, again.uid, "cyst")
+    assert store.set_key_picture(again, b"with another note it looks as it did")
 
 
 def test_what_is_taken_away_comes_back_with_its_picture_in_the_order_of_what_was_done(services: Services) -> None:

@@ -72,12 +72,12 @@ def mark(services: Services, number: int | None = None, note: str = "") -> KeyIm
         services.archive.measurements.save_key_image(made, uid, HURRY_S)
         session.say(f"Marked {made.place} as a key image of its own study{_dated(study)}.", "ok")
     else:
-        _do(services, KeyStep(before, made))
+        _do(services, KeyStep(before, made, png=_picture(services, before)))
         session.chosen_key = made.uid
         again = "Brought the key image up to date" if before is not None else "Marked as a key image"
         session.say(f"{again}: {made.place}.", "ok")
     if display is not None:
-        _draw(services, made.uid, display)
+        _draw(services, made, display)
     return made
 
 
@@ -91,7 +91,7 @@ def annotate(services: Services, uid: str, note: str) -> None:
 def remove(services: Services, uid: str) -> None:
     """Take a mark away; undo brings it back with its picture. Raises as `annotate` does."""
     before = found(services.session, uid)
-    _do(services, KeyStep(before, None, png=services.archive.measurements.key_picture(uid)))
+    _do(services, KeyStep(before, None, png=_picture(services, before)))
 
 
 def undo(services: Services) -> None:
@@ -99,18 +99,19 @@ def undo(services: Services) -> None:
     session = services.session
     none = "There is no key image to undo; none was marked or changed since the study was opened."
     step = session.key_steps.newest(none)
-    if step.before is None and step.png is None and step.after is not None:
-        step = replace(step, png=services.archive.measurements.key_picture(step.after.uid))
+    now = _picture(services, step.after)
     _keep(services, step.turned_back)
-    session.key_steps = session.key_steps.undone(step)
+    session.key_steps = session.key_steps.undone(replace(step, png=now))
 
 
 def redo(services: Services) -> None:
     """Do again what was undone last. Raises InputError if there is none, StoreError if it cannot be kept."""
     session = services.session
     none = "There is no key image to do again; none was undone since the last change."
-    _keep(services, session.key_steps.next(none))
-    session.key_steps = session.key_steps.redone()
+    step = session.key_steps.next(none)
+    now = _picture(services, step.before)
+    _keep(services, step)
+    session.key_steps = session.key_steps.redone(replace(step, png=now))
 
 
 def found(session: Session, uid: str) -> KeyImage:
@@ -163,7 +164,7 @@ def complete(services: Services) -> None:
     there = services.archive.measurements.pictured(session.study.uid)
     for one in session.key_images:
         if one.uid not in there and one.series_uid == series.uid:
-            _draw(services, one.uid, _display_of(session, one))
+            _draw(services, one, _display_of(session, one))
 
 
 def save_pictures(
@@ -338,11 +339,19 @@ def _turned(session: Session, image: KeyImage) -> Turned | None:
     return Turned(opened.grid, image.oblique.bases, image.oblique.point)
 
 
-def _draw(services: Services, uid: str, display: Display) -> None:
-    """Draw and keep the picture off the home thread: the mark itself is kept already."""
+def _picture(services: Services, image: KeyImage | None) -> bytes | None:
+    """What a key image looks like now, as far as that is known."""
+    return services.archive.measurements.key_picture(image.uid) if image is not None else None
+
+
+def _draw(services: Services, image: KeyImage, display: Display) -> None:
+    """Draw and keep the picture off the home thread: the mark itself is kept already.
+
+    One that was looked at anew meanwhile has another picture on its way.
+    """
     store, session = services.archive.measurements, services.session
     job = services.runner.submit(
-        lambda _: store.set_key_picture(uid, png_of(picture_of(display))), title="", must_finish=True
+        lambda _: store.set_key_picture(image, png_of(picture_of(display))), title="", must_finish=True
     )
 
     def there(_: bool) -> None:

@@ -276,6 +276,27 @@ def test_series_of_files_are_read_beside(services: Services, tmp_path: Path) -> 
     assert session.companions == ()
 
 
+def test_what_was_read_for_a_patient_who_was_left_hangs_beside_nobody(
+    services: Services, image: Image, tmp_path: Path
+) -> None:
+    session, patients = services.session, (Patient("P1", "One^A"), Patient("P2", "Two^B"))
+    nib.save(nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.eye(4)), tmp_path / "prior.nii")
+    (series,) = (series for owner in formats.scan([tmp_path]).studies for series in owner.series)
+    first = Study("7", patient=patients[0], series=(replace(session.series, uid="1.2.21"), series))
+    other = Study("8", patient=patients[1], series=(replace(session.series, uid="1.2.22"),))
+    session.studies = (first, other)
+    study.present(session, first.series[0], image)
+    job = beside.hang(services, first, series, None, lambda series: None)
+    study.present(session, other.series[0], image)
+    services.runner.wait(job, WAIT_S)
+    assert session.companions == ()
+    study.present(session, first.series[0], image)
+    job = beside.hang(services, first, series, None, lambda series: None)
+    study.present(session, replace(first.series[0]), image)
+    services.runner.wait(job, WAIT_S)
+    assert len(session.companions) == 1, "another series of the patient keeps it"
+
+
 def test_the_controller_follows_both(services: Services) -> None:
     session = services.session
     companion = hung(session, lying((0, 30, 0), (1, 1, 1)))

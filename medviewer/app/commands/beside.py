@@ -99,9 +99,13 @@ def _only_main(session: Session, number: int) -> bool:
 
 def _load(services: Services, study: Study, series: Series, number: int) -> Job[Image]:
     session = services.session
+    asked = session.study
 
     def wanted() -> bool:
-        return session.image is not None and session.series is not None
+        if session.image is None or session.series is None:
+            return False
+        # who opened another patient meanwhile has left what hung beside the former one, too
+        return session.study is asked or panes.same_person(session.study, asked)
 
     def loaded(told: Series, image: Image) -> None:
         there = at_hand(session, series.uid) or image  # it may have been read meanwhile to be laid over

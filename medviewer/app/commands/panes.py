@@ -106,7 +106,7 @@ def welcome(session: Session, uid: str, study: Study | None, is_volume: bool, ke
         Whether the layout is one that the user chose for this study: it stays then, where the series can be shown so.
     """
     view = session.view
-    others = {one.series.uid for one in session.companions if uid != one.series.uid and _same_person(one.study, study)}
+    others = {one.series.uid for one in session.companions if uid != one.series.uid and same_person(one.study, study)}
     panes = tuple(pane if pane.series in others else Pane(pane.kind) for pane in view.hung)
     if view.arranged.volume is None and any(pane.series for pane in panes):
         if all(pane.series for pane in panes):
@@ -121,7 +121,8 @@ def welcome(session: Session, uid: str, study: Study | None, is_volume: bool, ke
     let_go(session)
 
 
-def _same_person(one: Study | None, other: Study | None) -> bool:
+def same_person(one: Study | None, other: Study | None) -> bool:
+    """Whether both are the same study, or known to be of the same patient."""
     if one is None or other is None:
         return False
     a, b = one.patient, other.patient

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,11 +33,21 @@ def _screen() -> Screen:
 
 def _window(paths: Sequence[Path], demo: bool) -> int:
     """Open the window; returns its exit code."""
-    # What is imported stays: looking for garbage in it meanwhile takes half a second. `run` turns it on again.
-    gc.disable()
+    import_window()
     from medviewer.ui.main import run
 
     return run(paths, demo=demo)
+
+
+def import_window() -> None:
+    """Import what the window needs to be shown, in the order in which that takes least."""
+    # What is imported stays: looking for garbage in it meanwhile takes half a second. The window turns it on again.
+    gc.disable()
+    # Else pydantic looks into every installed package for plugins of its own.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # What knows no Qt comes first: PySide reads the source of every module that is imported after itself.
+    for name in ("medviewer.app.actions", "medviewer.app.services", "medviewer.ui.main", "medviewer.ui.window"):
+        importlib.import_module(name)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from medviewer.domain.report import Report
 from medviewer.errors import JobError, MedviewerError
 from medviewer.jobs import Job, Runner
 
 if TYPE_CHECKING:
     from medviewer.archive import ReportStore
+    from medviewer.domain.report import Report
 
 _HURRY_S = 2.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from psygnal import SignalGroupDescriptor
 
@@ -25,11 +25,13 @@ from medviewer.domain.measure.key_image import KeyImage
 from medviewer.domain.measure.measurement import KINDS, Measurement
 from medviewer.domain.measure.values import Value
 from medviewer.domain.provenance import Provenance
-from medviewer.domain.report import Report
 from medviewer.domain.slab import Mode
 from medviewer.domain.study import Series, Study
 from medviewer.domain.turned import Turned
 from medviewer.plugin_api import Prompt
+
+if TYPE_CHECKING:
+    from medviewer.domain.report import Report
 
 MEASURE_TOOLS = KINDS
 """Those that measure: one for each kind of measurement."""

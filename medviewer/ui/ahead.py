@@ -15,10 +15,12 @@ PANELS = (
     "medviewer.archive.measurements",
     "medviewer.archive.results",
     "medviewer.learning.queue",
+    "medviewer.ui.viewport.still",
     "medviewer.ui.panels",
 )
-"""The modules that bring in SQLAlchemy, and what the panels stand on."""
+"""The modules that bring in SQLAlchemy, what the panels stand on, and what draws the first picture."""
 VIEWPORTS = (
+    "medviewer.ui.hand",
     "medviewer.ui.viewport.slice_view",
     "medviewer.ui.viewport.volume_view",
     "scipy.spatial.transform",
@@ -48,11 +50,14 @@ class Ahead(QObject):
         super().__init__(parent)
         self._thread: threading.Thread | None = None
         self._panels, self._go = threading.Event(), threading.Event()
-        self._stopped = False
+        self._started = self._stopped = False
 
     def start(self) -> None:
-        """Begin with the panels; where all is imported already, both signals come at once."""
-        if all(name in sys.modules for name in (*PANELS, *VIEWPORTS)) and self._thread is None:
+        """Begin with the panels, once; where all is imported already, both signals come at once."""
+        if self._started or self._stopped:
+            return
+        self._started = True
+        if all(name in sys.modules for name in (*PANELS, *VIEWPORTS)):
             self.panels_ready.emit()
             self.ready.emit()
             return

@@ -29,6 +29,8 @@ PUMP_S = 0.01
 """What other threads have to say may take so long at once; then the window draws and hears its user."""
 PATIENCE_MS = 1500
 """How long the import of napari waits for the first picture of what is opened with the window."""
+UNSEEN_MS = 1000
+"""How long all else waits for a window to be drawn that is not seen, as one that starts minimised."""
 DRAWN_MS = 30
 """The time in which a picture that is there is drawn."""
 
@@ -90,10 +92,11 @@ class Program:
         self.window.grid.before_making = self._ahead.wait
         self._ahead.panels_ready.connect(self._complete)
         self._ahead.ready.connect(self._make_viewports)
+        # The window answers while all else is imported, but would be drawn later: a thread that imports takes its time.
+        self.window.drawn.connect(self._ahead.start, Qt.ConnectionType.QueuedConnection)
+        QTimer.singleShot(UNSEEN_MS, self._ahead, self._ahead.start)
         self.window.show()
         self.window.tour.offer()
-        # once the window was drawn: it answers while all else is imported
-        QTimer.singleShot(0, self._ahead, self._ahead.start)
 
     def _complete(self) -> None:
         """Make what nobody waits for to pick a study, then open what was asked for.

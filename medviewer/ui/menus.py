@@ -181,9 +181,8 @@ class Menus(QObject):
         for submenu, (parent, _, group) in actions.SUBMENUS.items():
             if parent == name:
                 groups.setdefault(group, []).append(submenu)
-        for action in sorted(self._actions.values(), key=_order):
-            if _place(action) == name:
-                groups.setdefault(_rule(action).group or "", []).append(action.id)
+        for action in sorted((one for one in self._actions.values() if _place(one) == name), key=_order):
+            groups.setdefault(_rule(action).group or "", []).append(action.id)
         for number, group in enumerate(sorted(groups)):
             if number:
                 menu.addSeparator()

@@ -9,12 +9,12 @@ from PySide6.QtCore import QObject, QPoint, QPointF, Qt
 from PySide6.QtWidgets import QMenu, QWidget
 
 from medviewer.app.commands import beside
-from medviewer.ui.viewport.measures import Hit
 from medviewer.ui.widgets.right_click import RightClick
 from medviewer.ui.widgets.section import Section
 
 if TYPE_CHECKING:
     from medviewer.ui.panels import Panels
+    from medviewer.ui.viewport.measures import Hit
     from medviewer.ui.window import MainWindow
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
@@ -11,7 +12,9 @@ from medviewer.app.controllers.display import DisplayController, visible_panes
 from medviewer.app.hanging.layouts import Cell, Layout
 from medviewer.app.state import Session
 from medviewer.ui.translate import tr
-from medviewer.ui.viewport.still import Still
+
+if TYPE_CHECKING:
+    from medviewer.ui.viewport.still import Still
 
 
 class Stills(QWidget):
@@ -70,6 +73,8 @@ class Stills(QWidget):
         QTimer.singleShot(0, self, refresh)
 
     def _add(self, controller: DisplayController) -> None:
+        from medviewer.ui.viewport.still import Still  # with the first image: no start waits for it
+
         number, made = len(self._views), Still(self)
         made.scrolled.connect(lambda steps: self.scrolled.emit(number, steps))
         self._views.append(made)

@@ -15,11 +15,11 @@ from medviewer.app.controllers.pathing import PathTool
 from medviewer.app.controllers.placing import Ask, MeasureTool
 from medviewer.app.services import Services
 from medviewer.domain.measure.values import Value
-from medviewer.ui.hand import Hand
 from medviewer.ui.viewport_pane import ViewportPane
 from medviewer.ui.widgets.study_model import SERIES_MIME
 
 if TYPE_CHECKING:
+    from medviewer.ui.hand import Hand
     from medviewer.ui.viewport.slice_view import SliceView
     from medviewer.ui.viewport.volume_view import VolumeView
 
@@ -165,6 +165,8 @@ class ViewportGrid(ViewportPane):
 
     def added(self, number: int, slice_view: SliceView) -> None:
         """Turn what the mouse asks for in a viewport into commands."""
+        from medviewer.ui.hand import Hand  # brings what answers clicks
+
         hand = Hand(self.services, self, number, slice_view, self.measuring, self.paths)
         hand.read_out.connect(self.read_out)
         self._hands.append(hand)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, Qt
-from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtCore import QByteArray, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractSlider,
@@ -20,8 +20,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from medviewer.app import modes, settings
-from medviewer.app.commands import masks, panes, verdicts
+from medviewer.app import commands, modes, settings
+from medviewer.app.commands import masks, panes
 from medviewer.app.hanging.in_use import is_hung
 from medviewer.app.hanging.layouts import LAYOUTS
 from medviewer.app.services import Services
@@ -73,9 +73,13 @@ class MainWindow(OpensDrops, ShellWindow):
         Called before what the panels need is imported here.
     """
 
+    drawn = Signal()
+    """The window was drawn for the first time."""
+
     def __init__(self, services: Services) -> None:
         super().__init__()
         self.services = services
+        self._drawn = False
         self.before_panels: Callable[[], None] = lambda: None
         self.setWindowTitle(f"medviewer - {tr(RESEARCH_USE)}")
         self.setAcceptDrops(True)
@@ -281,6 +285,13 @@ class MainWindow(OpensDrops, ShellWindow):
             self._panel_area.measures.name_keys(key_of)
         self.modes.name_keys({name: key_of(f"mode.{name}") for name in modes.MODES})
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the background, and tell of the first time."""
+        super().paintEvent(event)
+        if not self._drawn:
+            self._drawn = True
+            self.drawn.emit()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape that nobody else wanted ends the tour, and else brings the keyboard back to the viewports."""
         if event.key() == Qt.Key.Key_Escape and self.tour.running:
@@ -336,7 +347,7 @@ class MainWindow(OpensDrops, ShellWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep mask and report, stop the work, let go of the canvases; what cannot be kept is asked about."""
         try:
-            verdicts.settle(self.services)
+            commands.verdicts.settle(self.services)
         except MedviewerError as error:
             text = f"{error} The mask is kept; approve or reject it when its series is opened again."
             if not self.dialogs.confirm("The verdict could not be kept", text, "Close all the same"):

@@ -45,7 +45,8 @@ import os; os._exit(0)
 
 USABLE = """
 import os
-from medviewer.__main__ import main
+from medviewer.__main__ import import_window, main
+import_window()  # as `main` does it, before Qt is wanted here
 from PySide6.QtWidgets import QApplication
 
 def until_usable(app):
@@ -63,7 +64,8 @@ main([])
 
 _SHOWN = """
 import os
-from medviewer.__main__ import main
+from medviewer.__main__ import import_window, main
+import_window()  # as `main` does it, before Qt is wanted here
 from PySide6.QtWidgets import QApplication
 
 def until_shown(app):

@@ -24,6 +24,7 @@ from medviewer.app.state import Fusion
 from medviewer.archive import Archive
 from medviewer.domain.image import Image, Window
 from medviewer.domain.study import ScanResult
+from medviewer.ui.ahead import Ahead
 from medviewer.ui.main import Program
 from medviewer.ui.panels import Panels
 from medviewer.ui.viewport.still import Still, sampled
@@ -31,12 +32,18 @@ from medviewer.ui.viewport_grid import ViewportGrid
 
 from .conftest import GRID, SERIES, STUDY, ramp
 
-LATER = ("sqlalchemy", "alembic", "napari", "vispy", "superqt", "qtpy", "pydicom", "scipy", "torch", "SimpleITK")
+LATER = (
+    *("sqlalchemy", "alembic", "napari", "vispy", "superqt", "qtpy", "pydicom", "scipy", "torch", "SimpleITK"),
+    *("medviewer.inference.client", "medviewer.domain.report", "medviewer.ui.viewport.still", "medviewer.ui.hand"),
+)
 """What no start waits for."""
 
 START = """
 import sys
 from pathlib import Path
+from medviewer.__main__ import import_window
+
+import_window()
 from medviewer.ui.main import Program
 
 program = Program(home=Path(sys.argv[1]))
@@ -59,6 +66,33 @@ def test_studies_are_listed_before_anything_large_is_imported(tmp_path: Path) ->
     command = [sys.executable, "-c", START, str(tmp_path), *LATER]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
     assert (ran.returncode, ran.stdout.strip()) == (0, ""), ran.stderr
+
+
+def test_nothing_is_imported_ahead_before_the_window_is_drawn(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(Ahead, "start", lambda _: order.append("imports"))
+    monkeypatch.setattr("medviewer.ui.main.UNSEEN_MS", 60_000)
+    program = Program(home=tmp_path / "home")
+    program.window.drawn.connect(lambda: order.append("drawn"))
+    qtbot.waitUntil(lambda: len(order) > 1)
+    assert order == ["drawn", "imports"]
+    program.close()
+
+
+def test_imports_begin_once_and_not_behind_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medviewer.ui.ahead.PANELS", ())
+    monkeypatch.setattr("medviewer.ui.ahead.VIEWPORTS", ())
+    begun: list[int] = []
+    ahead, stopped = Ahead(), Ahead()
+    for one in (ahead, stopped):
+        one.panels_ready.connect(lambda: begun.append(1))
+    stopped.stop()
+    for _ in range(2):
+        ahead.start()
+        stopped.start()
+    assert begun == [1]
 
 
 def test_panels_are_made_one_after_the_other_while_the_window_answers(qtbot: QtBot, tmp_path: Path) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import masks
+from medviewer.app.ports import Display
 from medviewer.domain.image import Rescale
 from medviewer.domain.slab import WHOLE_MM, slab_slices
 from medviewer.ui.main import Program
+from medviewer.ui.viewport import slabs
 from medviewer.ui.widgets.slab_box import SlabBox
 
 from .conftest import GRID
@@ -137,3 +141,57 @@ def test_the_last_value_of_the_field_is_the_whole_volume(opened: Program) -> Non
             np.testing.assert_allclose(shown.picture.image.data, highest * slope + intercept)
     box.thickness.setValue(15.0)
     assert (view.slab_mm, box.thickness.text()) == (15, "15.0 mm")
+
+
+def test_the_slab_through_a_large_volume_is_worked_out_while_the_window_answers(
+    opened: Program, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, grid = opened.services.session, opened.window.grid
+    view, first, go, threads = session.view, grid.slices[0], threading.Event(), []
+    really = slabs.whole
+
+    def gated(display: Display) -> slabs.Whole:
+        threads.append(threading.get_ident())
+        assert go.wait(60)
+        return really(display)
+
+    def highest(number: int, axis: int) -> np.ndarray:
+        shown = grid.slices[number].shown
+        return shown.plane.turn(session.image.real().max(axis=axis))
+
+    monkeypatch.setattr(slabs, "_LONG", 0)
+    monkeypatch.setattr(slabs, "whole", gated)
+    view.cursor = (5, 15, 15)
+    settle(opened)
+    single = first.picture.image.data.copy()
+    view.slab_mode, view.slab_mm = "mip", WHOLE_MM
+    settle(opened)
+    assert first.shown.slab is None
+    np.testing.assert_array_equal(first.picture.image.data, single)
+    view.cursor = (9, 15, 15)  # while it is worked out
+    settle(opened)
+    go.set()
+    qtbot.waitUntil(lambda: all(one.shown.slab is not None for one in grid.slices))
+    for number, axis in ((0, 0), (1, 2), (2, 1)):
+        np.testing.assert_allclose(grid.slices[number].picture.image.data, highest(number, axis))
+    assert first.shown.k == 9
+    assert threading.get_ident() not in threads
+    made = len(threads)
+    assert made == 3
+    view.cursor = (3, 4, 5)  # the same slab
+    settle(opened)
+    assert (first.shown.k, len(threads)) == (3, made)
+
+    go.clear()
+    session.image = replace(session.image, voxels=session.image.voxels[::-1].copy() + 7)
+    qtbot.waitUntil(lambda: len(threads) > made)
+    view.slab_mode = "none"  # nobody wants it any more
+    settle(opened)
+    go.set()
+    while opened.services.runner.jobs:
+        opened.services.runner.wait(opened.services.runner.jobs[0])
+    settle(opened)
+    assert first.shown.slab is None
+    view.slab_mode = "mip"
+    grid.settle()  # for a picture: at once
+    np.testing.assert_allclose(first.picture.image.data, highest(0, 0))

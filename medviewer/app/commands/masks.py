@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from medviewer import formats
 from medviewer.app.commands.arriving import check_complete
 from medviewer.app.commands.strokes import StrokeJournal, stroke_journal
@@ -13,6 +15,7 @@ from medviewer.app.mask_store import MaskStore
 from medviewer.domain.geometry import Grid
 from medviewer.domain.mask import Segmentation, empty
 from medviewer.domain.provenance import Provenance, utc_now
+from medviewer.domain.strokes import Labels
 from medviewer.domain.study import Attachment, Series
 from medviewer.errors import GridMismatchError, InputError
 from medviewer.jobs import Job
@@ -27,14 +30,22 @@ ALGORITHM = "algorithm"
 """The author of masks that nobody touched."""
 
 
-def adopt(services: Services, base: Segmentation | None, mask_id: str) -> MaskStore | None:
-    """Make a segmentation, which the archive has under that id, the open, editable mask; None closes the mask."""
+def adopt(
+    services: Services, base: Segmentation | None, mask_id: str, labels: Labels | None = None
+) -> MaskStore | None:
+    """Make a segmentation, which the archive has under that id, the open, editable mask; None closes the mask.
+
+    Parameters
+    ----------
+    labels
+        A copy of its label map to paint on; by default one is made, or was made ahead.
+    """
     session = services.session
     if session.series is None or session.image is None or base is None:
         session.mask = None
         return None
     journal = stroke_journal(services.archive, session.series.uid, base.grid.shape, mask_id)
-    store = MaskStore(base, journal, services.masks_ahead.copy(base.labels))
+    store = MaskStore(base, journal, services.masks_ahead.copy(base.labels) if labels is None else labels)
     session.hidden_labels = frozenset()
     session.active_label = store.segments[0].label if store.segments else 1
     session.mask = store
@@ -54,7 +65,9 @@ def new(services: Services) -> MaskStore:
         raise InputError("A mask needs an open image; open a study first.")
     check_complete(session)
     keep(services)
-    store = adopt(services, empty(session.image.grid, series_uid=session.series.uid), "")
+    base = empty(session.image.grid, series_uid=session.series.uid)
+    # zeros take no time before they are painted on; a copy of them would be written in full
+    store = adopt(services, base, "", np.zeros(base.labels.shape, base.labels.dtype))
     assert store is not None  # there is an image
     return store
 

@@ -46,7 +46,7 @@ class SlicePicture:
         self.heat: Any = None
         self.graphics: Any = None
         self.fused = FusedLayer(canvas, self._layers)
-        self._slabs = SlabFeed()
+        self.slabs = SlabFeed()
         self._shade: tuple[object, ...] | None = None
         """What the colours of the grey layer were made of."""
         self._curve: NDArray[np.float32] | None = None
@@ -80,7 +80,7 @@ class SlicePicture:
         """Show nothing."""
         self._layers.spare()
         self._layers.hide_spare()
-        self._slabs.forget()
+        self.slabs.forget()
         self.image = self.mask = self.heat = self.graphics = None
         self.fused.forget()
 
@@ -130,9 +130,9 @@ class SlicePicture:
             self._upload(self.image, self.image.data)
             return
         if display.slab is not None:
-            piece, nothing = self._slabs.take(display)
+            piece, nothing = self.slabs.take(display)
         else:
-            self._slabs.forget()
+            self.slabs.forget()
             piece = display.plane.take(display.voxels, display.k)
         buffer = self.image.data
         if buffer.ndim == 3:

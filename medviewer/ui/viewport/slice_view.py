@@ -21,6 +21,7 @@ from medviewer.ui.viewport.overlay import Overlay, OverlayState
 from medviewer.ui.viewport.picture import SlicePicture
 from medviewer.ui.viewport.pointer import Pointer
 from medviewer.ui.viewport.refining import Refining
+from medviewer.ui.viewport.slabs import ThickSlabs
 from medviewer.ui.viewport.turned import Pixels
 
 _NEAR_CENTRE = 8.0
@@ -68,6 +69,7 @@ class SliceView(CameraView):
         self.setMinimumSize(120, 100)
         self.picture = SlicePicture(self.canvas)
         self._refining = Refining(background, self._show)
+        self._thick = ThickSlabs(self.picture.slabs, background, self._show)
         self.overlay = Overlay(self.canvas.native, COLOURS["accent"], COLOURS["text"])
         self.pointer = Pointer(self.canvas.native)
         self._brush_at: QPointF | None = None
@@ -86,11 +88,12 @@ class SliceView(CameraView):
 
     def apply(self, display: Display | None) -> None:
         """Show that, changing only what differs from what is shown."""
-        self._show(self._refining.instead(self.shown, display))
+        self._show(self._thick.instead(self.shown, self._refining.instead(self.shown, display)))
 
     def settle(self) -> None:
         """Show in full now what would be soon: for pictures."""
         self._refining.settle()
+        self._thick.settle()
 
     def _show(self, display: Display | None, made: Pixels | None = None) -> None:
         old, self.shown = self.shown, display

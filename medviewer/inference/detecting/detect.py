@@ -79,7 +79,7 @@ def detected(opened: OpenedRun, seen: NetworkInput) -> Boxes:
             opened.context.check()
             every += _one_pass(opened, network, seen, axes, tell=number == 0)
     boxes, scores, labels = (torch.cat([getattr(one, name) for one in every]) for name in ("boxes", "scores", "labels"))
-    kept = suppress(boxes, scores, labels)
+    kept = suppress(boxes, scores, labels, opened.context.check)
     return Boxes(boxes[kept], scores[kept], labels[kept])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ INSIDE = 0.7
 """Part of the smaller box that lies in the larger one from which they do, too: a window's rim cuts what it shows."""
 
 
-def suppress(boxes: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
+def suppress(boxes: Tensor, scores: Tensor, labels: Tensor, check: Callable[[], object] = lambda: None) -> Tensor:
     """Keep the surest box of each thing: greedy non-maximum suppression (Neubeck and Van Gool 2006), label by label.
 
     Parameters
@@ -22,6 +23,9 @@ def suppress(boxes: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
         Shape (n, 2 d): the lower corner and then the upper one, in any number d of dimensions.
     scores, labels
         Shape (n,).
+    check
+        Called for each box that stays: of thousands that a network finds everywhere it takes seconds, and whoever
+        cancels raises here.
 
     Returns
     -------
@@ -35,6 +39,7 @@ def suppress(boxes: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
     for index in order.tolist():
         if not waiting[index]:
             continue
+        check()
         kept.append(index)
         waiting &= ~(_same(boxes[index], boxes) & (labels == labels[index]))
         waiting[index] = False

@@ -16,7 +16,7 @@ from medviewer.domain.finding import Detection, Detections
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image
 from medviewer.domain.study import Series
-from medviewer.errors import ContractError
+from medviewer.errors import ContractError, JobCancelled
 from medviewer.inference import base_weights, submit_prediction
 from medviewer.inference.detecting.detect import checked, count_flags, on_source
 from medviewer.inference.detecting.nms import suppress
@@ -150,6 +150,20 @@ def test_what_is_suppressed_overlaps_a_surer_one_that_stays(numbers: np.ndarray,
     assert not any(same(a, b) for a in kept for b in kept if a != b)
     for gone in set(range(len(boxes))) - set(kept):
         assert any(same(gone, stays) and scores[stays] >= scores[gone] for stays in kept)
+
+
+def test_a_cancel_is_heard_between_the_boxes_that_stay() -> None:
+    apart = torch.arange(100.0)[:, None] * 10 + torch.tensor([0.0, 0, 0, 1, 1, 1])
+    looks: list[int] = []
+
+    def check() -> None:
+        looks.append(len(looks))
+        if len(looks) == 7:
+            raise JobCancelled("The run was cancelled.")
+
+    with pytest.raises(JobCancelled):
+        suppress(apart, torch.ones(100), torch.zeros(100, dtype=torch.long), check)
+    assert len(looks) == 7
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.sampled_from(["", "SPL", "RAS", "ILP"]))

@@ -92,7 +92,7 @@ def read_adapter(folder: Path) -> AdapterManifest:
         return AdapterManifest.model_validate(data)
     except OSError as error:
         raise ManifestError(f"An adapter needs a {ADAPTER_FILE}; {folder.name} has none that can be read.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:  # the last: lists in lists in lists
         raise ManifestError(f"{ADAPTER_FILE} of {folder.name} is not valid YAML; mend the file.", str(error)) from error
     except ValidationError as error:
         raise ManifestError(

@@ -170,7 +170,7 @@ def read_manifest(folder: Path, called: str = "") -> Manifest:
         return Manifest.model_validate(data)
     except OSError as error:
         raise ManifestError(f"A plugin folder needs a {FILE_NAME}; {called} has none that can be read.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:  # the last: lists in lists in lists
         raise ManifestError(f"{FILE_NAME} of {called} is not valid YAML; mend the file.", str(error)) from error
     except ValidationError as error:
         raise ManifestError(

@@ -42,6 +42,8 @@ def write(services: Services, text: str, name: str = "mine") -> Path:
     ("text", "told"),
     [
         ("name: [", "line 2: This is no YAML"),
+        pytest.param("name: x\nsteps: " + "[" * 100_000, "line 2: It is nested more than 50", id="lists in lists"),
+        pytest.param("- " * 100_000, "line 1: It is nested more than 50", id="rows in rows"),
         ("", "line 1: None is not of type 'object'."),
         ("name: x\nlayout: 1x2\n", "line 1: A protocol has either viewports or steps."),
         (HEAD.replace("layout: 1x2", "layout: 9x9"), "line 4: layout: '9x9' does not match"),

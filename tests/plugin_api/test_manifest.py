@@ -102,6 +102,9 @@ def test_what_is_no_manifest_at_all(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_text("id: [")
     with pytest.raises(ManifestError, match="not valid YAML"):
         read_manifest(tmp_path)
+    (tmp_path / FILE_NAME).write_text("[" * 5000)
+    with pytest.raises(ManifestError, match="not valid YAML"):
+        read_manifest(tmp_path)
     (tmp_path / FILE_NAME).write_bytes(b"\xff\xfe\xff")
     with pytest.raises(ManifestError, match="not valid YAML"):
         read_manifest(tmp_path)

@@ -25,6 +25,8 @@ _SHIPPED = "presets/hanging.yaml"
 _SCHEMA = "presets/hanging.schema.json"
 _LARGEST = 1 << 18
 """Bytes of a file that can be a protocol."""
+_DEEPEST = 50
+"""Lists and mappings that can be within each other in one."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def parsed(text: str, key: str) -> Protocol:
         If it is none; the sentence names the line and says what was expected there.
     """
     try:
+        _check_depth(text)
         node = yaml.compose(text, _Loader)
         data = yaml.load(text, _Loader)  # a safe loader
     except yaml.YAMLError as error:
@@ -203,6 +206,17 @@ def _row(path: Path, changed: int, size: int) -> Row:
     except (InputError, OSError, UnicodeDecodeError) as error:
         reason = str(error) if isinstance(error, InputError) else "The file cannot be read as text."
         return Row(path, None, reason)
+
+
+def _check_depth(text: str) -> None:
+    """Raise InputError where lists are nested so deeply that the loader, which calls itself for each, would crash."""
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            mark = event.start_mark
+            line = f"line {mark.line + 1}: " if mark is not None else ""
+            raise InputError(f"{line}It is nested more than {_DEEPEST} levels deep.")
 
 
 def _fault(data: Any) -> tuple[Sequence[str | int], str] | None:

@@ -29,10 +29,10 @@ COLOURS = {
     "selection": "#1b344f",
     "warning": "#f0b429",
     "error": "#ff6b6b",
-    "ok": "#5bc28c",
+    "ok": "#5cd090",  # told from the accent also by those who see no blue, from the error by those who see no red
     "graphics": "#ffe9a8",  # what a file draws over its pixels: light, and no grey of the image
     "mark_in": "#35d0a0",  # what is pointed at: bluish green, told from the next also by those who see no red
-    "mark_out": "#ff8c42",  # what does not belong to it
+    "mark_out": "#ff7f3a",  # what does not belong to it
     "measure": "#f2d64b",  # measurements: told from grey values, from the crosshair and from marks
     "measure_chosen": "#8ff0ff",  # the one that is pointed at or worked on
 }
@@ -73,7 +73,7 @@ _DIMMED = (
 
 
 class _Sheet(Template):
-    """A style sheet with ``@name`` where a colour goes; Qt itself gives @ no meaning."""
+    """A style sheet with ``@name`` where a colour goes, or the folder of its pictures; Qt gives @ no meaning there."""
 
     delimiter = "@"
 
@@ -84,8 +84,9 @@ def colour(name: str) -> QColor:
 
 
 def style_sheet() -> str:
-    """The style sheet with its colours filled in."""
-    return _Sheet(resource("themes/dark.qss").read_text(encoding="utf-8")).substitute(COLOURS)
+    """The style sheet with its colours, and where its pictures lie, filled in."""
+    source = resource("themes/dark.qss")
+    return _Sheet(source.read_text(encoding="utf-8")).substitute(COLOURS, themes=source.parent.as_posix())
 
 
 def palette() -> QPalette:

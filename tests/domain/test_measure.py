@@ -29,7 +29,7 @@ from medviewer.domain.measure.measurement import (
 from medviewer.domain.measure.outline import outline
 from medviewer.domain.measure.placing import moved, placed
 from medviewer.domain.measure.region import values_in
-from medviewer.domain.measure.values import Value, summary, values_of
+from medviewer.domain.measure.values import Value, percent_text, summary, values_of
 from medviewer.domain.study import PhaseAxis
 
 RNG = np.random.default_rng(5)
@@ -360,3 +360,11 @@ def test_a_box_that_was_dragged_flat_opens_again() -> None:
     ball = Measurement("", "sphere", ((0, 0, 0), (5, 0, 0)), AXIAL, "")
     assert moved(ball, 0, (1, 1, 1)).points == ((1, 1, 1), (6, 1, 1))
     assert moved(ball, 1, (0, 3, 0)).points == ((0, 0, 0), (0, 3, 0))
+
+
+@pytest.mark.parametrize(
+    ("percent", "text"),
+    [(26.8, "+27 %"), (-40.2, "-40 %"), (0.0, "0 %"), (0.4, "0 %"), (-0.4, "0 %"), (100.0, "+100 %")],
+)
+def test_a_change_of_nothing_has_no_sign(percent: float, text: str) -> None:
+    assert percent_text(percent) == text

@@ -7,18 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QDialog, QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import key_images, measuring, study
-from medviewer.domain.measure.measurement import Measurement
+from medviewer.domain.measure.follow_up import Change, Measured
+from medviewer.domain.measure.measurement import NO_PRIOR, Measurement
+from medviewer.domain.measure.values import Value
 from medviewer.domain.study import ScanResult
 from medviewer.ui.main import Program
 from medviewer.ui.report.window import EMPTY as NO_REPORT
 from medviewer.ui.report.window import ReportWindow
-from medviewer.ui.widgets.follow_up import FollowUpBox
+from medviewer.ui.theme import colour
+from medviewer.ui.widgets.follow_up import FollowUpBox, change_row
 from medviewer.ui.widgets.key_panel import EMPTY, KeyPanel
 from medviewer.ui.widgets.measure_panel import MeasurePanel
+from medviewer.ui.widgets.plain_table import Row
+from tests.domain.colour_vision import SIGHT, least_distance
 from tests.ui.conftest import GRID, SERIES, STUDY, ramp
 
 
@@ -178,8 +183,11 @@ def test_a_final_report_cannot_be_typed_in_and_an_addendum_can(
     assert "final" in page.state.text()
     assert page.sign_button.isHidden()
     page.add_button.click()
+    seen = [one.text() for one in page.findChildren(QLabel) if one.isVisible()]
+    assert "Impression" not in seen, "nothing of the page before lies under the addendum, not for a moment"
     settle(opened, qtbot)
     assert list(page.fields) == ["findings"]
+    assert page.version.width() >= page.version.sizeHint().width(), "which version it is can be read"
     page.field("findings").setPlainText("Seen again.")
     assert page.version.count() == 2
     page.version.setCurrentIndex(0)
@@ -243,7 +251,86 @@ def test_a_final_report_looks_final_and_says_its_errors_itself(
     assert session.message is not None
     assert page.messages.isVisible()
     assert page.messages.text.whole == session.message.text
+    assert opened.window.messages.isHidden(), "it is said where the user is, once"
     page.close()
+
+
+def test_a_message_is_in_the_window_that_the_user_is_in_and_goes_with_the_user(
+    opened: Program, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = opened_report(opened, qtbot)
+    main, second = opened.window.messages, page.messages
+    at: list[QWidget | None] = [opened.window]
+    monkeypatch.setattr(QApplication, "activeWindow", lambda: at[0])
+    say, go = opened.services.session.say, opened.app.focusWindowChanged.emit
+    say("A slice is missing.", "warning")
+    assert (main.isHidden(), second.isHidden()) == (False, True)
+    at[0] = page
+    go(page.windowHandle())
+    assert (main.isHidden(), second.isHidden()) == (True, False)
+    at[0] = None
+    go(None)
+    say("Saved the mask.", "ok")
+    assert (main.isHidden(), second.isHidden()) == (True, False), "another program is in front"
+    assert (main.fade.isActive(), second.fade.isActive()) == (False, True), "only what is seen fades"
+    question = QDialog(page)
+    at[0] = question
+    say("Made final.", "ok")
+    assert (main.isHidden(), second.isHidden()) == (True, False)
+    question.deleteLater()
+    at[0] = opened.window
+    go(opened.window.windowHandle())
+    assert (main.isHidden(), second.isHidden()) == (False, True)
+    assert main.text.whole == "Made final."
+    main.dismiss()
+    assert main.isHidden()
+    assert second.isHidden()
+    page.close()
+
+
+def rows_of_changes() -> dict[str, Row]:
+    """A row of the follow-up for each way that a lesion may go."""
+    uids = iter(range(100))
+
+    def measured(mm: float, prior: str = "") -> Measured:
+        one = Measurement(str(next(uids)), "length", ((0, 0, 0), (mm, 0, 0)), (0, 0, 1), "", "Node", prior=prior)
+        return Measured(one, (Value("Length", mm, "mm"),))
+
+    def went(before: float, now: float, confirmed: bool = True) -> Row:
+        return change_row(Change(measured(now), measured(before), 100 * (now / before - 1), confirmed))
+
+    return {
+        "growing": went(20, 27),
+        "shrinking": went(20, 13),
+        "stable": went(20, 20),
+        "new": change_row(Change(measured(9, NO_PRIOR))),
+        "suggested": went(20, 27, confirmed=False),
+    }
+
+
+def test_how_a_lesion_went_is_told_by_signs_and_words_and_not_by_colour() -> None:
+    rows = rows_of_changes()
+    told = {name: row.cells[-1] for name, row in rows.items()}
+    assert told["growing"].startswith("+")
+    assert told["shrinking"].startswith("-")
+    assert told["stable"] == "0.0  0 %"
+    assert told["new"] == "new"
+    assert rows["suggested"].cells[0].endswith("?")
+    assert len({row.cells for row in rows.values()}) == len(rows)
+
+
+def rgb(name: str) -> tuple[int, int, int]:
+    shade = colour(name)
+    return shade.red(), shade.green(), shade.blue()
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+def test_states_that_have_a_colour_stay_apart_for_everyone(sight: str) -> None:
+    """Warnings, errors, what went well, what is chosen and what is quiet; signs and words stand beside each as well."""
+    names = ("text", "quiet", "accent", "warning", "error", "ok")
+    assert least_distance([rgb(name) for name in names], sight) > 16
+    drawn = ("measure", "measure_chosen", "accent", "mark_out")
+    assert least_distance([rgb(name) for name in drawn], sight) > 16
 
 
 def test_while_nothing_is_measured_the_earlier_studys_lesions_are_told(opened: Program, qtbot: QtBot) -> None:

@@ -22,7 +22,8 @@ from medviewer.domain.image import Image, Window
 from medviewer.ui.main import Program
 from medviewer.ui.viewport import measures
 from medviewer.ui.viewport.measures import PixelMeasure
-from medviewer.ui.viewport.overlay import Overlay, OverlayState, scale_bar
+from medviewer.ui.viewport.overlay import Overlay, OverlayState
+from medviewer.ui.viewport.words import scale_bar
 
 from .conftest import GRID, SERIES, open_ramp
 
@@ -371,3 +372,21 @@ def test_words_of_measurements_can_be_read_over_bone_and_hide_little(opened: Pro
     )
     assert (grey < 90).mean() > 0.3, "a dark halo"
     assert (grey > 245).mean() > 0.1, "and no box"
+
+
+@pytest.mark.parametrize("size", [(250, 150), (300, 200), (420, 300)])
+@pytest.mark.parametrize("at", [(0.1, 0.08), (0.6, 0.05), (0.15, 0.93), (0.7, 0.96), (0.45, 0.5)])
+def test_words_of_measurements_keep_clear_of_the_viewport_s_own(
+    opened: Program, size: tuple[int, int], at: tuple[float, float]
+) -> None:
+    overlay = Overlay(opened.window, "#4da3ff", "#d7dadd")
+    overlay.resize(*size)
+    x, y = size[0] * at[0], size[1] * at[1]
+    ends = ((x, y), (x + 30.0, y))
+    line = PixelMeasure("1", "length", tuple((k, *end) for k, end in enumerate(ends)), (ends,), ("23.4 mm",))
+    corners = Corners("Doe, Jane\n54 y  F", "Axial  55 / 108\n1.50 mm", "W 80  L 40 HU  Brain", "", True)
+    overlay.show_state(OverlayState(letters=("R", "L", "A", "P"), corners=corners, pixels_per_mm=2.0, measures=(line,)))
+    (box,) = overlay.text_boxes()
+    assert overlay.rect().toRectF().contains(box)
+    assert not [other for other in overlay.own_words() if other.intersects(box)]
+    overlay.deleteLater()

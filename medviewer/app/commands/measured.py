@@ -15,6 +15,7 @@ from medviewer.domain.measure.follow_up import RESPONSES, Change, Course, Measur
 from medviewer.domain.measure.matching import suggest
 from medviewer.domain.measure.measurement import NO_PRIOR
 from medviewer.domain.measure.target_table import TargetTable, table_of
+from medviewer.domain.measure.values import percent_text
 from medviewer.domain.study import Series, Study
 from medviewer.errors import InputError, NotFoundError
 from medviewer.jobs import Job
@@ -211,15 +212,15 @@ def follow_up_lines(found: FollowUp) -> list[str]:
         now, before = change.now.main, change.prior.main if change.prior is not None else None
         if now is not None:
             told = "no prior" if before is None else f"before {before.text}"
-            part = f", {change.percent:+.0f} %" if change.percent is not None else ""
+            part = f", {percent_text(change.percent)}" if change.percent is not None else ""
             part += "" if change.confirmed else " (suggested by its place)"
             lines.append(f"{change.now.measurement.title}: {now.name.lower()} {now.text}, {told}{part}")
     lines += [f"Sum of targets {total.date or 'now'}: {total.mm:.1f} mm" for total in course.sums]
     notes = [note for total in course.sums for note in total.notes] + list(course.notes)
     if course.from_baseline is not None:
-        lines.append(f"Since the first study: {course.from_baseline:+.0f} %")
+        lines.append(f"Since the first study: {percent_text(course.from_baseline)}")
     if course.from_nadir is not None:
-        lines.append(f"Since the smallest sum: {course.from_nadir:+.0f} %")
+        lines.append(f"Since the smallest sum: {percent_text(course.from_nadir)}")
     if course.response is not None:
         lines.append(f"Targets by RECIST 1.1: {RESPONSES[course.response]} ({course.response})")
     return lines + notes

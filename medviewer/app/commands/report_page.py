@@ -14,7 +14,7 @@ from medviewer.app.doubt_text import doubt_text, no_answer, warnings_of
 from medviewer.domain.measure.follow_up import OTHERS, RESPONSES, overall
 from medviewer.domain.measure.measurement import TITLES, Measurement
 from medviewer.domain.measure.target_table import TargetTable
-from medviewer.domain.measure.values import Value, format_number, summary, with_unit
+from medviewer.domain.measure.values import Value, format_number, percent_text, summary, with_sign, with_unit
 from medviewer.domain.report import Report
 from medviewer.reporting.page import Answer, KeyEntry, Page, Table
 
@@ -90,7 +90,7 @@ def changes_table(found: measured.FollowUp) -> Table:
             continue
         before = change.prior.main if change.prior is not None else None
         told = "new" if before is None or difference is None else signed(difference)
-        part = f"{change.percent:+.0f} %" if change.percent is not None else ""
+        part = percent_text(change.percent) if change.percent is not None else ""
         rows.append((change.now.measurement.title, before.text if before is not None else "–", now.text, told, part))
     head = ("Lesion", f"Before ({found.prior.date})", "Now", "Change", "%")
     return Table(head, tuple(rows), numbers=(1, 2, 3, 4))
@@ -121,7 +121,7 @@ def targets_table(table: TargetTable, report: Report) -> Table:
 
 def signed(difference: Value) -> str:
     """A change with its sign and unit: ``+2.0 mm``."""
-    return with_unit(f"{'+' if difference.number > 0 else ''}{format_number(difference)}", difference.unit)
+    return with_unit(with_sign(format_number(difference)), difference.unit)
 
 
 def _response(table: TargetTable, report: Report) -> tuple[str, ...]:
@@ -141,7 +141,7 @@ def _named(response: str | None) -> str:
 
 
 def _part(part: float | None) -> str:
-    return "" if part is None else f"{part:+.0f} %"
+    return "" if part is None else percent_text(part)
 
 
 def _dated(table: TargetTable, k: int) -> str:

@@ -87,6 +87,7 @@ def judge(
     model: Segmentation | None,
     plugin_id: str = "",
     note: str = "",
+    told: bool = True,
 ) -> Correction:
     """Take a person's verdict on any mask of any image; what is open stays as it is.
 
@@ -96,6 +97,8 @@ def judge(
         What the model gave before it was corrected, or None.
     plugin_id
         The plugin that learns from it; by default the mask's maker, or else the only one that could learn it.
+    told
+        Whether window and worklist are let know. Any thread may do without; then `_note` has to follow on the home one.
 
     Raises
     ------
@@ -108,28 +111,10 @@ def judge(
     GridMismatchError
         If the mask does not lie on the image's grid.
     """
-    correction = _file(services, image, series, study, mask, verdict, model=model, plugin_id=plugin_id, note=note)
-    _note(services, study, verdict)
-    return correction
-
-
-def _file(
-    services: Services,
-    image: Image,
-    series: Series,
-    study: Study | None,
-    mask: Segmentation,
-    verdict: Verdict,
-    *,
-    model: Segmentation | None,
-    plugin_id: str = "",
-    note: str = "",
-) -> Correction:
-    """Bring a verdict into the queue; any thread may."""
     if verdict == "approved":
         _refuse_empty(mask)
     manifest = learner(services, image, series, mask, plugin_id)
-    return services.queue.add(
+    correction = services.queue.add(
         image,
         series,
         study.patient.id if study else "",
@@ -141,6 +126,9 @@ def _file(
         study_uid=study.uid if study else series.uid,
         plugin_id=manifest.id,
     )
+    if told:
+        _note(services, study, verdict)
+    return correction
 
 
 def _note(services: Services, study: Study | None, verdict: Verdict) -> None:
@@ -217,7 +205,7 @@ def _judge_soon(services: Services, verdict: Verdict, note: str) -> Job[Correcti
 
     def file(mask: Segmentation) -> Correction:
         model = model_mask(services, series, mask.provenance)
-        return _file(services, image, series, study, mask, verdict, model=model, note=note)
+        return judge(services, image, series, study, mask, verdict, model=model, note=note, told=False)
 
     def filed(correction: Correction) -> None:
         session.message = None

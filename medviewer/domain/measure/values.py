@@ -103,6 +103,25 @@ def with_unit(number: str, unit: str) -> str:
     return f"{number}{unit}" if unit == "°" else f"{number} {unit}".rstrip()
 
 
+def with_sign(number: str) -> str:
+    """A change as it is written: with its sign, and with none where so many digits leave nothing of it.
+
+    Examples
+    --------
+    >>> with_sign("7.7"), with_sign("-7.7"), with_sign("-0.0")
+    ('+7.7', '-7.7', '0.0')
+    """
+    bare = number.lstrip("-")
+    if not bare.strip("0."):
+        return bare
+    return number if number.startswith("-") else f"+{bare}"
+
+
+def percent_text(percent: float) -> str:
+    """A change in per cent: ``+27 %``, ``-40 %`` or ``0 %``."""
+    return f"{with_sign(f'{percent:.0f}')} %"
+
+
 def angle_between(first: ArrayLike, second: ArrayLike) -> float:
     """Angle between two directions in degrees, 0 to 180; 0 where one has no length."""
     a, b = np.asarray(first, float), np.asarray(second, float)

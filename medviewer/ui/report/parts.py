@@ -11,7 +11,7 @@ from medviewer.domain.report import Report
 from medviewer.reporting.page import ANSWERS, KEYS, PARTS, TARGETS, Answer, KeyEntry, Page, Table
 from medviewer.ui.icons import icon
 from medviewer.ui.translate import tr
-from medviewer.ui.widgets.parts import GAP, combo, explain, label, refill
+from medviewer.ui.widgets.parts import GAP, combo, exchange, explain, label, refill
 from medviewer.ui.widgets.plain_table import PlainTable, Row
 
 _KEY_EDGE = 250
@@ -113,9 +113,7 @@ class PagePart(QWidget):
     def _put(self, body: QWidget) -> None:
         layout = self.layout()
         assert layout is not None  # made in the constructor
-        layout.replaceWidget(self._body, body)
-        self._body.deleteLater()
-        self._body = body
+        self._body = exchange(layout, self._body, body)
 
     def _judging(self, table: QWidget, report: Report) -> QWidget:
         """What only a reader can say stands below the sums."""

@@ -30,7 +30,7 @@ from medviewer.ui.translate import tr
 from medviewer.ui.widgets.growing_text import GrowingText
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.message_strip import MessageStrip
-from medviewer.ui.widgets.parts import combo, explain, label, push, refill, set_role, set_text
+from medviewer.ui.widgets.parts import combo, exchange, explain, label, push, refill, set_role, set_text
 
 _WIDTH, _HEIGHT, _PAGE = 860, 900, 780
 _SOON_MS = 250
@@ -64,7 +64,7 @@ class ReportWindow(QDialog):
         self._make_head()
         self._make_page()
         self._make_foot()
-        self.messages = MessageStrip(services, self)
+        self.messages = MessageStrip(services, self, second=True)
         self.messages.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         box = QVBoxLayout(self)
         box.setContentsMargins(16, 12, 16, 12)
@@ -260,9 +260,7 @@ class ReportWindow(QDialog):
             column.addSpacing(6)
             column.addWidget(label(section.title, "title"))
             column.addWidget(field)
-        self._column.replaceWidget(self._text, body)
-        self._text.deleteLater()
-        self._text = body
+        self._text = exchange(self._column, self._text, body)
         first = next((one for one in self.fields.values() if not one.toPlainText()), None)
         if first is not None and not shown.is_final:
             first.setFocus()
@@ -280,6 +278,7 @@ class ReportWindow(QDialog):
             ]
             refill(self.version, rows)
             self.version.setCurrentIndex(max(self.version.findData(shown.version), 0))
+        self.version.setMinimumWidth(self.version.sizeHint().width())  # else it is squeezed, and its text cut off
         self.version.setVisible(len(versions) > 1)
 
     def _choose(self, version: object) -> None:
@@ -341,9 +340,7 @@ class ReportWindow(QDialog):
             row, column = number % half, 2 * (number // half)
             grid.addWidget(label(name, "quiet"), row, column)
             grid.addWidget(label(value, wrap=True), row, column + 1)
-        self._column.replaceWidget(self._patient, body)
-        self._patient.deleteLater()
-        self._patient = body
+        self._patient = exchange(self._column, self._patient, body)
         self.title.setText(page.title)
 
     # -- what the user does ----------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ _PART = 0.3
 _STOPS = 24
 _FROM_EDGE = 34.0
 """Room for the orientation letter at the right edge, in px."""
+_WORDS = 66.0
+"""Room for the values at its left, in px."""
 _LEAST_HEIGHT = 150.0
 """A viewport that is lower has no room for it."""
 
@@ -53,6 +55,11 @@ class ColourBar:
         long = min(_MOST, _PART * height)
         return QRectF(width - _FROM_EDGE - _WIDTH, (height - long) / 2, _WIDTH, long)
 
+    def covered(self, width: float, height: float) -> QRectF | None:
+        """What it covers, with its words."""
+        place = self.place(width, height)
+        return place.adjusted(-_WORDS, -24, 0, 8) if place is not None else None
+
     def draw(self, painter: QPainter, width: float, height: float, font: QFont) -> None:
         """Draw it at the right edge, the highest value at its top."""
         place = self.place(width, height)
@@ -74,8 +81,8 @@ class ColourBar:
         middle = (self.low + self.high) / 2
         for value, y in ((self.high, place.top()), (middle, place.center().y()), (self.low, place.bottom())):
             painter.drawLine(QPointF(place.left() - 3, y), QPointF(place.left(), y))
-            self._write(painter, QRectF(place.left() - 66, y - 8, 60, 16), f"{value:.4g}")
-        self._write(painter, QRectF(place.left() - 66, place.top() - 24, 66 + _WIDTH, 16), self.unit)
+            self._write(painter, QRectF(place.left() - _WORDS, y - 8, 60, 16), f"{value:.4g}")
+        self._write(painter, QRectF(place.left() - _WORDS, place.top() - 24, _WORDS + _WIDTH, 16), self.unit)
 
     @staticmethod
     def _write(painter: QPainter, box: QRectF, text: str) -> None:

@@ -8,10 +8,42 @@ from PySide6.QtCore import QPointF
 
 from medviewer.app.ports import Display
 from medviewer.ui.viewport.measures import Hit, PixelMeasure
-from medviewer.ui.viewport.overlay import PixelBox, PixelMark
+from medviewer.ui.viewport.overlay import OverlayState, PixelBox, PixelMark
 
 ToPixel = Callable[[float, float], QPointF]
 """Where a row and a column are on the screen now."""
+
+
+def over_slice(
+    display: Display,
+    to_pixel: ToPixel,
+    zoom: float,
+    *,
+    box: tuple[QPointF, QPointF, bool] | None = None,
+    under: Hit | None = None,
+) -> OverlayState:
+    """All that lies over a slice, but for what follows the pointer.
+
+    Parameters
+    ----------
+    zoom
+        Pixels a mm.
+    box
+        A box that is being drawn, see `prompt_marks`.
+    under
+        What is under the pointer.
+    """
+    cross = to_pixel(*display.crosshair) if display.crosshair else None
+    return OverlayState(
+        crosshair=(cross.x(), cross.y()) if cross else None,
+        letters=display.letters,
+        corners=display.corners,
+        pixels_per_mm=zoom if display.calibrated and display.corners.shown else 0.0,
+        marks=prompt_marks(display, to_pixel, box),
+        boxes=found_boxes(display, to_pixel),
+        measures=measures(display, to_pixel, under),
+        lines=reference_lines(display, to_pixel),
+    )
 
 
 def reference_lines(display: Display, to_pixel: ToPixel) -> tuple[tuple[float, float, float, float], ...]:

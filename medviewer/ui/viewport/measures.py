@@ -22,6 +22,8 @@ LINE_REACH = 5.0
 _HANDLE = 3.5
 _TEXT_PX = 13
 _GAP = 10.0
+_APART = 2.0
+"""Between a text and the words that it keeps clear of."""
 _ARROW = 11.0
 _ARC = 20.0
 _SHADOW = QColor(0, 0, 0, 190)
@@ -131,7 +133,10 @@ def _to_segment(a: XY, b: XY, at: XY) -> float:
 
 
 def place_texts(
-    measures: Sequence[PixelMeasure], size: Callable[[Sequence[str]], tuple[float, float]], room: QRectF
+    measures: Sequence[PixelMeasure],
+    size: Callable[[Sequence[str]], tuple[float, float]],
+    room: QRectF,
+    kept: Sequence[QRectF] = (),
 ) -> tuple[QRectF | None, ...]:
     """A box for the text of each measurement: beside it, within the room, over no handle and no other text.
 
@@ -141,10 +146,12 @@ def place_texts(
         Width and height of lines of text.
     room
         What is to be seen of the viewport.
+    kept
+        Boxes of other words, to keep clear of. A text that was dragged stays where a hand put it.
     """
     handles = [QRectF(x - 5, y - 5, 10, 10) for one in measures for _, x, y in one.handles]
     lines = [(line, _bounds(line)) for one in measures for line in one.lines if len(line) > 1]
-    taken: list[QRectF] = []
+    taken: list[QRectF] = list(kept)
     found: list[QRectF | None] = []
     for one in measures:
         if one.text and one.text_at is not None:
@@ -159,6 +166,7 @@ def place_texts(
             found.append(_dragged(one.text_at, width, height, room))
             continue
         choices = [_inside(box, room) for box in _choices(points, width, height)]
+        choices += [_inside(box, room) for usual in choices for box in _moved_off(usual, kept)]
         box = min(choices, key=lambda b: _blame(b, lines, handles, taken, choices[0]))
         taken.append(box)
         found.append(box)
@@ -190,6 +198,20 @@ def _choices(points: Sequence[XY], width: float, height: float) -> list[QRectF]:
         (right[0] + _GAP, right[1] - 2 * height - 2 * _GAP),
     ]
     return [QRectF(x, y, width, height) for x, y in places]
+
+
+def _moved_off(box: QRectF, kept: Sequence[QRectF]) -> list[QRectF]:
+    """The box below, above and at either side of each of those that it covers: a small viewport is full of words."""
+    found = []
+    for other in kept:
+        if box.intersects(other):
+            found += [
+                QRectF(box.x(), other.bottom() + _APART, box.width(), box.height()),
+                QRectF(box.x(), other.top() - _APART - box.height(), box.width(), box.height()),
+                QRectF(other.right() + _APART, box.y(), box.width(), box.height()),
+                QRectF(other.left() - _APART - box.width(), box.y(), box.width(), box.height()),
+            ]
+    return found
 
 
 def _inside(box: QRectF, room: QRectF) -> QRectF:
@@ -232,14 +254,16 @@ def _crosses(line: Sequence[XY], box: QRectF) -> bool:
     return False
 
 
-def text_boxes(measures: Sequence[PixelMeasure], font: QFont, room: QRectF) -> tuple[QRectF | None, ...]:
-    """Where the text of each stands, in the font of the viewport."""
+def text_boxes(
+    measures: Sequence[PixelMeasure], font: QFont, room: QRectF, kept: Sequence[QRectF] = ()
+) -> tuple[QRectF | None, ...]:
+    """Where the text of each stands, in the font of the viewport, clear of the words that are there."""
     metrics = QFontMetricsF(_text_font(font))
 
     def size(lines: Sequence[str]) -> tuple[float, float]:
         return max(metrics.horizontalAdvance(line) for line in lines) + 2, metrics.lineSpacing() * len(lines)
 
-    return place_texts(measures, size, room)
+    return place_texts(measures, size, room, kept)
 
 
 def _text_font(font: QFont) -> QFont:
@@ -251,7 +275,9 @@ def _text_font(font: QFont) -> QFont:
 # -- how they look
 
 
-def paint(painter: QPainter, measures: Sequence[PixelMeasure], font: QFont, room: QRectF) -> None:
+def paint(
+    painter: QPainter, measures: Sequence[PixelMeasure], font: QFont, room: QRectF, kept: Sequence[QRectF] = ()
+) -> None:
     """Draw all, thin and with a dark rim; handles where the pointer is, and on the one that is worked on."""
     if not measures:
         return
@@ -261,7 +287,7 @@ def paint(painter: QPainter, measures: Sequence[PixelMeasure], font: QFont, room
         _paint_lines(painter, one)
         if one.chosen or one.hovered or one.drafted:
             _paint_handles(painter, one)
-    for one, box in zip(measures, text_boxes(measures, font, room), strict=True):
+    for one, box in zip(measures, text_boxes(measures, font, room, kept), strict=True):
         if box is not None:
             _paint_text(painter, one, box)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)

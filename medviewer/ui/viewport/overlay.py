@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
 from math import cos, pi, sin
 
 from PySide6.QtCore import QPointF, QRectF, Qt, QTimer
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from medviewer.app.ports import Corners
@@ -17,25 +16,12 @@ from medviewer.ui.viewport import measures
 from medviewer.ui.viewport.colour_bar import ColourBar
 from medviewer.ui.viewport.lens import Lens
 from medviewer.ui.viewport.measures import PixelMeasure
+from medviewer.ui.viewport.words import LETTER_ROOM, MARGIN, Sheet, Words
 
-MARGIN = 8
-_LETTER_ROOM = 30
-_LETTER_ROWS = 2
-"""Rows of text that stand beside the letter at the upper edge."""
-_BETWEEN = 14
-"""Room between texts of one row, in px."""
 _MARK_RADIUS = 6.0
 _FEW_BOXES = 8
-_SMALL = (270, 160)
-"""Width and height in px below which a viewport has room for the most needed text only."""
-_TEXT_PX, _SMALL_PX = 12, 11
-_LETTER_PX = 18
-"""Height that a letter at the upper or lower edge takes."""
-_TEXT_PART = 0.7
-"""Of the width, for what models said: no letter or text stands beside it."""
 _WORDS_MS = 200
 """How often words change that follow a drag: Qt paints every sheet of the window anew for one of them."""
-_STEPS_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
 @dataclass(frozen=True)
@@ -106,54 +92,6 @@ class OverlayState:
     note: str = ""
 
 
-def scale_bar(pixels_per_mm: float, width: float) -> tuple[float, str] | None:
-    """Length in pixels and text of the scale bar: the largest round length within a quarter of the width."""
-    if pixels_per_mm <= 0:
-        return None
-    fitting = [mm for mm in _STEPS_MM if mm * pixels_per_mm <= width / 4]
-    if not fitting:
-        return None
-    mm = fitting[-1]
-    return mm * pixels_per_mm, f"{mm // 10} cm" if mm >= 10 else f"{mm} mm"
-
-
-def top_rows(left: str, right: str, metrics: QFontMetricsF, width: float, letter: bool) -> list[tuple[str, str]]:
-    """The rows of the two upper corners, each shortened to the room that the other one leaves it.
-
-    Parameters
-    ----------
-    left, right
-        Texts of the corners, lines separated by newlines.
-    metrics
-        Of the font that they are written in.
-    width
-        From the left edge of the one to the right edge of the other, in pixels.
-    letter
-        Whether an orientation letter stands between the first rows.
-    """
-    rows = []
-    lines = zip_longest(*(text.split("\n") if text else [] for text in (left, right)), fillvalue="")
-    for number, (one, other) in enumerate(lines):
-        between = _LETTER_ROOM if letter and number < _LETTER_ROWS else _BETWEEN
-        half = (width - between) / 2
-        wanted = [metrics.horizontalAdvance(text) for text in (one, other)]
-        most = (
-            [half, half]
-            if letter and number < _LETTER_ROWS
-            else [
-                max(half, width - between - wanted[1]),
-                max(half, width - between - wanted[0]),
-            ]
-        )
-        elided = (
-            metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
-            for text, room in zip((one, other), most, strict=True)
-        )
-        first, last = elided
-        rows.append((first, last))
-    return rows
-
-
 class Overlay(QWidget):
     """A transparent sheet over the GL widget; it never takes the mouse.
 
@@ -198,10 +136,8 @@ class Overlay(QWidget):
         self._draw_brush(painter)
         self._draw_boxes(painter)
         self._draw_marks(painter)
-        measures.paint(painter, self._measures(), self.font(), self._room())
-        self._draw_letters(painter)
-        self._draw_corners(painter)
-        self._draw_scale_bar(painter)
+        self._draw_measures(painter)
+        self._sheet().draw(painter, self._text)
         if self.state.bar is not None:
             self.state.bar.draw(painter, self.width(), self.height(), self.font())
         self._draw_note(painter)
@@ -221,7 +157,26 @@ class Overlay(QWidget):
 
     def boxes_of_texts(self) -> tuple[QRectF | None, ...]:
         """Where the text of each measurement stands; None where it has none."""
-        return measures.text_boxes(self._measures(), self.font(), self._room())
+        shown = self._measures()
+        return measures.text_boxes(shown, self.font(), self._room(), self.own_words() if shown else ())
+
+    def top_texts(self) -> list[tuple[str, str]]:
+        """The rows of the two upper corners as they fit."""
+        return self._sheet().top_texts()
+
+    def _sheet(self) -> Sheet:
+        state = self.state
+        return Sheet(self.width(), self.height(), self.font(), state.letters, state.corners, state.pixels_per_mm)
+
+    def _draw_measures(self, painter: QPainter) -> None:
+        shown = self._measures()
+        if shown:
+            measures.paint(painter, shown, self.font(), self._room(), self.own_words())
+
+    def own_words(self) -> list[QRectF]:
+        """What words and bars of the viewport itself cover: texts of measurements keep clear of them."""
+        bar = self.state.bar.covered(self.width(), self.height()) if self.state.bar is not None else None
+        return [*self._sheet().boxes(), *([bar] if bar is not None else [])]
 
     def _measures(self) -> tuple[PixelMeasure, ...]:
         """What was measured; in a small viewport with the first line of its text alone."""
@@ -242,7 +197,7 @@ class Overlay(QWidget):
             self._draw_turned_lines(painter, QPointF(*self.state.crosshair))
             return
         # the lines leave room for the voxel that they point at, and for the letters at the edges
-        gap, edge = 10, _LETTER_ROOM if any(self.state.letters) else 0
+        gap, edge = 10, LETTER_ROOM if any(self.state.letters) else 0
         for low, high in ((edge, x - gap), (x + gap, self.width() - edge)):
             if low < high:
                 painter.fillRect(low, y, high - low, 1, line)  # several times as quick as a line
@@ -294,7 +249,9 @@ class Overlay(QWidget):
             if box.chosen or len(self.state.boxes) <= _FEW_BOXES:
                 # words stand below, numbers above: those of a close neighbour stay readable
                 room = QRectF(left, bottom + 2 if box.chosen else top - 17, self.width(), 15)
-                self._write(painter, room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, box.text, colour)
+                Words(box.text, room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, font).draw(
+                    painter, colour
+                )
 
     def _draw_marks(self, painter: QPainter) -> None:
         """A plus where something is looked for, a minus where it is not; hollow as long as the answer is awaited."""
@@ -325,100 +282,7 @@ class Overlay(QWidget):
             painter.drawLine(at - QPointF(0, half), at + QPointF(0, half))
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
-    def _draw_letters(self, painter: QPainter) -> None:
-        left, right, top, bottom = self.state.letters
-        font = QFont(self.font())
-        font.setBold(True)
-        font.setPixelSize(14)
-        painter.setFont(font)
-        w, h = self.width(), self.height()
-        box = QRectF(MARGIN, MARGIN, w - 2 * MARGIN, h - 2 * MARGIN)
-        flags = Qt.AlignmentFlag
-        for text, place in (
-            (left, flags.AlignLeft | flags.AlignVCenter),
-            (right, flags.AlignRight | flags.AlignVCenter),
-            (top, flags.AlignHCenter | flags.AlignTop),
-            (bottom, flags.AlignHCenter | flags.AlignBottom),
-        ):
-            self._write(painter, box, place, text, self._text)
-
     @property
     def small(self) -> bool:
         """Whether there is room for the most needed text only, above and below the letters."""
-        return self.width() < _SMALL[0] or self.height() < _SMALL[1]
-
-    def _draw_corners(self, painter: QPainter) -> None:
-        font = QFont(self.font())
-        font.setPixelSize(_SMALL_PX if self.small else _TEXT_PX)
-        painter.setFont(font)
-        corners, flags = self.state.corners, Qt.AlignmentFlag
-        # each lower corner wraps within its part of the width: never over the other, nor over the letter between them
-        width, height = self.width() / 2 - MARGIN - _LETTER_ROOM / 2, self.height() - 2 * MARGIN
-        left = QRectF(MARGIN, MARGIN, width, height)
-        right = QRectF(self.width() - MARGIN - width, MARGIN, width, height)
-        above_bar = right.adjusted(0, 0, 0, -18 if self.state.pixels_per_mm else 0)
-        self._draw_top(painter)
-        place = flags.AlignRight | flags.AlignBottom
-        self._write(painter, above_bar, place, corners.bottom_right, self._text, wrap=True)
-        if self.small:
-            above = QRectF(MARGIN, MARGIN, self.width() * _TEXT_PART, height - _LETTER_PX)
-            self._write(painter, above, flags.AlignLeft | flags.AlignBottom, corners.bottom_left, self._text, wrap=True)
-        else:
-            self._draw_bottom_left(painter, left)
-
-    def top_texts(self) -> list[tuple[str, str]]:
-        """The rows of the two upper corners as they fit: in a small viewport those that are needed most."""
-        font = QFont(self.font())
-        font.setPixelSize(_SMALL_PX if self.small else _TEXT_PX)
-        corners, metrics, width = self.state.corners, QFontMetricsF(font), self.width() - 2 * MARGIN
-        if self.small and (corners.brief_left or corners.brief_right):
-            return top_rows(corners.brief_left, corners.brief_right, metrics, width, letter=False)
-        return top_rows(corners.top_left, corners.top_right, metrics, width, bool(self.state.letters[2]))
-
-    def _draw_top(self, painter: QPainter) -> None:
-        """Row by row; what has no room ends in an ellipsis, and never lies over the other corner or the letter."""
-        metrics = QFontMetricsF(painter.font())
-        top = MARGIN + (_LETTER_PX if self.small and self.state.letters[2] else 0)
-        for k, (left, right) in enumerate(self.top_texts()):
-            room = QRectF(MARGIN, top + k * metrics.lineSpacing(), self.width() - 2 * MARGIN, metrics.height())
-            self._write(painter, room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, left, self._text)
-            self._write(painter, room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, right, self._text)
-
-    def _draw_bottom_left(self, painter: QPainter, room: QRectF) -> None:
-        """The last line stands beside the letter at the lower edge; those above it have more of the width."""
-        flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom
-        above, _, last = self.state.corners.bottom_left.rpartition("\n")
-        self._write(painter, room, flags, last, self._text, wrap=True)
-        wrapped = QFontMetricsF(painter.font()).boundingRect(room, int(flags) | int(Qt.TextFlag.TextWordWrap), last)
-        wide = QRectF(room.left(), room.top(), self.width() * _TEXT_PART, room.height() - wrapped.height())
-        self._write(painter, wide, flags, above, self._text, wrap=True)
-
-    def _draw_scale_bar(self, painter: QPainter) -> None:
-        bar = scale_bar(self.state.pixels_per_mm, self.width())
-        if bar is None:
-            return
-        length, text = bar
-        right, y = self.width() - MARGIN - 0.5, self.height() - MARGIN - 2.5
-        ends = ((right - length, right), (right - length, right - length), (right, right))
-        for pen in (QPen(QColor(0, 0, 0, 200), 3), QPen(self._text, 1)):
-            painter.setPen(pen)
-            painter.drawLine(QPointF(ends[0][0], y), QPointF(ends[0][1], y))
-            for x, _ in ends[1:]:
-                painter.drawLine(QPointF(x, y - 4), QPointF(x, y + 1))
-        width = QFontMetricsF(painter.font()).horizontalAdvance(text)
-        place = QRectF(right - length - width - 14, y - 12, width + 8, 16)
-        self._write(painter, place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text, self._text)
-
-    @staticmethod
-    def _write(
-        painter: QPainter, box: QRectF, place: Qt.AlignmentFlag, text: str, colour: QColor, wrap: bool = False
-    ) -> None:
-        """Text with a dark rim, so that it can be read over bright bone and on the white around a PET."""
-        if not text:
-            return
-        flags = int(place) | int(Qt.TextFlag.TextWordWrap) if wrap else int(place)
-        painter.setPen(QColor(0, 0, 0, 220))
-        for dx, dy in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
-            painter.drawText(box.translated(dx, dy), flags, text)
-        painter.setPen(colour)
-        painter.drawText(box, flags, text)
+        return self._sheet().small

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import atan2, pi
 
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer, Signal
@@ -15,7 +16,7 @@ from medviewer.ui.viewport.background import Background
 from medviewer.ui.viewport.camera import CameraView, turned_over
 from medviewer.ui.viewport.colour_bar import ColourBar
 from medviewer.ui.viewport.lens import Lens, lens_at
-from medviewer.ui.viewport.marking import found_boxes, measures, prompt_marks, reference_lines
+from medviewer.ui.viewport.marking import over_slice
 from medviewer.ui.viewport.measures import TEXT, WHOLE, Hit, hit, hit_text
 from medviewer.ui.viewport.overlay import Overlay, OverlayState
 from medviewer.ui.viewport.picture import SlicePicture
@@ -128,24 +129,16 @@ class SliceView(CameraView):
         display = self.shown
         if display is None:
             return
-        cross = self.to_pixel(*display.crosshair) if display.crosshair else None
         zoom = float(self.canvas.camera.zoom)
         brush = None
         if display.brush_mm is not None and self._brush_at is not None:
             radius = display.brush_mm * zoom
             brush = (self._brush_at.x(), self._brush_at.y(), radius, radius)
         self.overlay.show_state(
-            OverlayState(
-                crosshair=(cross.x(), cross.y()) if cross else None,
-                letters=display.letters,
-                corners=display.corners,
-                pixels_per_mm=zoom if display.calibrated and display.corners.shown else 0.0,
+            replace(
+                over_slice(display, self.to_pixel, zoom, box=self._box, under=self._under),
                 brush=brush,
                 lens=self._lens(display),
-                marks=prompt_marks(display, self.to_pixel, self._box),
-                boxes=found_boxes(display, self.to_pixel),
-                measures=measures(display, self.to_pixel, self._under),
-                lines=reference_lines(display, self.to_pixel),
                 line_angle=display.line_angle,
                 bar=ColourBar.of(display.fused) if display.fused is not None and display.corners.shown else None,
             )

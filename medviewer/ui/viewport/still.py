@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 from medviewer.app.ports import Display
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport.fitting import fitted
-from medviewer.ui.viewport.marking import found_boxes, measures, prompt_marks, reference_lines
+from medviewer.ui.viewport.marking import over_slice
 from medviewer.ui.viewport.overlay import Overlay, OverlayState
 from medviewer.ui.viewport.slabs import SlabFeed
 from medviewer.ui.viewport.tables import coloured
@@ -72,20 +72,8 @@ class Still(QFrame):
         if display is None or not is_plain(display):
             self.overlay.show_state(OverlayState(note=AWAITED))
             return
-        cross = self._to_pixel(*display.crosshair) if display.crosshair else None
         _, zoom = fitted(display, self.sheet.width(), self.sheet.height())
-        self.overlay.show_state(
-            OverlayState(
-                crosshair=(cross.x(), cross.y()) if cross else None,
-                letters=display.letters,
-                corners=display.corners,
-                pixels_per_mm=zoom if display.calibrated and display.corners.shown else 0.0,
-                marks=prompt_marks(display, self._to_pixel, None),
-                boxes=found_boxes(display, self._to_pixel),
-                measures=measures(display, self._to_pixel, None),
-                lines=reference_lines(display, self._to_pixel),
-            )
-        )
+        self.overlay.show_state(over_slice(display, self._to_pixel, zoom))
 
     def slice_values(self) -> NDArray[np.generic]:
         """The real values of the slice (rows, columns), or its colours (rows, columns, 3)."""

@@ -10,7 +10,7 @@ from medviewer.app.services import Services
 from medviewer.domain.measure.follow_up import RESPONSES, Change, Measured, TimePoint
 from medviewer.domain.measure.measurement import NO_PRIOR
 from medviewer.domain.measure.target_table import TargetTable
-from medviewer.domain.measure.values import format_number, with_unit
+from medviewer.domain.measure.values import format_number, percent_text, with_sign, with_unit
 from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import GAP, combo, label, push, refill, set_text
@@ -201,8 +201,8 @@ def change_text(change: Change) -> str:
     difference = change.difference
     if difference is None:
         return "new" if change.now.measurement.prior == NO_PRIOR else ""
-    told = f"{'+' if difference.number > 0 else ''}{format_number(difference)}"
-    return told if change.percent is None else f"{told}  {change.percent:+.0f} %"
+    told = with_sign(format_number(difference))
+    return told if change.percent is None else f"{told}  {percent_text(change.percent)}"
 
 
 def target_rows(table: TargetTable) -> list[Row]:
@@ -222,7 +222,7 @@ def target_rows(table: TargetTable) -> list[Row]:
             ("baseline", "To baseline", table.from_baseline),
             ("nadir", "To nadir", table.from_nadir),
         ):
-            cells = ("" if k == 0 or parts[k] is None else f"{parts[k]:+.0f} %" for k in (*places[:2], last))
+            cells = ("" if k == 0 or (part := parts[k]) is None else percent_text(part) for k in (*places[:2], last))
             rows.append(Row(key, (title, *cells), f"Change of the sum {title.lower()}", "quiet"))
     return rows
 

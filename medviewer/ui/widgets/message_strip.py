@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QResizeEvent, QShowEvent, QWindow
 from PySide6.QtWidgets import (
+    QApplication,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -93,11 +94,21 @@ class ShortText(QLabel):
 
 
 class MessageStrip(QWidget):
-    """Shows the session's message until it fades or is dismissed; hidden when there is none."""
+    """Shows the session's message until it fades or is dismissed; hidden when there is none.
 
-    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+    Where several windows have one, the message is in that window which the user is in, and goes with the user.
+
+    Parameters
+    ----------
+    second
+        Whether it is that of a window which belongs to the main one: it shows something while that window, or a dialog
+        of it, is the active one. All else is for the main window's strip.
+    """
+
+    def __init__(self, services: Services, parent: QWidget | None = None, *, second: bool = False) -> None:
         super().__init__(parent)
         self._session = services.session
+        self._second, self._in_front = second, False
         self._links = Links(self)
         self._edge = QFrame()
         self._edge.setFixedWidth(3)
@@ -116,6 +127,9 @@ class MessageStrip(QWidget):
         self._lay_out()
         self.text.fitted.connect(self._tell_rest)
         self._links.add(self._session.events.message, self._show)
+        app = QGuiApplication.instance()
+        assert isinstance(app, QGuiApplication)  # there is no widget without one
+        app.focusWindowChanged.connect(self._go_with)
         self._show(self._session.message)
 
     def dismiss(self) -> None:
@@ -168,9 +182,8 @@ class MessageStrip(QWidget):
         self.setAutoFillBackground(True)
 
     def _show(self, message: Message | None) -> None:
-        self.fade.stop()
-        self.setVisible(message is not None)
         if message is None:
+            self._appear()
             return
         colour = _COLOURS.get(message.level, "quiet")
         self._edge.setStyleSheet(f"background: {COLOURS[colour]}")
@@ -179,8 +192,31 @@ class MessageStrip(QWidget):
         self.details_button.setChecked(False)
         self.text.say(tr(message.text))
         self._fold()
-        if message.level in ("info", "ok"):
+        self._appear()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the user is in its window."""
+        if self._second:
+            active = QApplication.activeWindow()
+            if active is not None:  # else another program is in front: the user comes back to where they were
+                self._in_front = _belongs_to(active, self.window())
+            return self._in_front and self.window().isVisible()
+        return not any(one.is_here for one in self.window().findChildren(MessageStrip) if one._second)
+
+    def _appear(self) -> None:
+        """Be there if there is something to say and the user is here; only what is seen fades."""
+        message = self._session.message
+        shown = message is not None and self.is_here
+        self.fade.stop()
+        self.setVisible(shown)
+        if shown and message is not None and message.level in ("info", "ok") and not self.details_button.isChecked():
             self.fade.start()
+
+    def _go_with(self, window: QWindow | None) -> None:
+        """The user went to another window."""
+        if window is not None and self._session.message is not None and self.is_here == self.isHidden():
+            self._appear()
 
     def _tell_rest(self) -> None:
         """Put into the details what is not in the sentence; all of the sentence, where its end is not seen."""
@@ -201,3 +237,10 @@ class MessageStrip(QWidget):
         self.details.setVisible(shown)
         if shown:
             self.fade.stop()
+
+
+def _belongs_to(widget: QWidget | None, window: QWidget) -> bool:
+    """Whether a widget is that window, or a dialog of it."""
+    while widget is not None and widget is not window:
+        widget = widget.parentWidget()
+    return widget is window

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QLabel,
+    QLayout,
     QPushButton,
     QSizePolicy,
     QSlider,
@@ -106,6 +107,14 @@ def refill(box: QComboBox, rows: list[tuple[str, object]]) -> None:
         for text, data in rows:
             box.addItem(tr(text), data)
         box.setCurrentIndex(next((k for k, (_, data) in enumerate(rows) if data == chosen), 0 if rows else -1))
+
+
+def exchange(layout: QLayout, former: QWidget, widget: QWidget) -> QWidget:
+    """Put a widget in the place of another one, which is gone at once: Qt frees it later, and draws it until then."""
+    layout.replaceWidget(former, widget)
+    former.hide()
+    former.deleteLater()
+    return widget
 
 
 def keep_height(widget: QWidget) -> None:

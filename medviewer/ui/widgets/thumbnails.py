@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +20,20 @@ from medviewer.archive.catalog import Catalog, SeriesEntry
 from medviewer.domain.image import Image
 from medviewer.domain.plane import Plane, planes_of
 from medviewer.domain.study import Series
-from medviewer.errors import JobCancelled, JobError, UnreadableError
+from medviewer.errors import JobCancelled, JobError, MedviewerError, UnreadableError
 from medviewer.jobs import Job
 from medviewer.plugin_api import RunContext
 
 EDGE = 36
 """Edge of a thumbnail, in px."""
+
+RECIPE = "2"
+"""Which way of making thumbnails this is; it stands in each. One that was made in another way is made anew.
+
+1 (none stands in those): as files store a slice. 2: as the plane of a volume lies, and as films are inverted.
+"""
+_RECIPE_KEY = "medviewer-recipe"
+"""Of the PNG's text that tells the recipe."""
 
 _KEPT = 512
 """Thumbnails that stay in memory; the others come back from the catalogue."""
@@ -66,7 +73,9 @@ def picture(image: Image, *, of_volume: bool = False) -> QImage:
     height, width = rows * plane.spacing[0], columns * plane.spacing[1]
     scale = EDGE * _SHARP / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    return whole.scaled(*size, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation)
+    made = whole.scaled(*size, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation)
+    made.setText(_RECIPE_KEY, RECIPE)
+    return made
 
 
 def _grey(image: Image, stored: NDArray[np.generic], k: int) -> NDArray[np.uint8]:
@@ -88,6 +97,7 @@ class Thumbnails(QObject):
         self._services = services
         self._made: OrderedDict[str, QPixmap | None] = OrderedDict()
         self._wanted: OrderedDict[str, SeriesEntry] = OrderedDict()
+        self._outdated: set[str] = set()
         self._unsaved: dict[str, bytes] = {}
         self._job: Job[_Picture | None] | None = None
         self._at_work = ""
@@ -98,15 +108,16 @@ class Thumbnails(QObject):
         made = self._made.get(uid)
         if made is not None:
             self._made.move_to_end(uid)
-            return made
-        # One that failed is tried again once the series is open: its voxels are in memory then.
+            if uid not in self._outdated:
+                return made
+        # One that failed, or is of another recipe, is tried again once the series is open: its voxels are there then.
         if (uid not in self._made or self._open_image(uid) is not None) and uid != self._at_work:
             self._wanted[uid] = series
             self._wanted.move_to_end(uid)
             while len(self._wanted) > _KEPT:  # scrolled past long ago
                 self._wanted.popitem(last=False)
             self._next()
-        return None
+        return made
 
     def save(self) -> None:
         """Keep what was made before its series was in the catalogue."""
@@ -153,41 +164,66 @@ class Thumbnails(QObject):
         # A series that cannot be read has its icon; opening it says why.
         found = job.result() if job.error is None else None
         self._made[uid] = QPixmap.fromImage(found.image) if found is not None else None
+        self._outdated.discard(uid)
+        if found is not None and found.outdated:
+            self._outdated.add(uid)
         if found is not None and not found.kept:
             self._unsaved[uid] = found.png
         while len(self._made) > _KEPT:
-            self._made.popitem(last=False)
+            self._outdated.discard(self._made.popitem(last=False)[0])
         self._next()
         self.ready.emit(uid)
 
 
 @dataclass(frozen=True)
 class _Picture:
-    """A thumbnail, as PNG, and whether the catalogue has it."""
+    """A thumbnail, as PNG, whether the catalogue has it, and whether it is of another recipe."""
 
     image: QImage
     png: bytes
     kept: bool
+    outdated: bool = False
 
 
 def _work(
     catalog: Catalog, uid: str, image: Image | None, scanned: Series | None, *, of_volume: bool
 ) -> Callable[[RunContext], _Picture | None]:
     def make(context: RunContext) -> _Picture | None:
-        known = catalog.thumbnail(uid)
-        if known is not None:
-            return _Picture(QImage.fromData(known), known, True)
-        series = scanned
-        if image is None and series is None:
-            series = _one_file(catalog.files_of(uid), context)
-        if image is None and (series is None or not _is_cheap(series)):
-            return None
-        voxels = image or formats.load(middle_file(cast("Series", series)), cancelled=context.cancelled)
+        known = _known(catalog, uid)
+        if known is not None and not known.outdated:
+            return known
+        try:
+            voxels = image or _middle(catalog, uid, scanned, context)
+        except JobCancelled:
+            raise
+        except MedviewerError:
+            if known is None:
+                raise
+            return known  # its files are gone: better as it was made formerly than none
+        if voxels is None:
+            return known
         made = picture(voxels, of_volume=of_volume)
         png = _png(made)
         return _Picture(made, png, catalog.set_thumbnail(uid, png))
 
     return make
+
+
+def _known(catalog: Catalog, uid: str) -> _Picture | None:
+    """What the catalogue has."""
+    png = catalog.thumbnail(uid)
+    if png is None:
+        return None
+    found = QImage.fromData(png)
+    return _Picture(found, png, kept=True, outdated=found.text(_RECIPE_KEY) != RECIPE)
+
+
+def _middle(catalog: Catalog, uid: str, scanned: Series | None, context: RunContext) -> Image | None:
+    """The middle of a series from its files; None where that would cost the reading of a large file."""
+    series = scanned or _one_file(catalog.files_of(uid), context)
+    if series is None or not _is_cheap(series):
+        return None
+    return formats.load(middle_file(series), cancelled=context.cancelled)
 
 
 def _one_file(files: Sequence[Path], context: RunContext) -> Series | None:

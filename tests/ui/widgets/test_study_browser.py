@@ -7,8 +7,8 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QAction, QColor, QDropEvent
+from PySide6.QtCore import QBuffer, QIODevice, QMimeData, QModelIndex, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QAction, QColor, QDropEvent, QImage
 from pytestqt.qtbot import QtBot
 
 from medviewer import formats
@@ -25,7 +25,7 @@ from medviewer.ui.widgets import study_model
 from medviewer.ui.widgets.study_browser import StudyBrowser
 from medviewer.ui.widgets.study_model import Role
 from medviewer.ui.widgets.study_rows import Node, extent, origin, subtitle, tip
-from medviewer.ui.widgets.thumbnails import EDGE, middle_file, picture
+from medviewer.ui.widgets.thumbnails import EDGE, Thumbnails, middle_file, picture
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -462,6 +462,50 @@ def test_a_slice_of_a_volume_lies_in_its_thumbnail_as_in_the_viewport() -> None:
     edge = EDGE * 2 - 1
     assert stored.pixelColor(edge // 2, 0).red() > 100 > stored.pixelColor(edge // 2, edge).red()
     assert shown.pixelColor(edge // 2, edge).red() > 100 > shown.pixelColor(edge // 2, 0).red(), "the front is up"
+
+
+def former_thumbnail() -> bytes:
+    """As medviewer made them before the recipe stood in them: red, which no slice is."""
+    image = QImage(8, 8, QImage.Format.Format_RGB888)
+    image.fill(Qt.GlobalColor.red)
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    image.save(buffer, "PNG")  # type: ignore[call-overload]  # Qt takes the name as str
+    return bytes(buffer.data().data())
+
+
+def test_a_thumbnail_of_a_former_recipe_is_made_anew_once(services: Services, wait: Wait) -> None:
+    found = formats.scan([resource("demo/chest")])
+    (one,) = found.series
+    catalog = services.archive.catalog
+    catalog.add(found)
+    catalog.set_thumbnail(one.uid, former_thumbnail())
+    thumbnails = Thumbnails(services)
+    entry = SeriesEntry.of(one, found.studies[0].uid)
+    wait(lambda: thumbnails.get(entry) is not None)
+    kept = catalog.thumbnail(one.uid)
+    assert kept is not None
+    assert kept != former_thumbnail()
+    again = Thumbnails(services)
+    wait(lambda: again.get(entry) is not None)
+    assert catalog.thumbnail(one.uid) == kept
+
+
+def test_a_former_thumbnail_stays_where_the_files_are_gone(services: Services, tmp_path: Path, wait: Wait) -> None:
+    file = tmp_path / "chest.dcm"
+    file.write_bytes(next(resource("demo/chest").glob("*.dcm")).read_bytes())
+    found = formats.scan([file])
+    (one,) = found.series
+    services.archive.catalog.add(found)
+    assert services.archive.catalog.set_thumbnail(one.uid, former_thumbnail())
+    file.unlink()
+    thumbnails = Thumbnails(services)
+    entry = SeriesEntry.of(one, found.studies[0].uid)
+    wait(lambda: thumbnails.get(entry) is not None)
+    made = thumbnails.get(entry)
+    assert made is not None
+    assert made.toImage().pixelColor(4, 4) == QColor(Qt.GlobalColor.red)
+    assert services.archive.catalog.thumbnail(one.uid) == former_thumbnail()
 
 
 def test_middle_file_is_a_series_of_one_slice_where_it_lies() -> None:

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from PySide6.QtWidgets import QCheckBox
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.resources import resource
@@ -11,7 +12,8 @@ from medviewer.ui import icons, theme
 
 def test_style_sheet_names_only_colours_of_the_palette() -> None:
     text = theme.style_sheet()
-    assert "@" not in re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    folder = resource("themes").as_posix()
+    assert "@" not in re.sub(r"/\*.*?\*/", "", text.replace(folder, ""), flags=re.S)
     assert theme.COLOURS["accent"] in text
 
 
@@ -38,3 +40,17 @@ def test_icons_the_window_asks_for_are_there() -> None:
         "invert fit mpr single panel cancel train promote rollback add visible hidden warning info swap"
     )
     assert set(wanted.split()) <= set(icons.NAMES)
+
+
+def test_a_box_that_is_ticked_has_a_tick_and_not_only_another_colour(qtbot: QtBot) -> None:
+    box = QCheckBox()
+    qtbot.addWidget(box)
+    box.setStyleSheet(theme.style_sheet())
+    box.setChecked(True)
+    box.resize(box.sizeHint())
+    drawn = box.grab().toImage()
+    pixels = [drawn.pixelColor(x, y) for x in range(13) for y in range(drawn.height())]
+    rows = [y for y in range(drawn.height()) if drawn.pixelColor(3, y) == theme.colour("accent")]
+    inside = [drawn.pixelColor(x, y) for x in range(2, 11) for y in range(min(rows), max(rows))]
+    assert pixels.count(theme.colour("accent")) > 30
+    assert sum(one.lightness() < 60 for one in inside) > 4

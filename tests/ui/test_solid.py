@@ -655,3 +655,16 @@ def test_the_legend_names_values_and_structures(qtbot: QtBot) -> None:
     legend.show_look(look("mip", 0, 1), ())
     assert legend.values() == [(0.0, "0.00"), (0.5, "0.50"), (1.0, "1.00")]
     assert legend.lines() == []
+
+
+@pytest.mark.parametrize("height", [90, 130, 400])
+def test_the_legend_s_bar_makes_room_for_the_letter_above_it(qtbot: QtBot, height: int) -> None:
+    legend = SolidLegend(None)  # type: ignore[arg-type]
+    qtbot.addWidget(legend)
+    legend.show_look(look("shaded", 100, 900), ())
+    whole = legend.height()
+    legend.fit(height)
+    assert legend.height() == min(height, whole)
+    assert not legend.grab().isNull()
+    legend.fit(1000)
+    assert legend.height() == whole

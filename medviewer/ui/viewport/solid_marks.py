@@ -24,7 +24,8 @@ from medviewer.ui.viewport.overlay import Overlay, OverlayState
 from medviewer.ui.viewport.solid_camera import LETTERS, CubeFace, Direction, cube_faces, edge_letters
 
 _CUBE = 84
-_BAR_WIDTH, _LEGEND_WIDTH, _BAR_HEIGHT = 9, 116, 110
+_BAR_WIDTH, _LEGEND_WIDTH = 9, 116
+_BAR_HEIGHT, _LOWEST_BAR = 110, 48
 _NAMES = 6
 """Structures that the legend names; the others are counted."""
 _LETTER = 15
@@ -61,6 +62,11 @@ class EdgeLetters(Overlay):
         if room.center().y() + _LETTER > cube.top():
             room = self._below(view.adjusted(cube.right(), 0, 0, 0), note, reserved)
         self.setGeometry(room)
+
+    @property
+    def right_letter_ends(self) -> int:
+        """How far down the letter at the right edge reaches, in the view's pixels."""
+        return self.geometry().center().y() + _LETTER
 
     @staticmethod
     def _below(view: QRect, note: QRect, reserved: int) -> QRect:
@@ -153,6 +159,13 @@ class SolidLegend(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.look: SolidLook | None = None
         self.names: tuple[tuple[str, Colour], ...] = ()
+        self.bar_height = _BAR_HEIGHT
+
+    def fit(self, height: int) -> None:
+        """Be no higher than that where a lower bar does it."""
+        self.bar_height = min(max(_LOWEST_BAR, self.bar_height + height - self.sizeHint().height()), _BAR_HEIGHT)
+        self.resize(self.sizeHint())
+        self.update()
 
     def show_look(self, look: SolidLook | None, names: tuple[tuple[str, Colour], ...]) -> None:
         """Tell of that look and those structures."""
@@ -165,7 +178,7 @@ class SolidLegend(QWidget):
     def sizeHint(self) -> QSize:
         """Room for the bar with its values, and a line for each name."""
         line = round(QFontMetricsF(self.font()).lineSpacing()) + 2
-        bar = 0 if self.look is None else _BAR_HEIGHT + line + 10
+        bar = 0 if self.look is None else self.bar_height + line + 10
         title = round(QFontMetricsF(self.font()).horizontalAdvance(self.title())) + 4
         return QSize(max(_LEGEND_WIDTH, title), bar + line * len(self.lines()))
 
@@ -201,7 +214,7 @@ class SolidLegend(QWidget):
         top = 0.0
         if self.look is not None:
             self._bar(painter, self.look, line)
-            top = _BAR_HEIGHT + line + 10
+            top = self.bar_height + line + 10
         colours = [QColor(*rgb) for _, rgb in self.names[:_NAMES]]
         for k, text in enumerate(self.lines()):
             row = QRectF(0, top + k * line, self.width() - 14, line)
@@ -219,7 +232,7 @@ class SolidLegend(QWidget):
     def _bar(self, painter: QPainter, look: SolidLook, line: float) -> None:
         painter.setPen(colour("text"))
         painter.drawText(QRectF(0, 0, self.width(), line), Qt.AlignmentFlag.AlignRight, self.title())
-        bar = QRectF(self.width() - _BAR_WIDTH, line + 4, _BAR_WIDTH, _BAR_HEIGHT)
+        bar = QRectF(self.width() - _BAR_WIDTH, line + 4, _BAR_WIDTH, self.bar_height)
         gradient = QLinearGradient(bar.bottomLeft(), bar.topLeft())
         table = look.table()
         for k in range(0, len(table), 15):

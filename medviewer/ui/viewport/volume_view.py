@@ -30,6 +30,7 @@ _SETTLE_MS = 250
 _REST_MS = 300
 """How long nothing has to move until all details are drawn again."""
 _EDGE = 9
+_UNDER_LEGEND = 12
 _FILLS = 0.8
 """The part of the view that a volume takes at first."""
 
@@ -267,8 +268,10 @@ class VolumeView(QFrame):
         self._note.setFixedWidth(max(60, min(free, self._note.fontMetrics().horizontalAdvance(self._note.text()) + 8)))
         self._note.setFixedHeight(max(self._note.heightForWidth(self._note.width()), 1))
         self.cube.move(_EDGE, self.height() - self.cube.height() - _EDGE)
-        self.legend.move(self.width() - self.legend.width() - _EDGE, self.height() - self.legend.height() - 12)
         self.letters.place(self.rect(), self._note.geometry(), self.cube.geometry(), self.reserved)
+        self.legend.fit(self.height() - _UNDER_LEGEND - self.letters.right_letter_ends)
+        left, top = self.width() - self.legend.width() - _EDGE, self.height() - self.legend.height() - _UNDER_LEGEND
+        self.legend.move(left, top)
         # in a small view they would cover the picture
         small = self.height() < 2 * self.legend.height() or self.width() < 2 * self.legend.width()
         if self._stage is not None and self._stage.shown:

@@ -150,6 +150,8 @@ class _Engine(QIconEngine):
         if QPixmapCache.find(key, known):
             return known
         made = QPixmap(size)
+        if made.isNull():
+            return made  # asked for by a part that has no size yet: there is nothing to draw on
         made.fill(Qt.GlobalColor.transparent)
         painter = QPainter(made)
         self.paint(painter, QRect(QPoint(0, 0), size), mode, state)

@@ -304,6 +304,7 @@ def rows_of_changes() -> dict[str, Row]:
         "shrinking": went(20, 13),
         "stable": went(20, 20),
         "new": change_row(Change(measured(9, NO_PRIOR))),
+        "unmatched": change_row(Change(measured(9))),
         "suggested": went(20, 27, confirmed=False),
     }
 
@@ -315,6 +316,7 @@ def test_how_a_lesion_went_is_told_by_signs_and_words_and_not_by_colour() -> Non
     assert told["shrinking"].startswith("-")
     assert told["stable"] == "0.0  0 %"
     assert told["new"] == "new"
+    assert told["unmatched"] == "no prior", "whether it is new nobody has said"
     assert rows["suggested"].cells[0].endswith("?")
     assert len({row.cells for row in rows.values()}) == len(rows)
 

@@ -89,7 +89,9 @@ def changes_table(found: measured.FollowUp) -> Table:
         if not change.confirmed or now is None:
             continue
         before = change.prior.main if change.prior is not None else None
-        told = "new" if before is None or difference is None else signed(difference)
+        told = signed(difference) if difference is not None else "new" if change.is_new else ""
+        if before is None and not change.is_new:
+            told = "no prior"
         part = percent_text(change.percent) if change.percent is not None else ""
         rows.append((change.now.measurement.title, before.text if before is not None else "–", now.text, told, part))
     head = ("Lesion", f"Before ({found.prior.date})", "Now", "Change", "%")

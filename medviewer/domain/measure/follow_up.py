@@ -109,6 +109,11 @@ class Change:
     confirmed: bool = True
 
     @property
+    def is_new(self) -> bool:
+        """Whether a person said that it was not there before: where nothing goes with it, it may be unmeasured only."""
+        return self.prior is None and self.now.measurement.prior == NO_PRIOR
+
+    @property
     def difference(self) -> Value | None:
         """How much more it is now, in the value's unit; None without a prior."""
         now, before = self.now.main, self.prior.main if self.prior is not None else None

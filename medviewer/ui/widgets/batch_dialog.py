@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from medviewer.app.case_table import CaseRow, CaseTable
 from medviewer.app.commands import batch, batch_job, predict
+from medviewer.app.controllers.texts import person
 from medviewer.app.doubt_text import doubt_text
 from medviewer.app.durations import left_text
 from medviewer.app.services import Services
@@ -39,6 +40,8 @@ _NOTE = "Results are kept with their series: they are there when it is opened. Y
 
 class BatchDialog(QDialog):
     """Which plugin, which studies, a row a case, and how long it will take. It never blocks the window behind it.
+
+    Rows name the patient, as the worklist does; a table that is saved does not.
 
     Closed, it is only hidden: what runs goes on in the job bar, and its table is there when the dialog is opened again.
     """
@@ -69,7 +72,7 @@ class BatchDialog(QDialog):
         explain(self.search, "Only studies in which every word begins one of theirs", "Search")
         self.filter = StudyFilterPanel(self._services)
         self.count = label(role="quiet")
-        columns = ("Series", "State", "Answer", "Doubt", "Time", "Notes")
+        columns = ("Patient", "Series", "State", "Answer", "Doubt", "Time", "Notes")
         self.table = PlainTable(columns, "A row a case", "Cases", numbers=("Time",), most_rows=12)
         self.table.horizontalHeader().setMinimumSectionSize(56)
         self.bar = QProgressBar(textVisible=False)
@@ -156,7 +159,7 @@ class BatchDialog(QDialog):
 
     def _batch(self, plugin_id: str, places: Sequence[batch.Place]) -> batch.Batch:
         choice = self._services.choices.get(plugin_id)
-        return batch.Batch(self._services, plugin_id, places, choice=choice)
+        return batch.Batch(self._services, plugin_id, places, choice=choice, people=True)
 
     def _begin(self, made: batch.Batch) -> None:
         self._links.cut()
@@ -264,7 +267,8 @@ def _row(number: int, row: CaseRow) -> Row:
     told = f"{_short(notes[0])}{more}" if notes and notes[0] else ""
     said = doubt_text(Doubt(row.uncertainty, row.distance)) if done else ""
     tip = row.reason or "\n".join((*row.flags, f"{said[0].upper()}{said[1:]}." if said else ""))
-    cells = (row.description or row.series_uid, row.status, answer, doubt, f"{row.seconds:.1f} s", told)
+    name = person(row.person.get("patient_name", "")) or row.person.get("patient_id", "")
+    cells = (name, row.description or row.series_uid, row.status, answer, doubt, f"{row.seconds:.1f} s", told)
     # Of a case that is done only the notes ask for attention.
     only: tuple[int, ...]
     colour, only = ("warning", (len(cells) - 1,)) if done else (_COLOURS[row.status], ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QSignalBlocker, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from medviewer.app.commands import measured, measuring
@@ -145,9 +145,9 @@ class FollowUpBox(QWidget):
             at = NO_PRIOR if before is None else before.measurement.uid
         refill(self.prior, rows)
         self.prior.setCurrentIndex(max(self.prior.findData(at), 0))
-        self.changes.blockSignals(True)
-        self.changes.choose(uid)
-        self.changes.blockSignals(False)
+        with QSignalBlocker(self.changes):
+            self.changes.setCurrentCell(-1, -1)  # a measurement of the study beside has no row here
+            self.changes.choose(uid)
 
     def _set(self) -> None:
         uid, prior = self._services.session.chosen_measurement, str(self.prior.currentData() or "")
@@ -191,16 +191,18 @@ def change_row(change: Change) -> Row:
         lines.append(f"Earlier: {change.prior.measurement.title}")
     if not change.confirmed:
         lines.append("Suggested because it lies near; confirm it below.")
-    elif m.prior == NO_PRIOR:
+    elif change.is_new:
         lines.append("Not there before.")
+    elif change.prior is None:
+        lines.append("Nothing of the earlier study goes with it; say below what does, or that it was not there before.")
     return Row(m.uid, cells, "\n".join(lines), "text" if change.confirmed else "quiet")
 
 
 def change_text(change: Change) -> str:
-    """The change in the value's unit and in %, for example ``+2.0  +25 %``; ``new`` where there was none before."""
+    """The change in the value's unit and in %, for example ``+2.0  +25 %``; ``new`` where a person said it is."""
     difference = change.difference
     if difference is None:
-        return "new" if change.now.measurement.prior == NO_PRIOR else ""
+        return "" if change.prior is not None else "new" if change.is_new else "no prior"
     told = with_sign(format_number(difference))
     return told if change.percent is None else f"{told}  {percent_text(change.percent)}"
 

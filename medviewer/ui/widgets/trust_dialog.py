@@ -48,7 +48,9 @@ class TrustDialog(QDialog):
         for name, text in rows:
             value = label(_broken(text), wrap=True)
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            form.addRow(label(name, "quiet"), value)
+            named = label(name, "quiet")
+            named.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)  # a name is as high as its text
+            form.addRow(named, value)
         self.trust = QCheckBox(tr("I trust this code. It runs with my rights: it can read and write what I can."))
         explain(self.trust, "Without this the plugin is listed, and nothing of it runs", "Trust its code")
         self.trust.setVisible(trust)

@@ -334,17 +334,19 @@ def test_all_in_the_worklist_a_row_a_case(
     wait(lambda: running.done and not services.runner.jobs)
     assert services.session.message is not None
     assert services.session.message.text == "Brain extraction on 2 studies: 1 done, 1 refused, 0 failed."
-    assert [row.cells[1] for row in dialog.table.rows] == [row.status for row in running.rows]
+    assert [row.cells[2] for row in dialog.table.rows] == [row.status for row in running.rows]
     assert not any(filled), "a row is added, and the others are left as they are"
     assert sorted(one.status for one in running.rows) == ["done", "refused"]
-    (refused,) = (row for row in dialog.table.rows if row.cells[1] == "refused")
-    assert refused.cells[2] == ""
-    assert refused.cells[5], "the reason stands among the notes"
+    (refused,) = (row for row in dialog.table.rows if row.cells[2] == "refused")
+    assert refused.cells[3] == ""
+    assert {row.cells[0] for row in dialog.table.rows} == {"Colin27, Demo", "Chest, Demo"}
+    assert refused.cells[6], "the reason stands among the notes"
     assert dialog.status.text() == "1 done, 1 refused, 0 failed."
     (done,) = (one for one in running.rows if one.status == "done")
     wait(lambda: bool(services.archive.masks.masks_for(done.series_uid)))
     dialog.write(tmp_path / "cases.json")
     assert len(json.loads((tmp_path / "cases.json").read_text())) == 2
+    assert "Colin27" not in (tmp_path / "cases.json").read_text(), "names stay in the window"
     dialog.close()
 
 

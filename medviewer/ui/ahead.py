@@ -23,13 +23,15 @@ VIEWPORTS = (
     "medviewer.ui.hand",
     "medviewer.ui.viewport.slice_view",
     "medviewer.ui.viewport.volume_view",
+    "pandas",
     "scipy.spatial.transform",
     "OpenGL.arrays.ctypesarrays",
     "OpenGL.arrays.ctypespointers",
     "OpenGL.arrays.nones",
+    "OpenGL.arrays.numpymodule",
     "OpenGL.arrays.strings",
 )
-"""The modules that bring in napari, and what napari and PyOpenGL import when they first turn and first draw."""
+"""The modules that bring in napari, and what napari and PyOpenGL import with the first layer, turn and frame."""
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +93,7 @@ class Ahead(QObject):
         self._go.wait()
         if not self._stopped:
             _import_all(VIEWPORTS)
+            _read_units()
             self.ready.emit()
 
 
@@ -100,3 +103,9 @@ def _import_all(names: tuple[str, ...]) -> None:
             importlib.import_module(name)
     except Exception:  # whoever needs them imports again, and is told what is wrong where it can be shown
         log.exception("What the window needs could not be imported ahead")
+
+
+def _read_units() -> None:
+    """Have pint read its table of units, which takes it half a second: napari's first layer asks for one."""
+    units = importlib.import_module("pint")  # napari brings it, without types
+    getattr(units.get_application_registry(), "pixel")  # noqa: B009  # a table that is read with the first question

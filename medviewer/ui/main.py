@@ -21,6 +21,7 @@ from medviewer.app.services import Services
 from medviewer.jobs import Runner
 from medviewer.ui import theme, translate
 from medviewer.ui.ahead import Ahead
+from medviewer.ui.viewport_pane import PAUSE_MS
 
 log = logging.getLogger(__name__)
 
@@ -125,14 +126,14 @@ class Program:
         QTimer.singleShot(DRAWN_MS, self._ahead, self._ahead.go_on)
 
     def _make_viewports(self) -> None:
-        """Make them one in each turn of the event loop too, after the panels: the Tab key goes in that order."""
+        """Make them in short turns of the event loop too, after the panels: the Tab key goes in that order."""
         if self._closed:
             return
         if not self._panels_made:  # where all was imported already
             self._viewports_due = True
             return
-        if self.window.grid.make_next() or self.window.grid.prepare_next():
-            QTimer.singleShot(0, self._ahead, self._make_viewports)
+        if self.window.grid.make_piece() or self.window.grid.prepare_next():
+            QTimer.singleShot(PAUSE_MS, self._ahead, self._make_viewports)
             return
         # What lives until now lives to the end: the collector need not walk through it, in the middle of a drag.
         gc.freeze()

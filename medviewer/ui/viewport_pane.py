@@ -28,8 +28,8 @@ _EMPTY, _VIEWPORTS, _STILLS = range(3)
 """Pages: nothing is open, the viewports, and what is seen of them before they are there."""
 _AT_FIRST = 3
 """Viewports that are made in any case; more come with the first layout that has them."""
-_PAUSE_MS = 1
-"""Between two pieces of a viewport that is made: what the user did meanwhile comes first."""
+PAUSE_MS = 1
+"""Between two parts of viewports that are made: what the user did meanwhile comes first."""
 _REST_MS = 150
 """How long a hand has to rest until turned planes are drawn in full again."""
 
@@ -111,7 +111,8 @@ class ViewportPane(QWidget):
         if self._solid is None:
             self.before_making()
             self._make_solid()
-        self._join(self._coming or self._new_view())
+        else:
+            self._join(self._coming or self._new_view())
         return True
 
     @property
@@ -149,17 +150,25 @@ class ViewportPane(QWidget):
         """Make the viewports that a layout has more, a piece in each turn of the event loop: each takes a while."""
         if self._lacks and not self._called:
             self._called = True
-            QTimer.singleShot(_PAUSE_MS, self, self._make_piece)
+            QTimer.singleShot(PAUSE_MS, self, self._make_some)
 
-    def _make_piece(self) -> None:
+    def _make_some(self) -> None:
         self._called = False
-        if not self._lacks:  # another layout was chosen meanwhile
-            return
-        if self._coming is None:
+        if self.make_piece():
+            self._call_more()
+
+    def make_piece(self) -> bool:
+        """Make a part of a viewport, for one turn of the event loop; whether there was one to make."""
+        if not self._lacks:  # or another layout was chosen meanwhile
+            return False
+        if self._solid is None:
+            self.before_making()
+            self._make_solid()
+        elif self._coming is None:
             self._coming = self._new_view()
         elif not self._coming.picture.prepare():
             self._join(self._coming)
-        self._call_more()
+        return True
 
     def prepare_next(self) -> bool:
         """Make one thing that the first image would wait for; whether there was one to make."""

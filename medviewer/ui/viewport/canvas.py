@@ -1,8 +1,9 @@
 """A napari canvas without napari's own controls.
 
 napari is pinned to 0.9.* because of what is used here and in the modules beside it: `QtViewer.canvas.native` (the GL
-widget), `canvas.layer_to_visual` (a layer's vispy visual), `ViewerModel.scene`, and of a layer `_data`, `_visible` and
-`_transforms`, which are set past napari's cascade of events: it slices, measures and draws each time.
+widget), `canvas.layer_to_visual` (a layer's vispy visual), `ViewerModel.scene`, and of a layer `_overlays`, `_data`,
+`_visible` and `_transforms`, of which the last three are set past napari's cascade of events: it slices,
+measures and draws each time.
 """
 
 from __future__ import annotations

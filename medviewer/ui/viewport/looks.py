@@ -23,7 +23,12 @@ class PlainImage(Image):  # type: ignore[misc]  # napari publishes no types
 
 
 class PlainLabels(Labels):  # type: ignore[misc]  # napari publishes no types
-    """A labels layer without a thumbnail."""
+    """A labels layer without a thumbnail, and without what napari draws with: it takes longer than the rest."""
+
+    def __init__(self, *values: Any, **options: Any) -> None:
+        super().__init__(*values, **options)
+        for name in ("polygon", "brush_stroke"):  # of modes that no viewport is ever in
+            self._overlays.pop(name, None)
 
     def _update_thumbnail(self) -> None:
         """Draw none."""

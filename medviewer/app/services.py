@@ -82,6 +82,7 @@ class Services:
         """What masks that will be opened in a moment need, made off the home thread."""
         self.report_saves = ReportSaves(lambda: self.archive.reports, self.runner, self._tell_saved)
         """The report on its way to the disk."""
+        self.session.events.study.connect(self._leave_report)
         self.clicks = Clicks()
         """What was pointed at for the structure that is being segmented by clicks."""
         self.trust = TrustLedger.open(self.archive.home)
@@ -142,6 +143,16 @@ class Services:
     def _tell_saved(self, wrong: str) -> None:
         self.session.report_saved = wrong
         self.session.report_revision += 1
+
+    def _leave_report(self, study: Study | None) -> None:
+        """Another study is open, or none: nothing is written in the report of the former one, or made of it.
+
+        All of it is on its way to the disk. What cannot be kept there stays open, until it can be.
+        """
+        session = self.session
+        left = session.report is not None and (study is None or session.report.study_uid != study.uid)
+        if left and not session.report_saved:
+            session.report, session.report_versions = None, ()
 
     def overtake(self) -> int:
         """Another series is wanted, or none: what is still being read is dropped. Returns the new generation."""

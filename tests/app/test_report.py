@@ -184,6 +184,31 @@ def test_a_final_report_stays_whatever_is_asked(filled: Services) -> None:
     assert seen[0].measured.rows[0][0] == "Hilum left (target)", "the page is as it was when it was signed"
 
 
+def test_the_report_of_one_study_is_never_that_of_another(filled: Services) -> None:
+    session = filled.session
+    other = replace(
+        STUDY, uid="1.2.826.0.1.71", patient=Patient("Q", "ROE^JOHN"), series=(replace(SERIES, uid="1.2.826.0.1.79"),)
+    )
+    session.studies = (STUDY, other)
+    report.write(filled, "findings", "Of the first.")
+    signing = report.sign(filled)
+    study_commands._present(filled, other.series[0], session.image)
+    done(filled, signing)
+    assert (session.report, session.report_versions) == (None, ())
+    with pytest.raises(InputError, match="There is no report"):
+        report.write(filled, "findings", "Of the second.")
+    with pytest.raises(InputError):
+        report.add(filled)
+    assert report.begin(filled).study_uid == other.uid
+    report.write(filled, "findings", "Of the second.")
+    study_commands._present(filled, SERIES, session.image)
+    assert report.begin(filled).text_of("findings") == "Of the first."
+    settle(filled)
+    assert [one.text_of("findings") for one in filled.archive.reports.of_study(other.uid)] == ["Of the second."]
+    study_commands.close(filled)
+    assert session.report is None
+
+
 def test_another_study_that_was_read_meanwhile_waits_until_a_report_is_on_the_disk(filled: Services) -> None:
     session = filled.session
     other = replace(STUDY, uid="1.2.826.0.1.71", series=(replace(SERIES, uid="1.2.826.0.1.79"),))

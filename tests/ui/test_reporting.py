@@ -14,7 +14,7 @@ from medviewer.app.commands import key_images, measuring, study
 from medviewer.domain.measure.follow_up import Change, Measured
 from medviewer.domain.measure.measurement import NO_PRIOR, Measurement
 from medviewer.domain.measure.values import Value
-from medviewer.domain.study import ScanResult
+from medviewer.domain.study import Patient, ScanResult
 from medviewer.ui.main import Program
 from medviewer.ui.report.window import EMPTY as NO_REPORT
 from medviewer.ui.report.window import ReportWindow
@@ -202,6 +202,27 @@ def test_a_final_report_cannot_be_typed_in_and_an_addendum_can(
     page.begin_button.click()
     assert page.empty.isHidden()
     assert page.field("findings").toPlainText() == ""
+    page.close()
+
+
+def test_after_the_window_was_closed_another_patient_has_a_report_of_his_own(opened: Program, qtbot: QtBot) -> None:
+    services, session, window = opened.services, opened.services.session, opened.window
+    page = opened_report(opened, qtbot)
+    page.field("findings").setPlainText("Of Jane.")
+    page.close()
+    settle(opened, qtbot)
+    other = replace(
+        STUDY, uid="1.2.826.0.1.27", patient=Patient("Q", "ROE^JOHN"), series=(replace(SERIES, uid="1.2.826.0.1.29"),)
+    )
+    session.studies = (STUDY, other)
+    study._present(services, other.series[0], ramp())
+    settle(opened, qtbot)
+    window.update_context()
+    assert not any(window.commands[name].isEnabled() for name in ("report.sign", "report.pdf", "report.discard"))
+    page = opened_report(opened, qtbot)
+    assert page.field("findings").toPlainText() == ""
+    assert session.report is not None
+    assert session.report.study_uid == other.uid
     page.close()
 
 

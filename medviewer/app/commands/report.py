@@ -145,8 +145,8 @@ def sign(services: Services) -> Job[Report]:
         return final
 
     def done(final: Report) -> None:
-        session.report_versions = tuple(store.of_study(final.study_uid))
         if session.report is not None and session.report.uid == final.uid:
+            session.report_versions = tuple(store.of_study(final.study_uid))
             session.report = final
         session.say("The report is final. An addendum or a new version can follow it.", "ok")
 

@@ -111,8 +111,11 @@ class Program:
             return
         self._panels_made = True
         catalog.housekeep(self.services)
+        self._open_given()
         if self._viewports_due:
             self._make_viewports()
+
+    def _open_given(self) -> None:
         if not self._paths:
             self._ahead.go_on()
             return

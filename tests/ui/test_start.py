@@ -44,6 +44,8 @@ from pathlib import Path
 from medviewer.__main__ import import_window
 
 import_window()
+order = list(sys.modules)
+assert max(map(order.index, ("numpy", "pydantic", "app_model", "medviewer.app.services"))) < order.index("PySide6")
 from medviewer.ui.main import Program
 
 program = Program(home=Path(sys.argv[1]))

@@ -282,6 +282,28 @@ def test_keep_waits_for_what_is_under_way_and_saves_what_came_after(
     assert not store.dirty
 
 
+def test_a_series_that_was_read_meanwhile_waits_until_the_mask_is_kept(
+    services: Services, image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from_model(services, 1, 2)
+    paint(services, 3)
+    gate = Gate(monkeypatch, services.archive.masks, "save_mask")
+    keeping.keep_soon(services)
+    assert gate.reached.wait(60)
+    labels, read = paint(services, 4), threading.Event()
+    job = services.runner.submit(lambda _: read.set(), title="Loading")
+    services.when_done(job, lambda _: study._present(services, NEXT, image))
+    assert read.wait(60)
+    gate.open()
+    services.runner._threads.join(60)  # both are over, and nobody has pumped
+    masks.keep(services)
+    assert services.session.series.uid == UID
+    np.testing.assert_array_equal(kept(services)[0], labels)
+    finish(services)
+    assert services.session.series.uid == NEXT.uid
+    assert services.archive.masks.masks_for(NEXT.uid) == [], "no mask of another series"
+
+
 def test_a_mask_that_is_as_it_was_is_not_kept_again(services: Services) -> None:
     keeping.keep_soon(services)
     from_model(services, 1)

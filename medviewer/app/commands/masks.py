@@ -101,7 +101,7 @@ def keep(services: Services) -> str | None:
     store.end()
     under_way = services.saves.of(store)
     if under_way is not None and under_way.job is not None and store.dirty:
-        services.runner.wait(under_way.job)
+        services.runner.wait(under_way.job, alone=True)  # or a series that was read might take its place
     if not store.dirty:
         if services.saves.of(store) is None:
             _rest(store)

@@ -165,6 +165,7 @@ def test_a_final_report_cannot_be_typed_in_and_an_addendum_can(
     opened: Program, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = opened_report(opened, qtbot)
+    width = page.width()
     monkeypatch.setattr(opened.window.dialogs, "confirm", lambda *_: pytest.fail("nothing to sign"))
     assert not page.sign_button.isEnabled()
     assert "write something first" in page.sign_button.toolTip()
@@ -188,6 +189,7 @@ def test_a_final_report_cannot_be_typed_in_and_an_addendum_can(
     settle(opened, qtbot)
     assert list(page.fields) == ["findings"]
     assert page.version.width() >= page.version.sizeHint().width(), "which version it is can be read"
+    assert page.width() == width, "the window does not grow for it"
     page.field("findings").setPlainText("Seen again.")
     assert page.version.count() == 2
     page.version.setCurrentIndex(0)

@@ -27,6 +27,7 @@ from medviewer.errors import MedviewerError
 from medviewer.reporting.page import PARTS, Page, state_line
 from medviewer.ui.report.parts import FinalHead, PagePart, small
 from medviewer.ui.translate import tr
+from medviewer.ui.widgets.elided import ElidedLabel
 from medviewer.ui.widgets.growing_text import GrowingText
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.message_strip import MessageStrip
@@ -95,7 +96,8 @@ class ReportWindow(QDialog):
 
     def _make_head(self) -> None:
         self.title = label("Report", "title")
-        self.state = label("", "quiet")
+        self.state = ElidedLabel()  # long, and the version stands beside it: the window does not grow for it
+        set_role(self.state, "quiet")
         self.saved = label("", "quiet")
         self.version = combo("Which version of the report is shown", "Version")
         self.version.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
@@ -103,9 +105,11 @@ class ReportWindow(QDialog):
         self._head = QWidget()
         row = QHBoxLayout(self._head)
         row.setContentsMargins(0, 0, 0, 0)
-        for part in (self.title, self.state, self.saved):
-            row.addWidget(part)
-        row.addStretch(1)
+        row.setSpacing(10)
+        row.addWidget(self.title)
+        row.addWidget(self.state, 1)
+        row.addWidget(self.saved)
+        row.addStretch(0)  # takes the room where the state is not told
         row.addWidget(self.version)
         row.addWidget(label(RESEARCH_USE.upper(), "warning"))
 
@@ -228,6 +232,7 @@ class ReportWindow(QDialog):
         for button in (self.add_button, self.renew_button):
             button.setEnabled(bool(last) and last[-1].is_final)
         set_text(self.state, state_line(shown).removeprefix("Report, "))  # the title before it says so
+        self.state.setToolTip(self.state.text())
         self.state.setVisible(draft)
         self.final.show_report(shown)
         self._tell_saved()

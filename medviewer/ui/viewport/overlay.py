@@ -107,6 +107,7 @@ class Overlay(QWidget):
         self._words = QTimer(self, singleShot=True, interval=_WORDS_MS)
         self._words.timeout.connect(self._say_newest)
         self._said = self.state.corners
+        self._boxes: tuple[Sheet, list[QRectF]] | None = None  # asked for with each move of the pointer
         self._accent, self._text = QColor(accent), QColor(text)
 
     def show_state(self, state: OverlayState) -> None:
@@ -176,7 +177,10 @@ class Overlay(QWidget):
     def own_words(self) -> list[QRectF]:
         """What words and bars of the viewport itself cover: texts of measurements keep clear of them."""
         bar = self.state.bar.covered(self.width(), self.height()) if self.state.bar is not None else None
-        return [*self._sheet().boxes(), *([bar] if bar is not None else [])]
+        sheet = self._sheet()
+        if self._boxes is None or self._boxes[0] != sheet:
+            self._boxes = sheet, sheet.boxes()
+        return [*self._boxes[1], *([bar] if bar is not None else [])]
 
     def _measures(self) -> tuple[PixelMeasure, ...]:
         """What was measured; in a small viewport with the first line of its text alone."""

@@ -157,7 +157,8 @@ def _teller(services: Services) -> Callable[[type[BaseException], BaseException,
     """What Qt calls with an error that nobody expected: the user is told, and the window lives."""
 
     def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        log.error("unexpected %s", kind.__name__, exc_info=(kind, error, trace))
+        # without the exception's own text: it may hold a path, and a path a patient's name
+        log.error("unexpected %s\n%s", kind.__name__, "".join(traceback.format_tb(trace)))
         text = (
             f"Something failed in a way that medviewer did not expect ({kind.__name__}); what you did before is kept."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from medviewer import formats
 from medviewer.app import masks_ahead
-from medviewer.app.commands import masks, study
+from medviewer.app.commands import keeping, masks, study
 from medviewer.app.masks_ahead import MasksAhead
 from medviewer.app.services import Services
 from medviewer.archive import blobs
@@ -161,3 +162,20 @@ def test_a_mask_takes_the_place_of_one_that_could_not_be_saved_only_when_that_is
     assert painted.dirty
     assert services.session.message is not None
     assert "is full" in services.session.message.text
+
+
+def test_a_new_mask_is_not_begun_on_a_series_that_was_opened_while_the_former_mask_was_saved(
+    services: Services, image: Image
+) -> None:
+    masks.new(services).paint(np.array([5], np.int64), 1)
+    keeping.new_soon(services)
+    other = replace(SERIES, uid="1.2.826.0.1.79")
+    study._present(services, other, replace(image))
+    services.saves.settle_all()
+    for job in list(services.runner.jobs):
+        services.runner.wait(job, 60)
+    assert services.session.series is other
+    assert services.session.mask is None
+    (kept,) = services.archive.masks.masks_for(SERIES.uid)
+    assert np.flatnonzero(services.archive.masks.load_mask(kept.id).labels).tolist() == [5]
+    assert services.archive.masks.masks_for(other.uid) == []

@@ -189,14 +189,20 @@ def test_a_mask_that_cannot_be_kept_is_asked_about(opened: Program, monkeypatch:
     assert not opened.window.isVisible()
 
 
-def test_an_unexpected_error_is_told(program: Program) -> None:
+def test_an_unexpected_error_is_told_and_no_name_reaches_the_log(
+    program: Program, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = "Muster_Eva"  # not in a line of code, which a log may quote
     try:
-        raise KeyError("colour")
-    except KeyError as error:
-        _teller(program.services)(KeyError, error, error.__traceback__)
+        raise FileNotFoundError(2, "No such file", name)
+    except FileNotFoundError as error:
+        _teller(program.services)(FileNotFoundError, error, error.__traceback__)
     said = program.services.session.message
     assert said is not None
-    assert (said.level, "KeyError" in said.text, "colour" in said.details) == ("error", True, True)
+    assert (said.level, "FileNotFoundError" in said.text, name in said.details) == ("error", True, True)
+    assert "FileNotFoundError" in caplog.text
+    assert "test_window.py" in caplog.text
+    assert name not in caplog.text
 
 
 def test_a_mask_by_hand_is_approved_only_as_what_it_teaches(opened: Program, monkeypatch: pytest.MonkeyPatch) -> None:

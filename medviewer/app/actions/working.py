@@ -66,7 +66,7 @@ def segment_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
             "segment.new",
             "&New mask",
             "segment",
-            lambda: commands.keeping.once_kept(services, lambda: commands.masks.new(services)),
+            lambda: commands.keeping.new_soon(services),
             "Start an empty mask; the present one is kept",
             ("Ctrl+N",),
             "5",

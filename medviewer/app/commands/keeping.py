@@ -50,6 +50,17 @@ def once_kept(services: Services, then: Callable[[], object]) -> None:
     services.when_done(save_soon(services, lambda _: None), lambda _: None, lambda: services.attempt(then))
 
 
+def new_soon(services: Services) -> None:
+    """Start an empty mask on the open image once the present one is saved, if the image is still open then."""
+    session, image = services.session, services.session.image
+
+    def begin() -> None:
+        if session.image is image:
+            masks.new(services)
+
+    once_kept(services, begin)
+
+
 def with_mask(
     services: Services, work: Callable[[Segmentation, RunContext], T], *, title: str, must_finish: bool = False
 ) -> Job[T]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QImage, QTextDocument
@@ -30,6 +30,7 @@ from medviewer import __version__
 from medviewer.app import actions
 from medviewer.app.resources import resource
 from medviewer.app.shortcuts import Shortcuts
+from medviewer.app.state import Session
 from medviewer.ui.icons import icon
 from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
@@ -44,16 +45,40 @@ OPEN_FILES = (
 )
 """Filters of the dialog that opens files; all files come first, for DICOM files often have no ending."""
 
+T = TypeVar("T")
+
 KeysIn = Callable[[str], list[tuple[str, str]]]
 
 _TOP = Qt.AlignmentFlag.AlignTop
 
 
-class QtDialogs:
-    """Implements `Dialogs` with Qt's own ones."""
+_OVERTAKEN = "Another series was opened while you were asked, so nothing was done; do it again where it is meant."
 
-    def __init__(self, parent: QWidget) -> None:
-        self._parent = parent
+
+class QtDialogs:
+    """Implements `Dialogs` with Qt's own ones.
+
+    Parameters
+    ----------
+    parent
+        The window.
+    session
+        What the questions are about: an answer is none where another series came onto the screen before it was given.
+    """
+
+    def __init__(self, parent: QWidget, session: Session) -> None:
+        self._parent, self._session = parent, session
+
+    def _asked(self, ask: Callable[[], T], none: T) -> T:
+        """An answer about what is open; none where that is another one by now."""
+        session = self._session
+        before = session.study, session.series
+        answer = ask()
+        uids = [[one.uid if one is not None else "" for one in of] for of in (before, (session.study, session.series))]
+        if answer == none or uids[0] == uids[1]:
+            return answer
+        session.say(_OVERTAKEN, "warning")
+        return none
 
     @property
     def _above(self) -> QWidget:
@@ -73,6 +98,9 @@ class QtDialogs:
 
     def save_path(self, title: str, suggestion: str, filters: Sequence[str]) -> Path | None:
         """Ask where to save; the filter's ending is added to a name without one."""
+        return self._asked(lambda: self._save_path(title, suggestion, filters), None)
+
+    def _save_path(self, title: str, suggestion: str, filters: Sequence[str]) -> Path | None:
         name, chosen = QFileDialog.getSaveFileName(
             self._above, tr(title), suggestion, ";;".join(tr(one) for one in filters)
         )
@@ -83,6 +111,9 @@ class QtDialogs:
 
     def confirm(self, title: str, text: str, accept: str) -> bool:
         """Ask a yes-or-no question; `accept` names the button that does it. Enter alone is a no."""
+        return self._asked(lambda: self._confirm(title, text, accept), False)
+
+    def _confirm(self, title: str, text: str, accept: str) -> bool:
         box = QMessageBox(QMessageBox.Icon.Question, tr(title), tr(text), parent=self._above)
         yes = box.addButton(tr(accept), QMessageBox.ButtonRole.AcceptRole)
         box.addButton(QMessageBox.StandardButton.Cancel)
@@ -92,6 +123,9 @@ class QtDialogs:
 
     def ask_text(self, title: str, text: str, suggestion: str = "") -> str | None:
         """Ask for a line of text, which begins as the suggestion; None when the user thought better of it."""
+        return self._asked(lambda: self._ask_text(title, text, suggestion), None)
+
+    def _ask_text(self, title: str, text: str, suggestion: str) -> str | None:
         answer, accepted = QInputDialog.getText(self._above, tr(title), tr(text), text=suggestion)
         return answer if accepted else None
 

@@ -84,7 +84,7 @@ class MainWindow(OpensDrops, ShellWindow):
         self.setWindowTitle(f"medviewer - {tr(RESEARCH_USE)}")
         self.setAcceptDrops(True)
         self.resize(1440, 900)
-        self.dialogs = dialogs.QtDialogs(self)
+        self.dialogs = dialogs.QtDialogs(self, services.session)
         self.menus = Menus(services, self.dialogs, self, self)
         self.commands = self.menus.commands
         self._corner_label()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QScrollArea
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import masks, plugins, predict, study, view
@@ -21,7 +21,7 @@ from medviewer.ui.theme import RESEARCH_USE
 from medviewer.ui.tool_bar import ICONS
 from tests.inference.tiny_plugins import FAULTS, write_plugin
 
-from .conftest import GRID, SERIES
+from .conftest import GRID, SERIES, STUDY, ramp
 
 
 def message(program: Program, qtbot: QtBot, act: Callable[[], object]) -> str:
@@ -259,3 +259,25 @@ def test_the_menu_follows_the_plugins(opened: Program, tmp_path: Path) -> None:
     services.refresh()
     assert window.commands["ai.run.tiny"].isEnabled()
     assert window.commands["ai.plugins"].isEnabled()
+
+
+def test_an_answer_is_none_where_another_study_came_while_it_was_asked(
+    opened: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loading goes on behind the dialog: what is saved would be another patient's."""
+    services, session, path = opened.services, opened.services.session, tmp_path / "of-jane.csv"
+    other = replace(STUDY, uid="1.2.826.0.1.27", series=(replace(SERIES, uid="1.2.826.0.1.29"),))
+    session.studies = (STUDY, other)
+    comes = [False, True]
+
+    def asked(*_: object, **__: object) -> tuple[str, str]:
+        if comes.pop(0):
+            study.present(session, other.series[0], ramp())
+        return str(path), "(*.csv)"
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", asked)
+    assert opened.window.dialogs.save_path("Save measurements", "m.csv", ("Table (*.csv)",)) == path
+    assert opened.window.dialogs.save_path("Save measurements", "m.csv", ("Table (*.csv)",)) is None
+    assert session.message is not None
+    assert "Another series was opened while you were asked" in session.message.text
+    assert services.session.study == other

@@ -93,11 +93,19 @@ class Program:
         self.window.grid.before_making = self._ahead.wait
         self._ahead.panels_ready.connect(self._complete)
         self._ahead.ready.connect(self._make_viewports)
+        self._next_panel = self._timer(0, self._complete)
+        self._next_piece = self._timer(PAUSE_MS, self._make_viewports)
         # The window answers while all else is imported, but would be drawn later: a thread that imports takes its time.
         self.window.drawn.connect(self._ahead.start, Qt.ConnectionType.QueuedConnection)
         QTimer.singleShot(UNSEEN_MS, self._ahead, self._ahead.start)
         self.window.show()
         self.window.tour.offer()
+
+    def _timer(self, interval: int, then: Callable[[], None]) -> QTimer:
+        """A timer that is started again and again; unlike a single shot it can be stopped, and dies with the window."""
+        timer = QTimer(self._ahead, singleShot=True, interval=interval)
+        timer.timeout.connect(then)
+        return timer
 
     def _complete(self) -> None:
         """Make what nobody waits for to pick a study, then open what was asked for.
@@ -107,7 +115,7 @@ class Program:
         if self._closed:
             return
         if self.window.make_next_panel():
-            QTimer.singleShot(0, self._ahead, self._complete)
+            self._next_panel.start()
             return
         self._panels_made = True
         catalog.housekeep(self.services)
@@ -136,7 +144,7 @@ class Program:
             self._viewports_due = True
             return
         if self.window.grid.make_piece() or self.window.grid.prepare_next():
-            QTimer.singleShot(PAUSE_MS, self._ahead, self._make_viewports)
+            self._next_piece.start()
             return
         # What lives until now lives to the end: the collector need not walk through it, in the middle of a drag.
         gc.freeze()
@@ -145,6 +153,8 @@ class Program:
     def close(self) -> None:
         """Close the window and the archive; what was acknowledged is on disk."""
         self._closed = True
+        self._next_panel.stop()
+        self._next_piece.stop()
         self._ahead.stop()
         gc.unfreeze()  # who opens a second window, as tests do, wants the first one's memory back
         gc.enable()

@@ -63,13 +63,15 @@ class ViewportPane(QWidget):
         self._views: list[SliceView] = []
         self._coming: SliceView | None = None
         """The next viewport, on its way: nobody sees it yet."""
-        self._closed = self._called = False
+        self._closed = False
         self._solid: VolumeView | None = None
         self.before_making: Callable[[], None] = lambda: None
         """Called before napari is imported here."""
         self.controller = DisplayController(session, [], None, lambda refresh: QTimer.singleShot(0, self, refresh))
         self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
         self._rest.timeout.connect(self.come_to_rest)
+        self._next_piece = QTimer(self, singleShot=True, interval=PAUSE_MS)
+        self._next_piece.timeout.connect(self._make_some)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(empty)
         self._pages = QWidget()
@@ -148,12 +150,10 @@ class ViewportPane(QWidget):
 
     def _call_more(self) -> None:
         """Make the viewports that a layout has more, a piece in each turn of the event loop: each takes a while."""
-        if self._lacks and not self._called:
-            self._called = True
-            QTimer.singleShot(PAUSE_MS, self, self._make_some)
+        if self._lacks and not self._next_piece.isActive():
+            self._next_piece.start()
 
     def _make_some(self) -> None:
-        self._called = False
         if self.make_piece():
             self._call_more()
 
@@ -304,6 +304,7 @@ class ViewportPane(QWidget):
         """Let go of the GL widgets, before the widget itself goes."""
         self._closed = True
         self._rest.stop()
+        self._next_piece.stop()
         self.controller.close()
         for viewport in (*self._views, *([self._coming] if self._coming is not None else [])):
             viewport.canvas.close()

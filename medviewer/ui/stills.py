@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from medviewer.app.controllers.display import DisplayController, visible_panes
 from medviewer.app.hanging.layouts import Cell, Layout
 from medviewer.app.state import Session
+from medviewer.ui.soon import soon
 from medviewer.ui.translate import tr
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Stills(QWidget):
             view.apply(None)
 
     def _soon(self, refresh: Callable[[], None]) -> None:
-        QTimer.singleShot(0, self, refresh)
+        soon(self, refresh)
 
     def _add(self, controller: DisplayController) -> None:
         from medviewer.ui.viewport.still import Still  # with the first image: no start waits for it

@@ -15,6 +15,7 @@ from medviewer.app.hanging.layouts import Cell, Layout
 from medviewer.app.hanging.wearing import pane_of
 from medviewer.app.state import Session
 from medviewer.domain.plane import Plane
+from medviewer.ui.soon import soon
 from medviewer.ui.stills import Stills
 from medviewer.ui.theme import COLOURS, RESEARCH_USE
 
@@ -67,7 +68,7 @@ class ViewportPane(QWidget):
         self._solid: VolumeView | None = None
         self.before_making: Callable[[], None] = lambda: None
         """Called before napari is imported here."""
-        self.controller = DisplayController(session, [], None, lambda refresh: QTimer.singleShot(0, self, refresh))
+        self.controller = DisplayController(session, [], None, lambda refresh: soon(self, refresh))
         self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
         self._rest.timeout.connect(self.come_to_rest)
         self._next_piece = QTimer(self, singleShot=True, interval=PAUSE_MS)

@@ -107,5 +107,8 @@ def _import_all(names: tuple[str, ...]) -> None:
 
 def _read_units() -> None:
     """Have pint read its table of units, which takes it half a second: napari's first layer asks for one."""
-    units = importlib.import_module("pint")  # napari brings it, without types
-    getattr(units.get_application_registry(), "pixel")  # noqa: B009  # a table that is read with the first question
+    try:
+        units = importlib.import_module("pint")  # napari brings it, without types
+        units.get_application_registry().parse_units("pixel")
+    except Exception:  # as above: the viewports come all the same, and ask again
+        log.exception("What the window needs could not be read ahead")

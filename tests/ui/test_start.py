@@ -251,3 +251,17 @@ def test_sampling_is_linear_between_pixels_and_flat_beyond_the_last() -> None:
     got = sampled(values, np.array([-0.4, 0.0, 0.25, 1.0, 1.4]), np.array([-0.3, 0.5, 2.0]))
     wanted = [[0, 5, 20], [0, 5, 20], [25, 30, 45], [100, 105, 120], [100, 105, 120]]
     np.testing.assert_allclose(got, wanted, atol=1e-4)
+
+
+def test_viewports_come_though_what_napari_reads_could_not_be_read_ahead(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise ImportError("pint is broken")
+
+    monkeypatch.setattr("pint.get_application_registry", broken)
+    ahead = Ahead()
+    ahead.go_on()
+    with qtbot.waitSignals([ahead.panels_ready, ahead.ready]):
+        ahead._import()
+    assert "could not be read ahead" in caplog.text

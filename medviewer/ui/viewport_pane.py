@@ -263,9 +263,11 @@ class ViewportPane(QWidget):
         self.stills.stop()
 
         def settled() -> None:
-            self.controller.refresh()
-            # what a viewport does with its new size comes with the next turn of the event loop
-            QTimer.singleShot(0, self, lambda: self.setUpdatesEnabled(True))
+            try:
+                self.controller.refresh()
+            finally:  # an error is told, and the window is drawn all the same
+                # what a viewport does with its new size comes with the next turn of the event loop
+                QTimer.singleShot(0, self, lambda: self.setUpdatesEnabled(True))
 
         QTimer.singleShot(0, self, settled)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from medviewer.archive.blobs import write_atomic
@@ -36,25 +37,40 @@ class FileHashes:
         self._lock = threading.Lock()
         self._known: dict[str, tuple[list[int], str]] | None = None
 
-    def sha256(self, path: Path) -> str:
-        """SHA-256 of a file, as lower-case hexadecimal. Raises OSError if it cannot be read."""
+    def knows(self, path: Path) -> bool:
+        """Whether the hash of a file is known without reading it. Raises OSError if it is not there."""
+        return self._kept(path)[1] is not None
+
+    def sha256(self, path: Path, each: Callable[[int], None] = lambda _: None) -> str:
+        """SHA-256 of a file, as lower-case hexadecimal. Raises OSError if it cannot be read.
+
+        Parameters
+        ----------
+        each
+            Called with the bytes that were read so far, where it has to be read; what it raises ends the reading.
+        """
+        stamp, kept = self._kept(path)
+        if kept is not None:
+            return kept
+        key, sha256 = str(path.absolute()), file_sha256(path, each)
+        with self._lock:
+            known = self._known = self._read() if self._known is None else self._known
+            known.pop(key, None)
+            known[key] = (stamp, sha256)
+            for oldest in list(known)[:-_MOST]:
+                del known[oldest]
+            self._write(known)
+        return sha256
+
+    def _kept(self, path: Path) -> tuple[list[int], str | None]:
+        """What a file looks like from outside, and its hash if that is known of one that looks so."""
         stat = path.stat()
-        key = str(path.absolute())
         stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
         with self._lock:
             if self._known is None:
                 self._known = self._read()
-            found = self._known.get(key)
-        if found is not None and found[0] == stamp:
-            return found[1]
-        sha256 = file_sha256(path)
-        with self._lock:
-            self._known.pop(key, None)
-            self._known[key] = (stamp, sha256)
-            for oldest in list(self._known)[:-_MOST]:
-                del self._known[oldest]
-            self._write(self._known)
-        return sha256
+            found = self._known.get(str(path.absolute()))
+        return stamp, found[1] if found is not None and found[0] == stamp else None
 
     def _read(self) -> dict[str, tuple[list[int], str]]:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -64,6 +64,28 @@ class ModelRegistry:
     def archive(self) -> Archive:
         """Where they are kept."""
         return self._archive
+
+    def knows(self, path: Path) -> bool:
+        """Whether a file of weights was read already, as it is now; reading large ones takes long."""
+        try:
+            return self._hashes.knows(path)
+        except OSError:
+            return False
+
+    def read(self, path: Path, each: Callable[[int], None]) -> None:
+        """Read a file of weights, so that looking at its SHA-256 takes no time from then on.
+
+        Parameters
+        ----------
+        each
+            Called with the bytes that were read so far; what it raises ends the reading.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be read.
+        """
+        self._sha256(path, each)
 
     def ensure_base(self, plugin: DiscoverResult, weights: Path) -> ModelVersion:
         """Register the version that a plugin comes with; it becomes active unless a fine-tuned one is.
@@ -317,10 +339,10 @@ class ModelRegistry:
             activate(session, get_version(session, plugin_id, line[-2]), "rollback", by, reason)
             return line[-2]
 
-    def _sha256(self, path: Path) -> str:
+    def _sha256(self, path: Path, each: Callable[[int], None] = lambda _: None) -> str:
         """Hash a file, once for as long as its size and time stay the same."""
         try:
-            return self._hashes.sha256(path)
+            return self._hashes.sha256(path, each)
         except OSError as error:
             raise StoreError(
                 f"The weights {path} are missing or cannot be read; install the plugin or restore them again.",

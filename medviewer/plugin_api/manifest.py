@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -20,6 +20,8 @@ from medviewer.plugin_api.spec import Inputs, Outputs, Resources, Strict, Weight
 SCHEMA_VERSION = 1
 API_VERSION = 1
 FILE_NAME = "plugin.yaml"
+_PART_BYTES = 1 << 20
+"""Of a file that is hashed, at a time."""
 
 Kind = Literal["segment", "classify", "detect", "interactive", "explain", "train"]
 
@@ -178,7 +180,18 @@ def read_manifest(folder: Path, called: str = "") -> Manifest:
         ) from error
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, as lower-case hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def file_sha256(path: Path, each: Callable[[int], None] = lambda _: None) -> str:
+    """SHA-256 of a file, as lower-case hexadecimal.
+
+    Parameters
+    ----------
+    each
+        Called with the bytes that were read so far, every few milliseconds; what it raises ends the reading.
+    """
+    digest, part, done = hashlib.sha256(), bytearray(_PART_BYTES), 0
+    with path.open("rb", buffering=0) as stream:
+        while count := stream.readinto(part):
+            digest.update(memoryview(part)[:count])
+            done += count
+            each(done)
+    return digest.hexdigest()

@@ -91,12 +91,15 @@ class Program:
         self._ahead = Ahead(self.window)
         self.window.before_panels = self._ahead.wait_for_panels
         self.window.grid.before_making = self._ahead.wait
-        self._ahead.panels_ready.connect(self._complete)
-        self._ahead.ready.connect(self._make_viewports)
+        # Lambdas hold this program: PySide calls a method of a plain object though it is being taken apart. They are
+        # queued, for the signals come from another thread.
+        queued = Qt.ConnectionType.QueuedConnection
+        self._ahead.panels_ready.connect(lambda: self._complete(), queued)
+        self._ahead.ready.connect(lambda: self._make_viewports(), queued)
         self._next_panel = self._timer(0, self._complete)
         self._next_piece = self._timer(PAUSE_MS, self._make_viewports)
         # The window answers while all else is imported, but would be drawn later: a thread that imports takes its time.
-        self.window.drawn.connect(self._ahead.start, Qt.ConnectionType.QueuedConnection)
+        self.window.drawn.connect(self._ahead.start, queued)
         QTimer.singleShot(UNSEEN_MS, self._ahead, self._ahead.start)
         self.window.show()
         self.window.tour.offer()
@@ -104,7 +107,7 @@ class Program:
     def _timer(self, interval: int, then: Callable[[], None]) -> QTimer:
         """A timer that is started again and again; unlike a single shot it can be stopped, and dies with the window."""
         timer = QTimer(self._ahead, singleShot=True, interval=interval)
-        timer.timeout.connect(then)
+        timer.timeout.connect(lambda: then())
         return timer
 
     def _complete(self) -> None:

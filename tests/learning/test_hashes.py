@@ -11,17 +11,17 @@ import pytest
 
 from medviewer.learning import hashes
 from medviewer.learning.hashes import FileHashes
+from medviewer.plugin_api.manifest import file_sha256
 
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files that were read to be hashed."""
     seen: list[Path] = []
-    original: Callable[[Path], str] = hashes.file_sha256
 
-    def counted(path: Path) -> str:
+    def counted(path: Path, each: Callable[[int], None]) -> str:
         seen.append(path)
-        return original(path)
+        return file_sha256(path, each)
 
     monkeypatch.setattr(hashes, "file_sha256", counted)
     return seen

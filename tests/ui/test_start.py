@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import masks, panes, study
+from medviewer.app.controllers.display import resolve_pane
 from medviewer.app.modes import MODES
 from medviewer.app.services import Services
 from medviewer.app.state import Fusion
@@ -244,6 +246,25 @@ def test_pictures_of_a_series_that_was_closed_meanwhile_follow_nothing_any_more(
     study.present(grid.session, SERIES, ramp())
     qtbot.waitUntil(lambda: grid.has_picture)
     assert shown == [], "the viewports show it, and nobody works for what is not seen"
+
+
+def test_viewports_are_drawn_though_their_first_picture_failed(
+    grid: ViewportGrid, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert still(grid, qtbot)
+
+    def broken(*values: Any) -> Any:
+        if not grid.updatesEnabled():
+            raise RuntimeError("no such slice")
+        return resolve_pane(*values)
+
+    monkeypatch.setattr("medviewer.app.controllers.display.resolve_pane", broken)
+    with qtbot.captureExceptions() as told:
+        assert grid.slices
+        qtbot.waitUntil(lambda: bool(told) and grid.updatesEnabled())
+    assert {str(error) for _, error, _ in told} == {"no such slice"}
+    grid.session.view.inverted = True
+    qtbot.waitUntil(lambda: grid.has_picture)
 
 
 def test_sampling_is_linear_between_pixels_and_flat_beyond_the_last() -> None:

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         undoing,
         verdicts,
         view,
+        weights,
     )
 
 __all__ = [
@@ -112,6 +113,7 @@ __all__ = [
     "undoing",
     "verdicts",
     "view",
+    "weights",
 ]
 
 

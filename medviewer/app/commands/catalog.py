@@ -106,15 +106,20 @@ def find_folder(services: Services, study_uid: str, then: Callable[[Path], objec
 def housekeep(services: Services) -> None:
     """Delete what an earlier start left: files of removed studies, and what it was sending.
 
-    The user's hanging protocols, if there are any, are checked before somebody waits for them.
+    The user's hanging protocols, if there are any, are checked before somebody waits for them, and weights are read
+    that are here for the first time.
     """
+    plugins = tuple(services.plugins)
 
-    def work(_: RunContext) -> None:
+    def work(context: RunContext) -> None:
         library.own_rows(services.archive.home)
         from medviewer.archive.outgoing import tidy_sending  # brings the database
 
         services.archive.catalog.sweep()
         tidy_sending(services.archive.home)
+        from medviewer.app.commands.weights import read_all  # brings what runs plugins
+
+        read_all(services, plugins, context)
 
     services.when_done(services.runner.submit(work, title=""), lambda _: None)
 

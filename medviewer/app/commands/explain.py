@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from medviewer.app.commands import heatmaps, results
 from medviewer.app.commands.arriving import check_complete
-from medviewer.app.commands.predict import active_weights
+from medviewer.app.commands.predict import active_weights, begin_work
+from medviewer.app.commands.weights import once_read
 from medviewer.app.mask_store import of_phase
 from medviewer.app.run_choice import RunChoice
 from medviewer.domain.heatmap import Heatmap
@@ -61,17 +62,17 @@ def submit(
     )
 
 
-def run(services: Services, plugin_id: str, *, method: str = "gradcam", label: int | None = None) -> Job[Heatmap]:
-    """Explain a plugin's answer for the open image and show the heat map."""
+def run(services: Services, plugin_id: str, *, method: str = "gradcam", label: int | None = None) -> Job[Any]:
+    """Explain a plugin's answer for the open image and show the heat map.
+
+    Where its weights are large and were never read they are read first; the job returned is that, then.
+    """
     session = services.session
     image, series = session.shown, session.series
     if image is None or series is None:
         raise InputError("There is no open image to explain; open a study first.")
     check_complete(session)
     choice = services.choices.get(plugin_id, RunChoice())
-    job = submit(services, image, series, plugin_id, method=method, label=label, parameters=choice.parameters)
-    session.busy_plugins = session.busy_plugins | {plugin_id}
-
     phase = image.phase if image.dynamic is not None else None
 
     def found(heatmap: Heatmap) -> None:
@@ -81,7 +82,8 @@ def run(services: Services, plugin_id: str, *, method: str = "gradcam", label: i
             session.say(f"{heatmap.label}.", "ok")
         results.keep_heatmaps(services, replace(heatmap, series_uid=series.uid))
 
-    def idle() -> None:
-        session.busy_plugins = session.busy_plugins - {plugin_id}
+    def start() -> Job[Heatmap]:
+        job = submit(services, image, series, plugin_id, method=method, label=label, parameters=choice.parameters)
+        return services.when_done(job, found, begin_work(services, plugin_id))
 
-    return services.when_done(job, found, idle)
+    return once_read(services, services.plugin(plugin_id), (), start, lambda: begin_work(services, plugin_id))

@@ -9,7 +9,7 @@ from medviewer.app.click_plugins import plugins_of
 from medviewer.app.clicks import NOTHING, Clicks, Mark
 from medviewer.app.commands import masks
 from medviewer.app.commands.arriving import check_complete
-from medviewer.app.commands.predict import active_weights
+from medviewer.app.commands.predict import active_weights, weights_present
 from medviewer.app.mask_store import MaskStore
 from medviewer.app.run_choice import RunChoice
 from medviewer.domain.image import Image
@@ -233,7 +233,6 @@ def _takes(services: Services, plugin: DiscoverResult) -> bool:
         return False
     try:
         check_suitable(manifest, image, series)
-        active_weights(services, plugin)
+        return weights_present(services, plugin)  # what is wrong with them is told when they are asked
     except MedviewerError:
         return False
-    return True

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from medviewer.app import settings
+from medviewer.app.commands.weights import read_ahead
 from medviewer.app.plugin_rows import installed_folder
 from medviewer.app.services import Services
 from medviewer.archive.blobs import write_atomic
@@ -286,6 +287,7 @@ def _refreshing(services: Services, job: Job[T], first: Callable[[], None] = lam
     def over() -> None:
         first()
         services.refresh()
+        read_ahead(services)
 
     job.finished.connect(over)
     return job

@@ -12,6 +12,7 @@ from medviewer import formats
 from medviewer.app.commands import detections, heatmaps, masks, results
 from medviewer.app.commands.arriving import check_complete
 from medviewer.app.commands.keeping import once_kept
+from medviewer.app.commands.weights import once_read, read_ahead
 from medviewer.app.doubt_text import no_answer, warnings_of
 from medviewer.app.mask_store import of_phase
 from medviewer.app.run_choice import RunChoice
@@ -91,7 +92,8 @@ def submit(
 def run(services: Services, plugin_id: str, *, device: str = "auto") -> Job[Any]:
     """Run a plugin on the open image, as was chosen for it, and show what it found.
 
-    Where it looks at several series together, the others are read first; the job returned is that, then.
+    Where it looks at several series together, or its weights are large and were never read, these are read first; the
+    job returned is that, then.
     """
     session = services.session
     image, series = session.shown, session.series
@@ -104,8 +106,6 @@ def run(services: Services, plugin_id: str, *, device: str = "auto") -> Job[Any]
     if plugin_id in session.busy_plugins:  # the menu and its keys, for the card has no button then
         raise InputError(f"{manifest.name} is at work already; wait for it, or stop it on its card.")
     wanted = chosen_channels(services, manifest, choice)
-    if not wanted:
-        return _run(services, plugin_id, image, series, device, choice, None)
 
     def work(context: RunContext) -> dict[str, Channel]:
         return {name: (formats.load(one, context.report, context.cancelled), one) for name, one in wanted.items()}
@@ -113,8 +113,14 @@ def run(services: Services, plugin_id: str, *, device: str = "auto") -> Job[Any]
     def read(others: dict[str, Channel]) -> None:
         _run(services, plugin_id, image, series, device, choice, others)
 
-    job = services.runner.submit(work, title=f"{manifest.name}: reading its other channels")
-    return services.when_done(job, read, _busy(services, plugin_id))
+    def start() -> Job[Any]:
+        if not wanted:
+            return _run(services, plugin_id, image, series, device, choice, None)
+        job = services.runner.submit(work, title=f"{manifest.name}: reading its other channels")
+        return services.when_done(job, read, begin_work(services, plugin_id))
+
+    versions = (choice.version, *choice.ensemble)
+    return once_read(services, services.plugin(plugin_id), versions, start, lambda: begin_work(services, plugin_id))
 
 
 def chosen_channels(services: Services, manifest: Manifest, choice: RunChoice) -> dict[str, Series]:
@@ -151,10 +157,10 @@ def _run(
     def found(result: Prediction) -> None:
         once_kept(services, lambda: keep(services, series, result, phase))
 
-    return services.when_done(job, found, _busy(services, plugin_id))
+    return services.when_done(job, found, begin_work(services, plugin_id))
 
 
-def _busy(services: Services, plugin_id: str) -> Callable[[], None]:
+def begin_work(services: Services, plugin_id: str) -> Callable[[], None]:
     """Note that a plugin is at work; what is returned takes that back."""
     session = services.session
     session.busy_plugins = session.busy_plugins | {plugin_id}
@@ -208,8 +214,9 @@ def fetch(services: Services, plugin_id: str) -> Job[Path]:
     def fetched(_: Path) -> None:
         session.models_revision += 1
         session.say(f"The weights of {plugin_id} are here.", "ok")
+        read_ahead(services)
 
-    return services.when_done(job, fetched, _busy(services, plugin_id))
+    return services.when_done(job, fetched, begin_work(services, plugin_id))
 
 
 def weights_present(services: Services, plugin: DiscoverResult) -> bool:

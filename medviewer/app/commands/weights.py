@@ -1,0 +1,100 @@
+"""Weights are read once before they are first used, to tell their SHA-256; large ones beside the window."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medviewer.errors import JobError, MedviewerError, StoreError
+from medviewer.inference.client import base_weights
+from medviewer.jobs import Job
+from medviewer.learning.versions import VersionState
+from medviewer.plugin_api import RunContext
+from medviewer.plugin_api.discovery import DiscoverResult
+
+if TYPE_CHECKING:
+    from medviewer.app.services import Services
+
+log = logging.getLogger(__name__)
+
+AT_ONCE_BYTES = 16 << 20
+"""Weights up to this size take less than a tenth of a second."""
+
+
+def read_ahead(services: Services) -> None:
+    """Read what the plugins would run with, beside the window, before somebody waits for it."""
+    plugins = tuple(services.plugins)
+    try:
+        services.runner.submit(lambda context: read_all(services, plugins, context), title="")
+    except JobError:  # the program is closing: they are read after its next start
+        return
+
+
+def read_all(services: Services, plugins: Iterable[DiscoverResult], context: RunContext) -> None:
+    """Read the weights of plugins that were never read; who runs one that cannot be read is told why.
+
+    Raises
+    ------
+    JobCancelled
+        If the end of the program cancelled it.
+    """
+    for plugin in plugins:
+        if plugin.manifest is not None and plugin.enabled:
+            for path in _unread(services, plugin, ()):
+                try:
+                    services.registry.read(path, lambda _: context.check())
+                except StoreError:
+                    log.warning("the weights of %s cannot be read", plugin.id)
+
+
+def once_read(
+    services: Services,
+    plugin: DiscoverResult,
+    versions: Iterable[str],
+    then: Callable[[], Job[Any]],
+    busy: Callable[[], Callable[[], None]],
+) -> Job[Any]:
+    """Call `then`, after large weights that were never read have been; returns its job, or that of the reading.
+
+    Parameters
+    ----------
+    versions
+        What is run, beside the active one.
+    busy
+        Notes that the plugin is at work, and returns what takes that back.
+    """
+    paths = [path for path in _unread(services, plugin, versions) if path.stat().st_size > AT_ONCE_BYTES]
+    if not paths:
+        return then()
+    assert plugin.manifest is not None
+    size = sum(path.stat().st_size for path in paths)
+
+    def work(context: RunContext) -> None:
+        before = 0
+        for path in paths:
+
+            def progress(done: int, before: int = before) -> None:
+                context.progress((before + done) / size, "Reading its weights for the first time")
+
+            services.registry.read(path, progress)
+            before += path.stat().st_size
+
+    job = services.runner.submit(work, title=f"{plugin.manifest.name}: reading its weights")
+    return services.when_done(job, lambda _: then(), busy())
+
+
+def _unread(services: Services, plugin: DiscoverResult, versions: Iterable[str]) -> list[Path]:
+    """The files of a plugin's own, its active and the named versions that are here and were not read yet."""
+    wanted = set(versions)
+    try:
+        paths = [base_weights(plugin, services.archive.home)]
+        paths += [
+            row.weights
+            for row in services.registry.versions(plugin.id)
+            if row.version in wanted or row.state is VersionState.ACTIVE
+        ]
+    except MedviewerError:  # who runs it is told why
+        return []
+    return [path for path in dict.fromkeys(paths) if path.is_file() and not services.registry.knows(path)]

@@ -211,6 +211,8 @@ class _Drawing:
 
     def draw(self) -> None:
         """Draw all of it."""
+        for text, place, anchor in self._sides():
+            self._taken.append(self._draw.textbbox(place, text, self._bold, anchor, stroke_width=self._rim))
         for box in self._display.boxes:
             corners = [self._at(*corner) for corner in box.corners]
             (x0, x1), (y0, y1) = (sorted(pair) for pair in zip(*corners, strict=True))
@@ -249,33 +251,35 @@ class _Drawing:
             x, y = max(every)
             self._write((x + 3 * self._line, y - self._font.size / 2), "\n".join(text), _MEASURE)
 
-    def _letters(self) -> None:
+    def _sides(self) -> list[tuple[str, tuple[float, float], str]]:
+        """The letters of the four sides that have one, each with its place and what of it is there."""
         width, height = self._size
         left, right, top, bottom = self._display.letters
         edge = self._line * 3
-        for text, place, anchor in (
+        sides = [
             (left, (edge, height / 2), "lm"),
             (right, (width - edge, height / 2), "rm"),
             (top, (width / 2, edge), "mt"),
             (bottom, (width / 2, height - edge), "mb"),
-        ):
-            if text:
-                self._draw.text(place, text, _LETTER, self._bold, anchor, stroke_width=self._rim, stroke_fill=_RIM)
+        ]
+        return [side for side in sides if side[0]]
+
+    def _letters(self) -> None:
+        for text, place, anchor in self._sides():
+            self._draw.text(place, text, _LETTER, self._bold, anchor, stroke_width=self._rim, stroke_fill=_RIM)
 
     def _write(self, at: tuple[float, float], text: str, colour: tuple[int, int, int]) -> None:
-        """Words inside the picture, and not over those that are written already."""
+        """Words inside the picture, and where there is room not over those that stand there already."""
         if not text:
             return
-        x0, y0, x1, y1 = self._draw.multiline_textbbox((0, 0), text, self._font)
+        x0, y0, x1, y1 = self._draw.multiline_textbbox((0, 0), text, self._font, stroke_width=self._rim)
         wide, high = x1 - x0, y1 - y0
+        lowest = max(self._size[1] - high - 6, 2.0)
         x = min(max(at[0], 2.0), max(self._size[0] - wide - 4, 2.0))
-        y = min(max(at[1], 2.0), max(self._size[1] - high - 6, 2.0))
-        for _ in range(len(self._taken) + 1):
-            clash = next(
-                (t for t in self._taken if x < t[2] and t[0] < x + wide and y < t[3] and t[1] < y + high), None
-            )
-            if clash is None or clash[3] + high > self._size[1]:
-                break
-            y = clash[3] + 2
+        wanted = min(max(at[1], 2.0), lowest)
+        beside = [t for t in self._taken if x < t[2] and t[0] < x + wide]
+        heights = [wanted, *(t[3] + 2 for t in beside), *(t[1] - high - 4 for t in beside)]
+        free = [y for y in heights if 2.0 <= y <= lowest and not any(y < t[3] and t[1] < y + high + 2 for t in beside)]
+        y = min(free, key=lambda one: abs(one - wanted), default=wanted)
         self._taken.append((x, y, x + wide, y + high + 2))
         self._draw.multiline_text((x, y), text, colour, self._font, stroke_width=self._rim, stroke_fill=_RIM)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import itertools
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image as Pictures
+from PIL.ImageDraw import ImageDraw
 
 from medviewer.app.commands import key_images, measuring, panes, undoing
 from medviewer.app.controllers.display import resolve_pane
@@ -182,6 +185,38 @@ def test_the_picture_shows_measurements_and_colours_but_no_name(services: Servic
     assert drawn(session).max() == 0
     session.view.colours, session.view.window = "viridis", Window(-10000, 10)
     assert drawn(session)[300, 200].tolist() == [253, 231, 36]
+
+
+def test_words_in_a_picture_are_not_over_each_other(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    boxes: list[tuple[float, float, float, float]] = []
+    plain, lines = ImageDraw.text, ImageDraw.multiline_text
+
+    def text(draw: ImageDraw, at: Any, words: str, fill: Any, font: Any, anchor: str = "la", **more: Any) -> None:
+        boxes.append(draw.textbbox(at, words, font, anchor, **more_of(more)))
+        plain(draw, at, words, fill, font, anchor, **more)
+
+    def multiline(draw: ImageDraw, at: Any, words: str, fill: Any, font: Any, **more: Any) -> None:
+        boxes.append(draw.multiline_textbbox(at, words, font, **more_of(more)))
+        with monkeypatch.context() as within:
+            within.setattr(ImageDraw, "text", plain)
+            lines(draw, at, words, fill, font, **more)
+
+    def more_of(more: dict[str, Any]) -> dict[str, Any]:
+        return {"stroke_width": more["stroke_width"]}
+
+    monkeypatch.setattr(ImageDraw, "text", text)
+    monkeypatch.setattr(ImageDraw, "multiline_text", multiline)
+    services.session.view.cursor = (1, 3, 4)
+    for row in (5.2, 5.2, 5.2, 0.1, 0.1, 2.6):  # at the lower edge, the upper one, and where a letter stands
+        a, b = GRID.index_to_world([(1, row, 5), (1, row, 7.4)]).tolist()
+        measuring.add(services, Measurement("", "length", (tuple(a), tuple(b)), (0, 0, 1), ""))
+    drawn(services.session)
+    assert len(boxes) == 6 + 4
+    for one, other in itertools.combinations(boxes, 2):
+        apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+        assert apart, (one, other)
+        assert 0 <= one[0] < one[2] <= 533
+        assert 0 <= one[1] < one[3] <= 800
 
 
 def test_pictures_that_are_missing_are_drawn_when_the_series_is_open(services: Services, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from app_model.expressions import Expr, parse_expression
 from app_model.types import Action, KeyBindingRule, MenuRule, SubmenuItem
 
+from medviewer.app.actions.ai import ai_specs
 from medviewer.app.actions.catalog import study_specs
 from medviewer.app.actions.curved import curved_specs
 from medviewer.app.actions.fusion import fusion_specs
@@ -23,11 +24,11 @@ from medviewer.app.actions.planes import planes_specs
 from medviewer.app.actions.pointed import pointed_specs
 from medviewer.app.actions.program import edit_specs, file_specs, help_specs, queue_specs
 from medviewer.app.actions.reporting import key_specs, report_specs
+from medviewer.app.actions.segmenting import segment_specs
 from medviewer.app.actions.solid import solid_specs
 from medviewer.app.actions.spec import Spec
 from medviewer.app.actions.tools import tools_specs
 from medviewer.app.actions.turning import turning_specs
-from medviewer.app.actions.working import ai_specs, segment_specs
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from medviewer.app.commands import masks
+from medviewer.app.mask_store import Frozen, MaskStore
 from medviewer.app.saves import Saving
 from medviewer.domain.mask import Segmentation
 from medviewer.errors import InputError
@@ -89,12 +91,9 @@ def with_mask(
     def copied(context: RunContext) -> T:
         return work(replace(frozen.take(), provenance=made), context)
 
-    try:
+    with _thawed_unless_begun(store, frozen):
         keep_soon(services)
         job = services.runner.submit(copied, title=title, must_finish=must_finish)
-    except BaseException:
-        store.thaw(frozen)
-        raise
     job.finished.connect(lambda: store.thaw(frozen))
     return job
 
@@ -143,11 +142,18 @@ def save_soon(services: Services, then: Callable[[Segmentation], T], *, verdict:
         if store.is_as(frozen) and not (left and store.dirty):
             services.attempt(lambda: masks.settled(store, saving.mask_id))
 
-    try:
+    with _thawed_unless_begun(store, frozen):
         saving.job = job = saves.run(series.uid, work)
-    except BaseException:
-        store.thaw(frozen)
-        raise
     saves.saving = saving
     job.finished.connect(over)
     return job
+
+
+@contextmanager
+def _thawed_unless_begun(store: MaskStore, frozen: Frozen) -> Iterator[None]:
+    """Let go of a mask's frozen state where the job that was to thaw it could not begin."""
+    try:
+        yield
+    except BaseException:
+        store.thaw(frozen)
+        raise

@@ -174,6 +174,8 @@ class DrawnMeasure:
         Whether it is still being placed.
     text_at
         Row and column that the middle of the text was dragged to, or None.
+    brief
+        The one of its lines that is needed most, for where there is little room; the first where it is empty.
     """
 
     uid: str
@@ -184,6 +186,7 @@ class DrawnMeasure:
     chosen: bool = False
     drafted: bool = False
     text_at: tuple[float, float] | None = None
+    brief: str = ""
 
 
 @dataclass(frozen=True, eq=False)

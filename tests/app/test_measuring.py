@@ -9,6 +9,8 @@ import pytest
 
 from medviewer.app.commands import measuring
 from medviewer.app.commands import study as study_commands
+from medviewer.app.controllers.measures import drawn_measures
+from medviewer.app.hanging.companions import plane_of
 from medviewer.app.services import Services
 from medviewer.domain.image import Image
 from medviewer.domain.measure.measurement import Measurement
@@ -29,6 +31,19 @@ def test_what_is_measured_is_kept_at_once_and_comes_back(launch: Callable[..., S
     other = launch(opened=image)  # a second program on the archive, while the first runs
     assert other.session.measurements == (made,)
     assert [value.text for value in other.session.measured[made.uid]] == ["5.0 mm"]
+
+
+@pytest.mark.parametrize(("label", "text"), [("", ("5.0 mm",)), ("Target 1", ("Target 1", "5.0 mm"))])
+def test_where_there_is_little_room_it_says_what_it_comes_to(
+    services: Services, label: str, text: tuple[str, ...]
+) -> None:
+    session = services.session
+    session.view.cursor = (1, 2, 1)
+    measuring.add(services, length(label))
+    plane = plane_of(session, 0)
+    assert plane is not None
+    (drawn,) = drawn_measures(session, plane, 1)
+    assert (drawn.text, drawn.brief) == (text, "5.0 mm")
 
 
 def test_every_change_can_be_undone_and_done_again(services: Services) -> None:

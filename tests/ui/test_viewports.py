@@ -356,6 +356,20 @@ def test_a_small_viewport_says_what_is_needed_most_and_says_it_whole(
     opened.window.commands["image.unturn"].trigger()
 
 
+@pytest.mark.parametrize(("size", "same"), [((200, 260), True), ((400, 300), False)])
+def test_a_small_viewport_says_what_a_measurement_comes_to(opened: Program, size: tuple[int, int], same: bool) -> None:
+    overlay = Overlay(opened.window, "#4da3ff", "#d7dadd")
+    overlay.resize(*size)
+    ends = ((80.0, 120.0), (110.0, 120.0))
+    line = PixelMeasure("1", "length", tuple((k, *end) for k, end in enumerate(ends)), (ends,), ("48.3 mm",))
+    boxes = []
+    for one in (line, replace(line, text=("A lesion with a name", "48.3 mm"), brief="48.3 mm")):
+        overlay.show_state(OverlayState(pixels_per_mm=2.0, measures=(one,)))
+        boxes.append(overlay.text_boxes())
+    assert (boxes[0] == boxes[1]) is same
+    overlay.deleteLater()
+
+
 def test_words_of_measurements_can_be_read_over_bone_and_hide_little(opened: Program) -> None:
     drawn = QImage(300, 60, QImage.Format.Format_RGB32)
     drawn.fill(Qt.GlobalColor.white)

@@ -72,12 +72,17 @@ def text_of(session: Session, m: Measurement) -> tuple[str, ...]:
     values = values_in(session, m)
     if values is None:
         return (*(line for line in (m.label, m.text) if line), _WAITING)
-    own = sum(bool(text) for text in (m.label, m.text))
+    own = _own_lines(m)
     lines = summary(m, values)
     lines = (*lines[:own], *map(_worded, lines[own:]))  # what a person wrote stays as it is
     if _elsewhere(session, m):
         return (*lines, word(f"phase {m.phase + 1}"))
     return lines
+
+
+def _own_lines(m: Measurement) -> int:
+    """How many of its first lines a person wrote."""
+    return sum(bool(text) for text in (m.label, m.text))
 
 
 def companion_with(session: Session, uid: str) -> Companion | None:
@@ -123,7 +128,8 @@ def _drawn(
     drafted = m.uid == DRAFT
     drawn = tuple(to_slice(plane, line) for line in lines)
     text_at = to_slice(plane, (m.text_at,))[0] if m.text_at is not None else None
-    return DrawnMeasure(m.uid, m.kind, handles, drawn, text, chosen and not drafted, drafted, text_at)
+    brief = next(iter(text[_own_lines(m) :] or text), "")  # what it comes to, before what it is called
+    return DrawnMeasure(m.uid, m.kind, handles, drawn, text, chosen and not drafted, drafted, text_at, brief)
 
 
 @lru_cache(maxsize=512)

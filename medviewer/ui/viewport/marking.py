@@ -86,6 +86,8 @@ def measures(display: Display, to_pixel: ToPixel, under: Hit | None) -> tuple[Pi
         middle = to_pixel(*one.text_at) if one.text_at is not None else None
         text_at = (middle.x(), middle.y()) if middle is not None else None
         made.append(
-            PixelMeasure(one.uid, one.kind, handles, lines, one.text, one.chosen, hovered, one.drafted, text_at)
+            PixelMeasure(
+                one.uid, one.kind, handles, lines, one.text, one.chosen, hovered, one.drafted, text_at, one.brief
+            )
         )
     return tuple(made)

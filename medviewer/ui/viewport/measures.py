@@ -57,6 +57,8 @@ class PixelMeasure:
         Whether it is still being placed.
     text_at
         Where the middle of its text was dragged to, or None for a place beside what is drawn.
+    brief
+        What stands there in a small viewport; the first line where it is empty.
     """
 
     uid: str
@@ -68,6 +70,7 @@ class PixelMeasure:
     hovered: bool = False
     drafted: bool = False
     text_at: XY | None = None
+    brief: str = ""
 
 
 WHOLE, TEXT = -1, -2

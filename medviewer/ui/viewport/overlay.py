@@ -183,9 +183,13 @@ class Overlay(QWidget):
         return [*self._boxes[1], *([bar] if bar is not None else [])]
 
     def _measures(self) -> tuple[PixelMeasure, ...]:
-        """What was measured; in a small viewport with the first line of its text alone."""
+        """What was measured; in a small viewport with what it comes to alone."""
         shown = self.state.measures
-        return tuple(replace(one, text=one.text[:1]) for one in shown) if self.small else shown
+        return (
+            tuple(replace(one, text=(one.brief,) if one.brief else one.text[:1]) for one in shown)
+            if self.small
+            else shown
+        )
 
     def _room(self) -> QRectF:
         return QRectF(self.rect()).adjusted(2, 2, -2, -2)

@@ -55,6 +55,7 @@ class ReportSaves:
             except MedviewerError:
                 self._failed = last
                 raise
+            self._told("")
 
     def _next(self) -> None:
         if self._job is not None or self._waiting is None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
@@ -86,14 +87,17 @@ class MeasurementStore:
     def save_key_image(self, image: KeyImage, study_uid: str, wait_s: float = BUSY_S, png: bytes | None = None) -> None:
         """Keep a key image, in place of the one of its UID, and what it looks like where that is given.
 
-        Raises StoreError as `save` does.
+        A picture of another look than it has now is no longer kept. Raises StoreError as `save` does.
         """
         changing = {"study_uid": study_uid, "series_uid": image.series_uid, "content": image.to_json()}
         made = insert(KeyImageRow).values(uid=image.uid, **changing)
         with self._database.write(wait_s) as session:
+            content = session.scalar(select(KeyImageRow.content).where(KeyImageRow.uid == image.uid))
             session.execute(made.on_conflict_do_update(index_elements=["uid"], set_=changing))
             if png is not None:
                 _keep_picture(session, image.uid, png)
+            elif content is not None and not _looks_as(content, image):
+                session.execute(delete(KeyPictureRow).where(KeyPictureRow.uid == image.uid))
 
     def set_key_picture(self, image: KeyImage, png: bytes) -> bool:
         """Keep what a key image looks like; False where it is gone by now, or has another look.
@@ -102,8 +106,7 @@ class MeasurementStore:
         """
         with self._database.write() as session:
             content = session.scalar(select(KeyImageRow.content).where(KeyImageRow.uid == image.uid))
-            kept = KeyImage.from_json(content) if content is not None else None
-            same = kept is not None and kept.looked_at_as(image) == kept
+            same = content is not None and _looks_as(content, image)
             if same:
                 _keep_picture(session, image.uid, png)
         return same
@@ -130,6 +133,12 @@ class MeasurementStore:
         query = select(KeyImageRow).where(KeyImageRow.study_uid == study_uid).order_by(KeyImageRow.number)
         with self._database.read() as session:
             return [KeyImage.from_json(row.content) for row in session.scalars(query)]
+
+
+def _looks_as(content: Mapping[str, Any], image: KeyImage) -> bool:
+    """Whether a key image that is kept has the look of another."""
+    kept = KeyImage.from_json(content)
+    return kept.looked_at_as(image) == kept
 
 
 def _keep_picture(session: Session, uid: str, png: bytes) -> None:

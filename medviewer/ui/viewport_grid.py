@@ -146,9 +146,9 @@ class ViewportGrid(ViewportPane):
 
     def _viewport_at(self, position: QPointF) -> int | None:
         """The number of the viewport there; None over 3D and where nothing is open."""
-        for number in visible_panes(self.session)[: len(self._views)]:
-            slice_view = self._views[number]
-            if slice_view.rect().contains(slice_view.mapFrom(self, position.toPoint())):
+        for number in visible_panes(self.session):
+            slice_view = self._views[number] if number < len(self._views) else None  # it may be on its way
+            if slice_view is not None and slice_view.rect().contains(slice_view.mapFrom(self, position.toPoint())):
                 return number
         return None
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import create_autospec
 
 import numpy as np
@@ -12,13 +14,17 @@ import pytest
 from app_model.expressions import parse_expression
 from app_model.types import Action
 
+from medviewer import formats
 from medviewer.app import context
 from medviewer.app.actions import MENUS, SUBMENUS, build
-from medviewer.app.commands import masks
+from medviewer.app.commands import masks, study, verdicts
 from medviewer.app.modes import MODES
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 from medviewer.app.state import TOOLS
+from medviewer.domain.image import Image
+from medviewer.domain.mask import empty
+from tests.app.conftest import SERIES, STUDY
 from tests.inference.click_plugins import write_click_plugin
 
 KEYS = {
@@ -281,6 +287,52 @@ def test_files_go_where_the_dialog_said(bench: Bench, tmp_path: Path) -> None:
     bench.dialogs.save_path.return_value = tmp_path / "view.png"
     bench.run("file.screenshot")
     bench.shell.screenshot.assert_called_once_with(tmp_path / "view.png")
+
+
+def test_a_mask_is_not_loaded_onto_a_series_that_came_while_its_file_was_chosen(
+    bench: Bench, image: Image, tmp_path: Path
+) -> None:
+    services = bench.services
+    other = replace(SERIES, uid="1.2.826.0.1.79")
+    services.session.studies = (STUDY, replace(STUDY, uid="1.2.826.0.1.71", series=(other,)))
+    file = tmp_path / "mask.nii.gz"
+    formats.save_segmentation(empty(image.grid), file, SERIES)
+
+    def choose(_: bool) -> list[Path]:
+        study._present(services, other, replace(image))
+        return [file]
+
+    bench.dialogs.open_paths.side_effect = choose
+    bench.run("file.load_mask")
+    assert "Another series was opened" in services.session.message.text
+    assert services.session.mask is None
+    assert services.runner.jobs == ()
+
+
+@pytest.mark.parametrize("verdict", ["approve", "reject"])
+def test_a_verdict_is_not_on_a_mask_that_came_while_it_was_asked(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, verdict: str
+) -> None:
+    services = bench.services
+    masks.new(services).paint(np.array([5, 6]), 1)
+    given: list[object] = []
+    learner = services.plugin("brain-extraction").manifest
+    monkeypatch.setattr(verdicts, "learner_of", lambda _: learner)
+    for name in ("approve_soon", "reject_soon"):
+        monkeypatch.setattr(verdicts, name, lambda *_: given.append(services.session.mask))
+
+    def answer(*_: str) -> Any:
+        masks.new(services)  # as when a model ends
+        return "too large" if verdict == "reject" else True
+
+    bench.dialogs.ask_text.side_effect = bench.dialogs.confirm.side_effect = answer
+    bench.run(f"segment.{verdict}")
+    assert "nothing was judged" in services.session.message.text
+    assert given == []
+    bench.dialogs.ask_text.side_effect = bench.dialogs.confirm.side_effect = None
+    bench.dialogs.ask_text.return_value, bench.dialogs.confirm.return_value = "", True
+    bench.run(f"segment.{verdict}")
+    assert given == [services.session.mask]
 
 
 def test_adding_a_segment_starts_a_mask(bench: Bench) -> None:

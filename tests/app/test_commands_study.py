@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from medviewer.app.context import current
 from medviewer.app.services import Services
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Window
+from medviewer.domain.mask import empty
 from medviewer.domain.study import UNORIENTED_PICTURE, ScanResult, Series, Study, Warning
 from medviewer.errors import InputError, NotFoundError, UnreadableError
 from medviewer.jobs import FinishReason
@@ -93,6 +95,28 @@ def test_an_overtaken_request_is_cancelled_without_a_word(services: Services, di
     assert services.session.series.uid == "fast"
     assert services.session.message is None
     assert services.loading is None
+
+
+def test_what_was_read_ahead_of_a_series_that_is_not_shown_is_let_go(services: Services, disk: Disk) -> None:
+    asked = series("left")
+    mask = empty(asked.grid)
+    services.archive.masks.save_mask(asked.uid, mask)
+    job = study.show(services, asked)
+    kept: list[int] = []
+    restore = services.archive.ahead.fetch
+
+    def fetch(path: Path) -> Any:
+        got = restore(path)
+        kept.append(len(services.archive.ahead._arrays))
+        study.close(services)
+        return got
+
+    services.archive.ahead.fetch = fetch  # type: ignore[method-assign]  # it is closed just then
+    disk.finish("left")
+    services.runner.wait(job, WAIT_S)
+    assert kept == [1]
+    assert services.archive.ahead._arrays == {}
+    assert services.session.image is None
 
 
 def test_a_second_part_of_a_study_joins_the_first(services: Services) -> None:

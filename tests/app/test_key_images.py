@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from medviewer.app.commands import key_images, measuring, panes, undoing
 from medviewer.app.controllers.display import resolve_pane
 from medviewer.app.hanging.companions import plane_of
 from medviewer.app.pictures import picture_of
+from medviewer.app.ports import Display
 from medviewer.app.services import Services
 from medviewer.app.state import Session
 from medviewer.domain.image import Window
@@ -113,6 +115,45 @@ def test_undo_of_marking_again_brings_the_picture_of_the_former_look_back(servic
         key_images.redo(services)
         assert session.key_images[0].inverted
         assert store.key_picture(first.uid) == pictures[1]
+
+
+def test_what_was_undone_before_it_was_drawn_has_its_own_picture_when_it_is_done_again(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = services.archive.measurements
+    services.session.view.inverted = True
+    first = key_images.mark(services)
+    settle(services)
+    inverted = store.key_picture(first.uid)
+    services.session.view.inverted = False
+    key_images.mark(services)
+    settle(services)
+    plain = store.key_picture(first.uid)
+    assert inverted != plain
+    go = threading.Event()
+
+    def slow(display: Display) -> np.ndarray:
+        assert go.wait(60)
+        return picture_of(display)
+
+    monkeypatch.setattr(key_images, "picture_of", slow)
+    services.session.view.inverted = True
+    key_images.mark(services)
+    assert store.key_picture(first.uid) is None, "not that of the former look"
+    key_images.undo(services)
+    go.set()
+    settle(services)
+    assert store.key_picture(first.uid) == plain
+    key_images.redo(services)
+    settle(services)
+    assert store.key_picture(first.uid) == inverted
+    key_images.undo(services)
+    key_images.undo(services)
+    key_images.undo(services)
+    assert services.session.key_images == ()
+    key_images.redo(services)
+    settle(services)
+    assert store.key_picture(first.uid) == inverted
 
 
 def test_a_picture_of_a_former_look_that_comes_late_is_not_kept(services: Services) -> None:

@@ -227,6 +227,34 @@ def test_another_study_that_was_read_meanwhile_waits_until_a_report_is_on_the_di
     assert session.study == other
 
 
+def test_what_could_not_be_kept_at_first_goes_with_its_study_once_it_is(
+    filled: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, store = filled.session, filled.archive.reports
+    other = replace(STUDY, uid="1.2.826.0.1.71", series=(replace(SERIES, uid="1.2.826.0.1.79"),))
+    session.studies = (STUDY, other)
+
+    def full(*_: object) -> None:
+        raise StoreError("The disk should take the report, but is full; make room.")
+
+    with monkeypatch.context() as without_room:
+        without_room.setattr(store, "save", full)
+        report.write(filled, "findings", "Of the first.")
+        for job in list(filled.runner.jobs):
+            filled.runner.wait(job, 60)
+        study_commands._present(filled, other.series[0], session.image)
+        assert session.report is not None, "what cannot be kept stays"
+        with pytest.raises(InputError, match="of another study than the open one"):
+            report.write(filled, "findings", "Of the second.")
+        study_commands._present(filled, STUDY.series[0], session.image)
+    filled.report_saves.flush()
+    assert session.report_saved == ""
+    study_commands._present(filled, other.series[0], session.image)
+    assert session.report is None
+    assert report.begin(filled).study_uid == other.uid
+    assert [one.text_of("findings") for one in store.of_study(STUDY.uid)] == ["Of the first."]
+
+
 def test_nothing_is_written_in_a_draft_that_is_being_made_final(filled: Services) -> None:
     report.write(filled, "findings", "Normal.")
     job = report.sign(filled)

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from medviewer.app.commands import catalog, explain, predict, weights
+from medviewer.app.commands import catalog, explain, interactive, predict, weights
 from medviewer.app.services import Services
 from medviewer.domain.finding import Classification
 from medviewer.domain.provenance import Provenance
 from medviewer.errors import InputError
 from medviewer.learning import hashes
+from medviewer.plugin_api.interactive import Prompt
 from medviewer.plugin_api.manifest import file_sha256
+from tests.inference.click_plugins import write_click_plugin
 from tests.inference.tiny_plugins import write_plugin
 
 
@@ -84,6 +86,28 @@ def test_why_waits_for_them_too(services: Services, plugin: str, readers: list[i
     assert "cancelled" in str(services.session.message)
     assert services.session.busy_plugins == frozenset()
     assert threading.get_ident() not in readers
+
+
+def test_what_cannot_wait_says_that_they_are_read(services: Services, plugin: str, readers: list[int]) -> None:
+    with pytest.raises(InputError, match="Large are being read for the first time; try again"):
+        weights.check_read(services, plugin)
+    wait_all(services)
+    weights.check_read(services, plugin)
+    assert len(readers) > 0
+    assert threading.get_ident() not in readers
+
+
+def test_a_click_reads_none_at_once(
+    services: Services, readers: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.plugins[:] = [write_click_plugin(tmp_path, "clicks")]
+    monkeypatch.setattr(weights, "AT_ONCE_BYTES", 16)
+    with pytest.raises(InputError, match="being read for the first time"):
+        interactive.point_at(services, Prompt("point", ((1, 2, 3),)))
+    assert services.session.clicks == ()
+    wait_all(services)
+    assert threading.get_ident() not in readers
+    assert len(readers) == 1
 
 
 def test_the_start_reads_what_is_here_for_the_first_time(services: Services, plugin: str, readers: list[int]) -> None:

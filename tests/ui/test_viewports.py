@@ -370,6 +370,21 @@ def test_a_small_viewport_says_what_a_measurement_comes_to(opened: Program, size
     overlay.deleteLater()
 
 
+def test_a_large_viewport_that_is_on_its_way_takes_no_drop(opened: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    grid, session = opened.window.grid, opened.services.session
+    session.view.active = 2
+    panes.enlarge(session)
+    settle(opened)
+    middle = QPointF(grid.rect().center())
+    assert grid._viewport_at(middle) == 2
+    with monkeypatch.context() as before:
+        before.setattr(grid, "_views", grid._views[:2])
+        assert grid._viewport_at(middle) is None
+    panes.enlarge(session)
+    session.view.active = 0
+    settle(opened)
+
+
 def test_words_of_measurements_can_be_read_over_bone_and_hide_little(opened: Program) -> None:
     drawn = QImage(300, 60, QImage.Format.Format_RGB32)
     drawn.fill(Qt.GlobalColor.white)

@@ -24,8 +24,13 @@ def file_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Spec]
             commands.masks.export(services, path)
 
     def load_mask() -> None:
+        image = services.session.image
         paths = dialogs.open_paths(False)
-        if paths:
+        if paths and services.session.image is not image:
+            services.session.say(
+                "Another series was opened while you were asked; load the mask where it is meant.", "warning"
+            )
+        elif paths:
             commands.masks.import_mask(services, paths[0])
 
     def export_deidentified() -> object:

@@ -8,6 +8,7 @@ from typing import Any
 from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
 from medviewer.app.click_plugins import plugins_of
+from medviewer.app.mask_store import MaskStore
 from medviewer.app.ports import Dialogs, Shell
 from medviewer.app.services import Services
 
@@ -22,12 +23,13 @@ def segment_specs(services: Services, dialogs: Dialogs, shell: Shell) -> list[Sp
 
     def approve() -> None:
         mask = services.session.mask
-        if mask is None or mask.base.provenance.plugin_id or _agreed(services, dialogs):
+        if mask is None or mask.base.provenance.plugin_id or (_agreed(services, dialogs) and _still(services, mask)):
             commands.verdicts.approve_soon(services)
 
     def reject() -> None:
+        mask = services.session.mask
         note = dialogs.ask_text("Reject mask", "Why (optional)")
-        if note is not None:
+        if note is not None and _still(services, mask):
             commands.verdicts.reject_soon(services, note)
 
     return [
@@ -137,6 +139,14 @@ def _answering_specs(services: Services) -> list[Spec]:
         for plugin in known
         if plugin.manifest is not None and len(known) > 1
     ]
+
+
+def _still(services: Services, mask: MaskStore | None) -> bool:
+    """Whether the mask that was asked about is open still: a model may have brought another meanwhile."""
+    if services.session.mask is mask:
+        return True
+    services.session.say("Another mask came while you were asked, so nothing was judged; look at it first.", "warning")
+    return False
 
 
 def _agreed(services: Services, dialogs: Dialogs) -> bool:

@@ -10,6 +10,7 @@ from medviewer.app.clicks import NOTHING, Clicks, Mark
 from medviewer.app.commands import masks
 from medviewer.app.commands.arriving import check_complete
 from medviewer.app.commands.predict import active_weights, weights_present
+from medviewer.app.commands.weights import check_read
 from medviewer.app.mask_store import MaskStore
 from medviewer.app.run_choice import RunChoice
 from medviewer.domain.image import Image
@@ -155,6 +156,7 @@ def _ask(services: Services, plugin: DiscoverResult, prompts: tuple[Prompt, ...]
     image, series = session.shown, session.series
     if image is None or series is None:
         return None
+    check_read(services, plugin.id)
     version, weights = active_weights(services, plugin)
     chosen = services.choices.get(plugin.id, RunChoice()).parameters
     return submit_prompts(

@@ -102,6 +102,7 @@ def undo(services: Services) -> None:
     now = _picture(services, step.after)
     _keep(services, step.turned_back)
     session.key_steps = session.key_steps.undone(replace(step, png=now))
+    complete(services)  # the picture of the look that it has again may not have been drawn when it was left
 
 
 def redo(services: Services) -> None:
@@ -112,6 +113,7 @@ def redo(services: Services) -> None:
     now = _picture(services, step.before)
     _keep(services, step)
     session.key_steps = session.key_steps.redone(replace(step, png=now))
+    complete(services)
 
 
 def found(session: Session, uid: str) -> KeyImage:
@@ -362,7 +364,7 @@ def _draw(services: Services, image: KeyImage, display: Display) -> None:
 
 def _do(services: Services, step: KeyStep) -> None:
     session = services.session
-    _keep(services, step)
+    _keep(services, replace(step, png=None))  # what is kept in the step is what it looked like before
     session.key_steps = session.key_steps.with_done(step, _STEPS)
 
 

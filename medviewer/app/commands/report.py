@@ -332,7 +332,9 @@ def _opened_report(services: Services) -> Report:
 
 
 def _draft(services: Services) -> Report:
-    report = _opened_report(services)
+    report, study = _opened_report(services), services.session.study
+    if study is None or study.uid != report.study_uid:  # it could not be kept, and stays open until it can be
+        raise InputError("This report is of another study than the open one; open that study to write in it.")
     if report.is_final:
         raise InputError("This report is final and stays as it is; write an addendum or a new version.")
     if report.uid == services.session.report_signing:

@@ -127,10 +127,12 @@ def show(services: Services, series: Series, plan: hanging.Plan | None = None, a
             services.runner.stage(image.at_phase(0).voxels if image.dynamic is not None else image.voxels)
 
     def over() -> None:
-        if wanted():
-            services.loading = None  # a finished job holds the image
-            if job.error is not None:
-                arriving.abandon()
+        if not wanted():
+            services.archive.ahead.clear()  # nobody will ask for what was read of it
+            return
+        services.loading = None  # a finished job holds the image
+        if job.error is not None:
+            arriving.abandon()
 
     job = services.loading = services.runner.submit(work, title=f"Loading {series.description or series.modality}")
     job.progressed.connect(arriving.progressed)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medviewer.errors import JobError, MedviewerError, StoreError
+from medviewer.errors import InputError, JobError, MedviewerError, StoreError
 from medviewer.inference.client import base_weights
 from medviewer.jobs import Job
 from medviewer.learning.versions import VersionState
@@ -83,6 +83,21 @@ def once_read(
 
     job = services.runner.submit(work, title=f"{plugin.manifest.name}: reading its weights")
     return services.when_done(job, lambda _: then(), busy())
+
+
+def check_read(services: Services, plugin_id: str) -> None:
+    """See that the large weights of a plugin were read, for what cannot wait for that.
+
+    Raises
+    ------
+    InputError
+        If they were not; they are read from now on.
+    """
+    plugin = services.plugin(plugin_id)
+    if any(path.stat().st_size > AT_ONCE_BYTES for path in _unread(services, plugin, ())):
+        read_ahead(services)
+        name = plugin.manifest.name if plugin.manifest is not None else plugin_id
+        raise InputError(f"The weights of {name} are being read for the first time; try again in a moment.")
 
 
 def _unread(services: Services, plugin: DiscoverResult, versions: Iterable[str]) -> list[Path]:

@@ -388,7 +388,8 @@ def show_report(services: Services, commands: Mapping[str, QAction], parent: QWi
     window = parent.findChild(ReportWindow)
     if window is None:
         window = ReportWindow(services, commands, parent)
-    if services.session.report is None:
+    study, known = services.session.study, services.session.report
+    if known is None or study is None or known.study_uid != study.uid:
         window.begin()
     window.show()
     window.raise_()

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from medviewer.app.case_table import CaseRow, CaseTable
-from medviewer.app.commands import batch, batch_job, predict
+from medviewer.app.commands import batch, batch_job, predict, weights
 from medviewer.app.controllers.texts import person
 from medviewer.app.doubt_text import doubt_text
 from medviewer.app.durations import left_text
@@ -159,6 +159,7 @@ class BatchDialog(QDialog):
 
     def _batch(self, plugin_id: str, places: Sequence[batch.Place]) -> batch.Batch:
         choice = self._services.choices.get(plugin_id)
+        weights.check_read(self._services, plugin_id)
         return batch.Batch(self._services, plugin_id, places, choice=choice, people=True)
 
     def _begin(self, made: batch.Batch) -> None:

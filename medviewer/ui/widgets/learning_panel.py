@@ -7,9 +7,10 @@ from typing import Any
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
-from medviewer.app.commands import learning
+from medviewer.app.commands import learning, weights
 from medviewer.app.services import Services
 from medviewer.jobs import Job
+from medviewer.learning.compare import Comparison
 from medviewer.learning.finetune import FinetuneResult, split_cases
 from medviewer.learning.gate import VerdictKind
 from medviewer.learning.options import FinetuneOptions
@@ -125,7 +126,7 @@ class LearningPanel(QWidget):
 
     def train(self, options: FinetuneOptions | None = None) -> None:
         """Start to train; the curve shows how it goes."""
-        job = self._services.attempt(lambda: learning.finetune(self._services, self.plugin_id, options))
+        job = self._services.attempt(lambda: self._train(options))
         if job is not None:
             self.curve.clear()
             self._job_links.cut()
@@ -135,6 +136,10 @@ class LearningPanel(QWidget):
             self._job_links.add(job.finished, self._finished)
             self.refresh()
 
+    def _train(self, options: FinetuneOptions | None) -> Job[FinetuneResult]:
+        weights.check_read(self._services, self.plugin_id)
+        return learning.finetune(self._services, self.plugin_id, options)
+
     def cancel(self) -> None:
         """Stop the training."""
         if self._job is not None:
@@ -142,8 +147,11 @@ class LearningPanel(QWidget):
 
     def compare(self) -> None:
         """Let the gate judge the chosen version against the active one again."""
-        version = self.versions.chosen
-        self._services.attempt(lambda: learning.compare(self._services, self.plugin_id, version))
+        self._services.attempt(lambda: self._compare(self.versions.chosen))
+
+    def _compare(self, version: str) -> Job[Comparison]:
+        weights.check_read(self._services, self.plugin_id)
+        return learning.compare(self._services, self.plugin_id, version)
 
     def promote(self) -> None:
         """Make the chosen version the active one; where the gate could not tell, the user says why."""

@@ -40,6 +40,18 @@ class Corners:
     brief_right: str = ""
     """What stands in place of the text at the top where there is little room."""
 
+    def awaiting(self, line: str) -> Corners:
+        """The same text, in which one line says that what it tells of is not shown yet."""
+        if not line:
+            return self
+
+        def said(text: str) -> str:
+            return "\n".join(f"{one} …" if one == line else one for one in text.split("\n"))
+
+        tops = said(self.top_left), said(self.top_right)
+        briefs = said(self.brief_left), said(self.brief_right)
+        return replace(self, top_left=tops[0], top_right=tops[1], brief_left=briefs[0], brief_right=briefs[1])
+
     def away_from(self, side: str) -> Corners:
         """The same text, that of the top in one corner, on the side that a picture does not lie against."""
         top = "\n".join(text for text in (self.top_left, self.top_right) if text)
@@ -211,12 +223,15 @@ class Slab:
         Which slices.
     stored, padding
         Stored voxels (z, y, x) that are no image from low to high, and do not count; or None.
+    text
+        The line of the corners that tells of it.
     """
 
     mode: Mode
     slices: slice
     stored: NDArray[np.generic] | None = None
     padding: tuple[float, float] | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True)

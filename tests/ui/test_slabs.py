@@ -168,6 +168,9 @@ def test_the_slab_through_a_large_volume_is_worked_out_while_the_window_answers(
     settle(opened)
     assert first.shown.slab is None
     np.testing.assert_array_equal(first.picture.image.data, single)
+    session.image = replace(session.image)  # another picture: nothing of the slab can stay
+    settle(opened)
+    assert "MIP, whole volume …" in first.shown.corners.top_right.split("\n"), "it is not there yet"
     view.cursor = (9, 15, 15)  # while it is worked out
     settle(opened)
     go.set()
@@ -175,6 +178,7 @@ def test_the_slab_through_a_large_volume_is_worked_out_while_the_window_answers(
     for number, axis in ((0, 0), (1, 2), (2, 1)):
         np.testing.assert_allclose(grid.slices[number].picture.image.data, highest(number, axis))
     assert first.shown.k == 9
+    assert "MIP, whole volume" in first.shown.corners.top_right.split("\n")
     assert threading.get_ident() not in threads
     made = len(threads)
     assert made == 3

@@ -10,7 +10,7 @@ from medviewer.app.state import Session
 from medviewer.app.words import word
 from medviewer.domain.image import Image
 from medviewer.domain.plane import Plane
-from medviewer.domain.slab import NAMES, WHOLE_MM, project, slab_slices, stored_mode
+from medviewer.domain.slab import NAMES, WHOLE_MM, Mode, project, slab_slices, stored_mode
 
 
 def slab_of(session: Session, image: Image, plane: Plane) -> Slab | None:
@@ -26,7 +26,8 @@ def slab_of(session: Session, image: Image, plane: Plane) -> Slab | None:
         return None
     slices = slab_slices(view.cursor[plane.axis], plane.count, plane.grid.spacing[plane.axis], view.slab_mm)
     mode = stored_mode(view.slab_mode, image.uniform[1])
-    return Slab(mode, slices, image.voxels if image.padding is not None else None, image.padding)
+    text = _text(view.slab_mode, view.slab_mm, (slices.stop - slices.start) * plane.grid.spacing[plane.axis])
+    return Slab(mode, slices, image.voxels if image.padding is not None else None, image.padding, text)
 
 
 def slab_text(session: Session, image: Image, plane: Plane) -> str:
@@ -34,13 +35,16 @@ def slab_text(session: Session, image: Image, plane: Plane) -> str:
 
     One through all slices, wherever the crosshair is, is ``MIP, whole volume``.
     """
-    slab, view = slab_of(session, image, plane), session.view
-    if slab is None:
-        return ""
-    if view.slab_mm == WHOLE_MM:
-        return f"{word(NAMES[view.slab_mode])}, {word('whole volume')}"
-    count = slab.slices.stop - slab.slices.start
-    return f"{word(NAMES[view.slab_mode])} {count * plane.grid.spacing[plane.axis]:.1f} mm"
+    slab = slab_of(session, image, plane)
+    return slab.text if slab is not None else ""
+
+
+def _text(mode: Mode, asked_mm: float, thick_mm: float) -> str:
+    return (
+        f"{word(NAMES[mode])}, {word('whole volume')}"
+        if asked_mm == WHOLE_MM
+        else f"{word(NAMES[mode])} {thick_mm:.1f} mm"
+    )
 
 
 def slab_value(session: Session, image: Image, plane: Plane, index: tuple[int, int, int]) -> float | None:

@@ -160,7 +160,10 @@ class ThickSlabs:
         if self._at_work is None or not _same_slab(self._at_work, wanted):
             self._at_work = wanted
             self._background(lambda: whole(wanted), lambda answer: self._take(wanted, answer))
-        return shown if shown is not None and shown.same_picture(wanted) else replace(wanted, slab=None)
+        if shown is not None and shown.same_picture(wanted):
+            return shown
+        assert wanted.slab is not None  # it lacks one
+        return replace(wanted, slab=None, corners=wanted.corners.awaiting(wanted.slab.text))
 
     def settle(self) -> None:
         """Show at once what is being worked out."""

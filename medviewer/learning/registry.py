@@ -59,6 +59,7 @@ class ModelRegistry:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._hashes = FileHashes(archive.home / hashes.FILE)
+        self._being_read: set[Path] = set()
 
     @property
     def archive(self) -> Archive:
@@ -85,7 +86,15 @@ class ModelRegistry:
         StoreError
             If it cannot be read.
         """
-        self._sha256(path, each)
+        self._being_read.add(path)
+        try:
+            self._sha256(path, each)
+        finally:
+            self._being_read.discard(path)
+
+    def reads(self, path: Path) -> bool:
+        """Whether a file of weights is being read just now."""
+        return path in self._being_read
 
     def ensure_base(self, plugin: DiscoverResult, weights: Path) -> ModelVersion:
         """Register the version that a plugin comes with; it becomes active unless a fine-tuned one is.

@@ -119,6 +119,29 @@ def test_what_was_read_ahead_of_a_series_that_is_not_shown_is_let_go(services: S
     assert services.session.image is None
 
 
+def test_what_a_newer_request_read_ahead_outlives_the_end_of_an_older_one(services: Services, disk: Disk) -> None:
+    newer, there = series("newer"), threading.Event()
+    services.archive.masks.save_mask(newer.uid, empty(newer.grid))
+    ahead = services.archive.ahead
+    fetch = ahead.fetch
+
+    def told(path: Path) -> Any:
+        got = fetch(path)
+        there.set()
+        return got
+
+    ahead.fetch = told  # type: ignore[method-assign]  # to know when it is there
+    slow, fast = study.show(services, series("older")), study.show(services, newer)
+    disk.finish("newer")
+    assert there.wait(WAIT_S)
+    disk.finish("older")
+    services.runner.wait(slow, WAIT_S, alone=True)
+    assert len(ahead._arrays) == 1, "else the window's thread would unpack it"
+    services.runner.wait(fast, WAIT_S)
+    assert ahead._arrays == {}
+    assert services.session.mask is not None
+
+
 def test_a_second_part_of_a_study_joins_the_first(services: Services) -> None:
     session = services.session
     first, second = series("1"), series("2")

@@ -97,6 +97,28 @@ def test_what_cannot_wait_says_that_they_are_read(services: Services, plugin: st
     assert threading.get_ident() not in readers
 
 
+def test_who_is_impatient_has_nothing_read_twice(
+    services: Services, plugin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go, seen = threading.Event(), threading.Event(), []
+
+    def slow(path: Path, each: Callable[[int], None]) -> str:
+        seen.append(path)
+        begun.set()
+        assert go.wait(60)
+        return file_sha256(path, each)
+
+    monkeypatch.setattr(hashes, "file_sha256", slow)
+    for _ in range(3):
+        with pytest.raises(InputError, match="being read for the first time"):
+            weights.check_read(services, plugin)
+        assert begun.wait(60)
+    go.set()
+    wait_all(services)
+    assert len(seen) == 1
+    weights.check_read(services, plugin)
+
+
 def test_a_click_reads_none_at_once(
     services: Services, readers: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from medviewer.app.commands import heatmaps, results
 from medviewer.app.commands.arriving import check_complete
-from medviewer.app.commands.predict import active_weights, begin_work
-from medviewer.app.commands.weights import once_read
+from medviewer.app.commands.predict import active_weights
+from medviewer.app.commands.weights import begin_work, once_read
 from medviewer.app.mask_store import of_phase
 from medviewer.app.run_choice import RunChoice
 from medviewer.domain.heatmap import Heatmap
@@ -86,4 +86,4 @@ def run(services: Services, plugin_id: str, *, method: str = "gradcam", label: i
         job = submit(services, image, series, plugin_id, method=method, label=label, parameters=choice.parameters)
         return services.when_done(job, found, begin_work(services, plugin_id))
 
-    return once_read(services, services.plugin(plugin_id), (), start, lambda: begin_work(services, plugin_id))
+    return once_read(services, plugin_id, (), start)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from medviewer import formats
 from medviewer.app.commands import detections, heatmaps, masks, results
 from medviewer.app.commands.arriving import check_complete
 from medviewer.app.commands.keeping import once_kept
-from medviewer.app.commands.weights import once_read, read_ahead
+from medviewer.app.commands.weights import begin_work, once_read, read_ahead
 from medviewer.app.doubt_text import no_answer, warnings_of
 from medviewer.app.mask_store import of_phase
 from medviewer.app.run_choice import RunChoice
@@ -119,8 +119,7 @@ def run(services: Services, plugin_id: str, *, device: str = "auto") -> Job[Any]
         job = services.runner.submit(work, title=f"{manifest.name}: reading its other channels")
         return services.when_done(job, read, begin_work(services, plugin_id))
 
-    versions = (choice.version, *choice.ensemble)
-    return once_read(services, services.plugin(plugin_id), versions, start, lambda: begin_work(services, plugin_id))
+    return once_read(services, plugin_id, (choice.version, *choice.ensemble), start)
 
 
 def chosen_channels(services: Services, manifest: Manifest, choice: RunChoice) -> dict[str, Series]:
@@ -158,17 +157,6 @@ def _run(
         once_kept(services, lambda: keep(services, series, result, phase))
 
     return services.when_done(job, found, begin_work(services, plugin_id))
-
-
-def begin_work(services: Services, plugin_id: str) -> Callable[[], None]:
-    """Note that a plugin is at work; what is returned takes that back."""
-    session = services.session
-    session.busy_plugins = session.busy_plugins | {plugin_id}
-
-    def idle() -> None:
-        session.busy_plugins = session.busy_plugins - {plugin_id}
-
-    return idle
 
 
 def keep(

@@ -127,12 +127,13 @@ def show(services: Services, series: Series, plan: hanging.Plan | None = None, a
             services.runner.stage(image.at_phase(0).voxels if image.dynamic is not None else image.voxels)
 
     def over() -> None:
-        if not wanted():
-            services.archive.ahead.clear()  # nobody will ask for what was read of it
-            return
-        services.loading = None  # a finished job holds the image
-        if job.error is not None:
+        if wanted():
+            services.loading = None  # a finished job holds the image
+            if job.error is None:
+                return
             arriving.abandon()
+        if services.loading is None:  # else what was read ahead may be the newer one's, which lets go of the rest
+            services.archive.ahead.clear()
 
     job = services.loading = services.runner.submit(work, title=f"Loading {series.description or series.modality}")
     job.progressed.connect(arriving.progressed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE_BYTES = 16 << 20
 """Weights up to this size take less than a tenth of a second."""
+_READING = "reading its weights"
 
 
 def read_ahead(services: Services) -> None:
@@ -49,44 +50,40 @@ def read_all(services: Services, plugins: Iterable[DiscoverResult], context: Run
                     log.warning("the weights of %s cannot be read", plugin.id)
 
 
-def once_read(
-    services: Services,
-    plugin: DiscoverResult,
-    versions: Iterable[str],
-    then: Callable[[], Job[Any]],
-    busy: Callable[[], Callable[[], None]],
-) -> Job[Any]:
+def begin_work(services: Services, plugin_id: str) -> Callable[[], None]:
+    """Note that a plugin is at work; what is returned takes that back."""
+    session = services.session
+    session.busy_plugins = session.busy_plugins | {plugin_id}
+
+    def idle() -> None:
+        session.busy_plugins = session.busy_plugins - {plugin_id}
+
+    return idle
+
+
+def once_read(services: Services, plugin_id: str, versions: Iterable[str], then: Callable[[], Job[Any]]) -> Job[Any]:
     """Call `then`, after large weights that were never read have been; returns its job, or that of the reading.
 
     Parameters
     ----------
     versions
         What is run, beside the active one.
-    busy
-        Notes that the plugin is at work, and returns what takes that back.
     """
-    paths = [path for path in _unread(services, plugin, versions) if path.stat().st_size > AT_ONCE_BYTES]
-    if not paths:
+    plugin = services.plugin(plugin_id)
+    sizes = _large(services, plugin, versions)
+    if not sizes:
         return then()
-    assert plugin.manifest is not None
-    size = sum(path.stat().st_size for path in paths)
-
-    def work(context: RunContext) -> None:
-        before = 0
-        for path in paths:
-
-            def progress(done: int, before: int = before) -> None:
-                context.progress((before + done) / size, "Reading its weights for the first time")
-
-            services.registry.read(path, progress)
-            before += path.stat().st_size
-
-    job = services.runner.submit(work, title=f"{plugin.manifest.name}: reading its weights")
-    return services.when_done(job, lambda _: then(), busy())
+    job = services.runner.submit(lambda context: _read(services, sizes, context), title=f"{_name(plugin)}: {_READING}")
+    return services.when_done(job, lambda _: then(), begin_work(services, plugin_id))
 
 
-def check_read(services: Services, plugin_id: str) -> None:
+def check_read(services: Services, plugin_id: str, versions: Iterable[str] = ()) -> None:
     """See that the large weights of a plugin were read, for what cannot wait for that.
+
+    Parameters
+    ----------
+    versions
+        What is run, beside the active one.
 
     Raises
     ------
@@ -94,10 +91,33 @@ def check_read(services: Services, plugin_id: str) -> None:
         If they were not; they are read from now on.
     """
     plugin = services.plugin(plugin_id)
-    if any(path.stat().st_size > AT_ONCE_BYTES for path in _unread(services, plugin, ())):
-        read_ahead(services)
-        name = plugin.manifest.name if plugin.manifest is not None else plugin_id
-        raise InputError(f"The weights of {name} are being read for the first time; try again in a moment.")
+    sizes = _large(services, plugin, versions)
+    if not sizes:
+        return
+    if not all(services.registry.reads(path) for path in sizes):  # who is impatient has nothing read twice
+        services.runner.submit(lambda context: _read(services, sizes, context), title=f"{_name(plugin)}: {_READING}")
+    raise InputError(f"The weights of {_name(plugin)} are being read for the first time; try again in a moment.")
+
+
+def _read(services: Services, sizes: Mapping[Path, int], context: RunContext) -> None:
+    before, size = 0, sum(sizes.values())
+    for path in sizes:
+
+        def progress(done: int, before: int = before) -> None:
+            context.progress((before + done) / size, "Reading its weights for the first time")
+
+        services.registry.read(path, progress)
+        before += sizes[path]
+
+
+def _name(plugin: DiscoverResult) -> str:
+    return plugin.manifest.name if plugin.manifest is not None else plugin.id
+
+
+def _large(services: Services, plugin: DiscoverResult, versions: Iterable[str]) -> dict[Path, int]:
+    """Those of `_unread` that the home thread must not read, and their bytes."""
+    sizes = {path: path.stat().st_size for path in _unread(services, plugin, versions)}
+    return {path: size for path, size in sizes.items() if size > AT_ONCE_BYTES}
 
 
 def _unread(services: Services, plugin: DiscoverResult, versions: Iterable[str]) -> list[Path]:

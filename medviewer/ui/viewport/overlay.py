@@ -185,11 +185,9 @@ class Overlay(QWidget):
     def _measures(self) -> tuple[PixelMeasure, ...]:
         """What was measured; in a small viewport with what it comes to alone."""
         shown = self.state.measures
-        return (
-            tuple(replace(one, text=(one.brief,) if one.brief else one.text[:1]) for one in shown)
-            if self.small
-            else shown
-        )
+        if not self.small:
+            return shown
+        return tuple(replace(one, text=(one.brief,) if one.brief else one.text[:1]) for one in shown)
 
     def _room(self) -> QRectF:
         return QRectF(self.rect()).adjusted(2, 2, -2, -2)

@@ -159,7 +159,7 @@ class BatchDialog(QDialog):
 
     def _batch(self, plugin_id: str, places: Sequence[batch.Place]) -> batch.Batch:
         choice = self._services.choices.get(plugin_id)
-        weights.check_read(self._services, plugin_id)
+        weights.check_read(self._services, plugin_id, (choice.version, *choice.ensemble) if choice else ())
         return batch.Batch(self._services, plugin_id, places, choice=choice, people=True)
 
     def _begin(self, made: batch.Batch) -> None:

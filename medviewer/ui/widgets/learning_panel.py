@@ -150,7 +150,7 @@ class LearningPanel(QWidget):
         self._services.attempt(lambda: self._compare(self.versions.chosen))
 
     def _compare(self, version: str) -> Job[Comparison]:
-        weights.check_read(self._services, self.plugin_id)
+        weights.check_read(self._services, self.plugin_id, (version,))
         return learning.compare(self._services, self.plugin_id, version)
 
     def promote(self) -> None:

@@ -6,6 +6,7 @@ import importlib
 import logging
 import sys
 import threading
+from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Signal
 
@@ -93,7 +94,8 @@ class Ahead(QObject):
         self._go.wait()
         if not self._stopped:
             _import_all(VIEWPORTS)
-            _read_units()
+            _read_ahead(_units)
+            _read_ahead(_settings)
             self.ready.emit()
 
 
@@ -105,10 +107,19 @@ def _import_all(names: tuple[str, ...]) -> None:
         log.exception("What the window needs could not be imported ahead")
 
 
-def _read_units() -> None:
-    """Have pint read its table of units, which takes it half a second: napari's first layer asks for one."""
+def _read_ahead(read: Callable[[], object]) -> None:
     try:
-        units = importlib.import_module("pint")  # napari brings it, without types
-        units.get_application_registry().parse_units("pixel")
+        read()
     except Exception:  # as above: the viewports come all the same, and ask again
         log.exception("What the window needs could not be read ahead")
+
+
+def _units() -> object:
+    """Have pint read its table of units, which takes it half a second: napari's first layer asks for one."""
+    units = importlib.import_module("pint")  # napari brings it, without types
+    return units.get_application_registry().parse_units("pixel")
+
+
+def _settings() -> object:
+    """Have napari read its settings: its first canvas asks for them."""
+    return importlib.import_module("napari.settings").get_settings()

@@ -64,9 +64,10 @@ class Stills(QWidget):
 
     def stop(self) -> None:
         """The viewports are there: follow nothing and hold nothing any more."""
-        if self._controller is not None:
-            self._controller.close()
-            self._controller = None
+        if self._controller is None:
+            return
+        self._controller.close()
+        self._controller = None
         for view in self._views:
             view.apply(None)
 

@@ -65,6 +65,8 @@ class ViewportPane(QWidget):
         self._coming: SliceView | None = None
         """The next viewport, on its way: nobody sees it yet."""
         self._closed = False
+        self._seen = self._unveiling = False
+        """Whether the viewports were shown already, or will be with the next turn of the event loop."""
         self._solid: VolumeView | None = None
         self.before_making: Callable[[], None] = lambda: None
         """Called before napari is imported here."""
@@ -123,8 +125,10 @@ class ViewportPane(QWidget):
         return not self._closed and len(self._views) < max(_AT_FIRST, len(self.session.view.arranged.slices))
 
     def _make_solid(self) -> None:
+        from medviewer.ui.viewport.canvas import load_driver
         from medviewer.ui.viewport.volume_view import VolumeView
 
+        load_driver()
         self._solid = VolumeView(self, self._background) if self._background else VolumeView(self)
         self._solid.hide()
         self.controller.volume = self._solid
@@ -167,7 +171,7 @@ class ViewportPane(QWidget):
             self._make_solid()
         elif self._coming is None:
             self._coming = self._new_view()
-        elif not self._coming.picture.prepare():
+        elif not self._coming.prepare():
             self._join(self._coming)
         return True
 
@@ -175,7 +179,7 @@ class ViewportPane(QWidget):
         """Make one thing that the first image would wait for; whether there was one to make."""
         if self._closed:
             return False
-        if any(view.picture.prepare() for view in self._views):
+        if any(view.prepare() for view in self._views):
             return True
         return self._solid is not None and self._solid.prepare()
 
@@ -184,8 +188,8 @@ class ViewportPane(QWidget):
 
     @property
     def has_picture(self) -> bool:
-        """Whether a viewport shows something."""
-        return any(view.shown is not None and view.isVisible() for view in self._views)
+        """Whether a viewport shows something, and is drawn."""
+        return self.updatesEnabled() and any(view.shown is not None and view.isVisible() for view in self._views)
 
     @property
     def has_image(self) -> bool:
@@ -229,8 +233,11 @@ class ViewportPane(QWidget):
         if image is not None and awaited:
             self._stack.setCurrentIndex(_STILLS)
             self.stills.arrange()
-        elif self._stack.currentIndex() == _STILLS and image is not None:
-            self._exchange()
+        elif image is not None and not self._seen:
+            if not self._unveiling:
+                self._unveiling = True
+                QTimer.singleShot(PAUSE_MS, self, self._unveil)
+            return
         else:
             self._stack.setCurrentIndex(_EMPTY if image is None else _VIEWPORTS)
         if image is None or self._solid is None:
@@ -256,10 +263,18 @@ class ViewportPane(QWidget):
         self._grid.setEnabled(True)
         self._grid.activate()
 
-    def _exchange(self) -> None:
-        """Show the viewports where their pictures were: nothing is drawn until they have their sizes and slices."""
+    def _unveil(self) -> None:
+        """Show the viewports for the first time, perhaps where their pictures were.
+
+        All of them get their places and sizes at once, and are not drawn before they have their slices. Each takes a
+        while, and has a turn of the event loop of its own.
+        """
+        self._unveiling = False
+        if self._seen or self._closed or self.session.image is None:
+            return
+        self._seen = True
         self.setUpdatesEnabled(False)
-        self._stack.setCurrentIndex(_VIEWPORTS)
+        self.arrange()
         self.stills.stop()
 
         def settled() -> None:
@@ -267,9 +282,9 @@ class ViewportPane(QWidget):
                 self.controller.refresh()
             finally:  # an error is told, and the window is drawn all the same
                 # what a viewport does with its new size comes with the next turn of the event loop
-                QTimer.singleShot(0, self, lambda: self.setUpdatesEnabled(True))
+                QTimer.singleShot(PAUSE_MS, self, lambda: self.setUpdatesEnabled(True))
 
-        QTimer.singleShot(0, self, settled)
+        QTimer.singleShot(PAUSE_MS, self, settled)
 
     def _place(self, layout: Layout) -> None:
         """Put every viewport of a layout into its cell; those that it has not stay where nobody sees them."""
@@ -296,6 +311,7 @@ class ViewportPane(QWidget):
         """Show now what would be shown soon: for pictures."""
         while self.make_next():
             pass
+        self._unveil()
         self.come_to_rest()
         self.controller.refresh()
         for slice_view in self._views:

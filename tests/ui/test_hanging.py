@@ -32,7 +32,7 @@ def test_breasts_hang_with_their_chest_walls_in_the_middle(program: Program, qtb
     write_mammography(tmp_path / "mg")
     hang(program, qtbot, tmp_path / "mg")
     slices = program.window.grid.slices[:4]
-    qtbot.waitUntil(lambda: all(one.shown is not None for one in slices))
+    qtbot.waitUntil(lambda: program.window.grid.has_picture and all(one.shown is not None for one in slices))
     for slice_view, side in zip(slices, ("right", "left") * 2, strict=True):
         assert slice_view.isVisible()
         columns = slice_view.shown.plane.shape[1]

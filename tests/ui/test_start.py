@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from medviewer.domain.study import ScanResult
 from medviewer.ui.ahead import Ahead
 from medviewer.ui.main import Program
 from medviewer.ui.panels import Panels
+from medviewer.ui.viewport.slice_view import SliceView
 from medviewer.ui.viewport.still import Still, sampled
 from medviewer.ui.viewport_grid import ViewportGrid
 
@@ -161,7 +163,7 @@ def colours(picture: QImage) -> NDArray[np.int16]:
 def settled(grid: ViewportGrid, qtbot: QtBot) -> list[NDArray[np.int16]]:
     """The viewports as they are once all is drawn."""
     assert grid.slices
-    qtbot.waitUntil(lambda: grid.has_picture and grid.updatesEnabled())
+    qtbot.waitUntil(lambda: grid.has_picture)
     for _ in range(5):
         QApplication.processEvents()
     return [colours(one.grab().toImage()) for one in grid.slices if one.isVisible()]
@@ -246,6 +248,47 @@ def test_pictures_of_a_series_that_was_closed_meanwhile_follow_nothing_any_more(
     study.present(grid.session, SERIES, ramp())
     qtbot.waitUntil(lambda: grid.has_picture)
     assert shown == [], "the viewports show it, and nobody works for what is not seen"
+
+
+def test_what_the_first_image_needs_is_there_before_it_and_its_parts_have_turns_of_their_own(
+    program: Program, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window, grid, happened = program.window, program.window.grid, Counter[str]()
+    assert grid.slices
+    while grid.prepare_next():
+        program.app.processEvents()
+    canvases = [view.canvas for view in grid.slices] + [grid.volume.canvas]
+    assert all(canvas.native.isValid() for canvas in canvases), "OpenGL has a context for each, and nobody saw them"
+    turns: list[Counter[str]] = []
+
+    def turn() -> None:
+        nonlocal happened
+        turns.append(happened)
+        happened = Counter()
+
+    def counting(owner: Any, name: str) -> None:
+        really = getattr(owner, name)
+
+        def counted(*values: Any) -> Any:
+            happened[name] += 1
+            return really(*values)
+
+        monkeypatch.setattr(owner, name, counted)
+
+    counting(SliceView, "_show")
+    counting(SliceView, "showEvent")
+    for view in grid.slices:
+        view.canvas.qt_viewer.canvas._scene_canvas.events.draw.connect(lambda _: happened.update(["drawn"]))
+    ticks = QTimer(window, interval=0)
+    ticks.timeout.connect(turn)
+    ticks.start()
+    program.services.session.studies = (STUDY,)
+    study.present(program.services.session, SERIES, ramp())
+    turn()
+    qtbot.waitUntil(lambda: sum(one["drawn"] for one in turns) >= 3)
+    ticks.stop()
+    first = {what: next(k for k, one in enumerate(turns) if one[what]) for what in ("_show", "showEvent", "drawn")}
+    assert 0 < first["showEvent"] < first["drawn"], "neither with what is told of a new image, nor with each other"
 
 
 def test_viewports_are_drawn_though_their_first_picture_failed(

@@ -10,16 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from napari.components.viewer_model import ViewerModel
 from napari.qt import QtViewer
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QOpenGLContext
 from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+if TYPE_CHECKING:
+    from PySide6.QtOpenGLWidgets import QOpenGLWidget
 
 BACKGROUND = "black"
 _TILED_EDGE = 4096
 """Pixels from which napari may cut a picture into several textures, by what the driver takes."""
+
+
+def load_driver() -> None:
+    """Have OpenGL's driver there before the first canvas asks for it: that takes as long as all else of the canvas."""
+    QOpenGLContext().create()
 
 
 class _QuietQtViewer(QtViewer):  # type: ignore[misc]  # napari publishes no types
@@ -45,13 +54,13 @@ class NapariCanvas:
         self.qt_viewer = _QuietQtViewer(self.model)
         self.qt_viewer.setParent(parent)
         self.qt_viewer.hide()
-        self.native = cast("QWidget", self.qt_viewer.canvas.native)
+        self.native = cast("QOpenGLWidget", self.qt_viewer.canvas.native)
         scene = self.qt_viewer.canvas._scene_canvas
         if ndisplay == 2:
             # napari tells every layer at every frame which part of it is seen, for the sake of multiscale layers,
             # which ours are not; it takes a fifth of a frame
             scene.events.draw.disconnect(self.qt_viewer.canvas.on_draw)
-        self._resized = False
+        self._resized = self._drawn_ahead = False
         scene.events.resize.connect(self._note_size)
         scene.events.draw.connect(self._before_draw, position="first")
         self.native.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -70,6 +79,19 @@ class NapariCanvas:
             self._resized = False
             event.blocked = True
             self.native.update()
+
+    def draw_ahead(self) -> bool:
+        """Draw once before anybody sees it; whether that was yet to be done.
+
+        OpenGL makes the widget's context and compiles what draws its layers with the first frame. All viewports are
+        shown together when an image comes, and would all do that then.
+        """
+        if self._drawn_ahead:
+            return False
+        self._drawn_ahead = True
+        for _ in range(2):  # the first frame only gives it its size
+            self.native.grabFramebuffer()
+        return True
 
     @property
     def camera(self) -> Any:
@@ -106,7 +128,7 @@ class NapariCanvas:
 
         Before the widget was first drawn it has no context: then what waits would go to another canvas's.
         """
-        if not cast("Any", self.native).isValid():
+        if not self.native.isValid():
             return
         canvas = self.qt_viewer.canvas._scene_canvas
         canvas.set_current()

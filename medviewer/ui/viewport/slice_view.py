@@ -123,6 +123,10 @@ class SliceView(CameraView):
             self._mark_active(active)
             self.overlay.show_state(OverlayState(note=note))
 
+    def prepare(self) -> bool:
+        """Make one thing that the first picture would wait for; whether there was one to make."""
+        return self.picture.prepare() or self.canvas.draw_ahead()
+
     # -- overlay, pointer, frame ----------------------------------------------------------------------------------
 
     def _draw_overlay(self) -> None:

@@ -90,8 +90,10 @@ class VolumeView(QFrame):
         return timer
 
     def prepare(self) -> bool:
-        """Make the canvas before there is a volume; whether there was none."""
-        return self._canvas is None and self.canvas is not None
+        """Make the canvas before there is a volume, and draw on it; whether that was yet to be done."""
+        if self._canvas is None:
+            return self.canvas is not None
+        return self._canvas.draw_ahead()
 
     @property
     def canvas(self) -> NapariCanvas:

@@ -42,6 +42,11 @@ def slice_through(voxels: NDArray[np.generic], grid: Grid, plane: Plane, k: floa
     return sample(voxels, grid, rays, block) if axes is None else _separable(voxels, grid, rays, *axes)
 
 
+def runs_along(grid: Grid, plane: Plane) -> bool:
+    """Whether a plane's rows and columns run along the axes of a volume: its slices are sampled far quicker then."""
+    return _apart(Rays.of_plane(grid, plane, 0)) is not None
+
+
 def _apart(rays: Rays) -> tuple[int, int] | None:
     """The axes of the volume that rows and columns run along, where they do: then one axis goes after the other."""
     down, right = (np.abs(step) * n for step, n in zip((rays.down, rays.right), rays.shape, strict=True))
@@ -144,9 +149,10 @@ def value_at(
         The slab that the plane shows.
     """
     row, column, k = at
-    found = []
-    for one in (k,) if thick is None else range(thick.start, thick.stop):
-        corner = grid.world_to_index(plane.grid.index_to_world(plane.to_index(row, column, one)))
-        found.append(sample(voxels, grid, Rays(corner, np.zeros(3), np.zeros(3), (1, 1))))
-    values, inside = join(found, "mip" if thick is None else thick.mode)
-    return float(values[0, 0]) if inside[0, 0] else None
+    slices = (k,) if thick is None else range(thick.start, thick.stop)
+    first, second = plane.to_index(row, column, slices[0]), plane.to_index(row, column, slices[0] + 1)
+    corner, after = grid.world_to_index(plane.grid.index_to_world([first, second]))
+    column_of = sample(voxels, grid, Rays(corner, after - corner, np.zeros(3), (len(slices), 1)))
+    each = list(zip(*column_of, strict=True))
+    values, inside = join(each, "mip" if thick is None else thick.mode)
+    return float(values[0]) if inside[0] else None

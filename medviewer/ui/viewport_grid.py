@@ -37,8 +37,8 @@ class ViewportGrid(ViewportPane):
     """A right click in a viewport: its number, where in its widget, and what of a measurement is there."""
 
     def __init__(self, services: Services, empty: QWidget, parent: QWidget | None = None) -> None:
-        def in_thread(work: Callable[[], T], done: Callable[[T], None]) -> None:
-            services.when_done(services.runner.submit(lambda _: work(), title=""), done)
+        def in_thread(work: Callable[[], T], done: Callable[[T], None], over: Callable[[], None] | None = None) -> None:
+            services.when_done(services.runner.submit(lambda _: work(), title=""), done, over)
 
         self.services = services  # before the viewports are: those that the layout adds are listened to at once
         self._hands: list[Hand] = []

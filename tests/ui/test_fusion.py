@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,14 +12,17 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMessageBox
+from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import beside, fusion, planes
+from medviewer.app.ports import Display
 from medviewer.app.words import number_text
-from medviewer.domain.fusing import slice_through
+from medviewer.domain.fusing import Sampled, slice_through
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image, Rescale
 from medviewer.domain.study import Patient, Series
 from medviewer.ui.main import Program
+from medviewer.ui.viewport import fused_slabs
 from medviewer.ui.widgets.fusion_panel import FusionPanel
 from medviewer.ui.widgets.study_model import SERIES_MIME
 
@@ -113,6 +118,40 @@ def test_the_slab_is_that_of_the_main_series(fused: Program) -> None:
         ]
         highest = np.max([np.where(inside, values * 0.05, -1e9) for values, inside in parts], axis=0)
         np.testing.assert_allclose(slice_view.picture.fused.layer.data, highest, rtol=1e-5)
+
+
+def test_a_thick_slab_is_sampled_while_the_window_answers(
+    fused: Program, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, slice_view = fused.services.session, fused.window.grid.slices[0]
+    image, threads, go, really = session.fusion.image, set(), threading.Event(), fused_slabs.joined
+
+    def gated(display: Display, known: Mapping[int, Sampled]) -> fused_slabs.Joined:
+        threads.add(threading.get_ident())
+        assert go.wait(60)
+        return really(display, known)
+
+    monkeypatch.setattr(fused_slabs, "LONG", 0)
+    monkeypatch.setattr(fused_slabs, "joined", gated)
+    planes.set_slab_mm(fused.services, 12.0)
+    planes.set_slab(fused.services, "mip")
+    settle(fused)
+    single = slice_view.shown
+    assert single.slab is None
+    session.image = replace(session.image)  # another picture: nothing of the slab can stay
+    settle(fused)
+    assert (slice_view.shown.slab, slice_view.shown.fused.thick) == (None, None), "a slice of both"
+    session.view.cursor = (11, 15, 20)
+    settle(fused)
+    go.set()
+    qtbot.waitUntil(lambda: slice_view.shown.slab is not None and slice_view.shown.k == 11)
+    thick = slice_view.shown.fused.thick
+    parts = [
+        slice_through(image.voxels, PET_GRID, slice_view.shown.plane, one) for one in range(thick.start, thick.stop)
+    ]
+    highest = np.max([np.where(inside, values * 0.05, -1e9) for values, inside in parts], axis=0)
+    np.testing.assert_allclose(slice_view.picture.fused.layer.data, highest, rtol=1e-5)
+    assert threading.get_ident() not in threads
 
 
 def test_the_panel_changes_and_follows(fused: Program) -> None:

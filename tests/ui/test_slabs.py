@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import masks
@@ -148,19 +150,19 @@ def test_the_slab_through_a_large_volume_is_worked_out_while_the_window_answers(
 ) -> None:
     session, grid = opened.services.session, opened.window.grid
     view, first, go, threads = session.view, grid.slices[0], threading.Event(), []
-    really = slabs.whole
+    really = slabs.reduced
 
-    def gated(display: Display) -> slabs.Whole:
+    def gated(display: Display, ring: slabs.Ring | None = None) -> slabs.Reduced:
         threads.append(threading.get_ident())
         assert go.wait(60)
-        return really(display)
+        return really(display, ring)
 
     def highest(number: int, axis: int) -> np.ndarray:
         shown = grid.slices[number].shown
         return shown.plane.turn(session.image.real().max(axis=axis))
 
-    monkeypatch.setattr(slabs, "_LONG", 0)
-    monkeypatch.setattr(slabs, "whole", gated)
+    monkeypatch.setattr(slabs, "LONG", 0)
+    monkeypatch.setattr(slabs, "reduced", gated)
     view.cursor = (5, 15, 15)
     settle(opened)
     single = first.picture.image.data.copy()
@@ -199,3 +201,84 @@ def test_the_slab_through_a_large_volume_is_worked_out_while_the_window_answers(
     view.slab_mode = "mip"
     grid.settle()  # for a picture: at once
     np.testing.assert_allclose(first.picture.image.data, highest(0, 0))
+
+
+def test_a_thick_slab_that_moves_is_shown_as_it_comes_one_at_a_time(
+    opened: Program, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, grid = opened.services.session, opened.window.grid
+    view, sagittal = session.view, grid.slices[1]
+    begun, turns, places, really = [], threading.Semaphore(0), [], slabs.reduced
+    assert grid.plane(1).axis == 2, "its slices are spread over memory"
+
+    def gated(display: Display, ring: slabs.Ring | None = None) -> slabs.Reduced:
+        if display.plane.axis == 2:
+            begun.append(threading.get_ident())
+            places.append(display.k)
+            assert turns.acquire(timeout=60)
+        return really(display, ring)
+
+    rows, columns = GRID.shape[0], GRID.shape[1]
+    view.cursor = (5, 15, 20)
+    settle(opened)
+    monkeypatch.setattr(slabs, "reduced", gated)
+    monkeypatch.setattr(slabs, "LONG", 8 * slabs._SPREAD * rows * columns)  # eight new slices are too many
+    view.slab_mode, view.slab_mm = "mip", 12.0
+    qtbot.waitUntil(lambda: places == [20])
+    single = sagittal.shown
+    assert single.slab is None
+    assert grid.slices[0].shown.slab is not None, "the others were not waited for"
+    for x in (24, 28, 32):
+        view.cursor = (5, 15, x)
+        settle(opened)
+        assert (sagittal.shown, places) == (single, [20]), "one at a time"
+    turns.release()
+    qtbot.waitUntil(lambda: places == [20, 32])
+    assert (sagittal.shown.k, sagittal.shown.slab is not None) == (20, True), "it is shown on the way"
+    turns.release()
+    qtbot.waitUntil(lambda: sagittal.shown.k == 32)
+    np.testing.assert_allclose(sagittal.picture.image.data, expected(opened, 1))
+    assert threading.get_ident() not in begun
+    for _ in range(3):
+        turns.release()
+    for x in (33, 35, 34):  # from here on a step gathers no more than what is new
+        view.cursor = (5, 15, x)
+        settle(opened)
+        assert sagittal.shown.k == x
+        np.testing.assert_allclose(sagittal.picture.image.data, expected(opened, 1))
+    assert set(begun[2:]) == {threading.get_ident()}
+
+
+def test_a_slab_that_could_not_be_worked_out_is_tried_again(
+    opened: Program, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, first, really, fails = opened.services.session, opened.window.grid.slices[0], slabs.reduced, [True] * 3
+
+    def failing(display: Display, ring: slabs.Ring | None = None) -> slabs.Reduced:
+        if fails:
+            fails.pop()
+            raise MemoryError
+        return really(display, ring)
+
+    monkeypatch.setattr(slabs, "LONG", 0)
+    monkeypatch.setattr(slabs, "reduced", failing)
+    session.view.slab_mode, session.view.slab_mm = "mip", WHOLE_MM
+    qtbot.waitUntil(lambda: session.message is not None and session.message.level == "error")
+    while opened.services.runner.jobs:
+        opened.services.runner.wait(opened.services.runner.jobs[0])
+    settle(opened)
+    assert not fails
+    session.view.cursor = (3, 4, 5)
+    qtbot.waitUntil(lambda: first.shown.slab is not None)
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12)), min_size=1, max_size=12))
+def test_a_ring_holds_the_slices_that_are_wanted_however_the_slab_moves(moves: list[tuple[int, int]]) -> None:
+    voxels = np.random.default_rng(2).integers(0, 1000, (3, 4, 31), np.int16)
+    ring = slabs.Ring(voxels, 2)
+    for start, count in moves:
+        wanted = range(start, min(start + count, 31))
+        rows = ring.take(wanted)
+        assert ring.lacks(wanted) == 0
+        got = sorted(row.tobytes() for row in rows)
+        assert got == sorted(np.ascontiguousarray(voxels[:, :, k]).tobytes() for k in wanted)

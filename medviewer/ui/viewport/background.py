@@ -11,11 +11,24 @@ T = TypeVar("T")
 class Background(Protocol):
     """Runs the first function off the Qt thread and hands what it returns to the second, on the Qt thread."""
 
-    def __call__(self, work: Callable[[], T], done: Callable[[T], None]) -> None:
-        """Do that."""
+    def __call__(
+        self, work: Callable[[], T], done: Callable[[T], None], over: Callable[[], None] | None = None
+    ) -> None:
+        """Do that.
+
+        Parameters
+        ----------
+        over
+            Called on the Qt thread before that, also where the work failed.
+        """
         ...
 
 
-def at_once(work: Callable[[], T], done: Callable[[T], None]) -> None:
-    """Run both here and now: for pictures, which wait for what they show."""
-    done(work())
+def at_once(work: Callable[[], T], done: Callable[[T], None], over: Callable[[], None] | None = None) -> None:
+    """Run all of it here and now: for pictures, which wait for what they show."""
+    try:
+        made = work()
+    finally:
+        if over is not None:
+            over()
+    done(made)

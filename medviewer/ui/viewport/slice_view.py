@@ -22,7 +22,7 @@ from medviewer.ui.viewport.overlay import Overlay, OverlayState
 from medviewer.ui.viewport.picture import SlicePicture
 from medviewer.ui.viewport.pointer import Pointer
 from medviewer.ui.viewport.refining import Refining
-from medviewer.ui.viewport.slabs import ThickSlabs
+from medviewer.ui.viewport.thick_slabs import ThickSlabs
 from medviewer.ui.viewport.turned import Pixels
 
 _NEAR_CENTRE = 8.0
@@ -70,7 +70,7 @@ class SliceView(CameraView):
         self.setMinimumSize(120, 100)
         self.picture = SlicePicture(self.canvas)
         self._refining = Refining(background, self._show)
-        self._thick = ThickSlabs(self.picture.slabs, background, self._show)
+        self._thick = ThickSlabs((self.picture.slabs, self.picture.fused.slabs), background, self._show)
         self.overlay = Overlay(self.canvas.native, COLOURS["accent"], COLOURS["text"])
         self.pointer = Pointer(self.canvas.native)
         self._brush_at: QPointF | None = None

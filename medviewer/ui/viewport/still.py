@@ -50,7 +50,7 @@ class Still(QFrame):
     @property
     def has_picture(self) -> bool:
         """Whether it shows a slice, and not only that one will come."""
-        return self.shown is not None and is_plain(self.shown)
+        return self.shown is not None and is_plain(self.shown) and not self._slabs.lacks(self.shown)
 
     def apply(self, display: Display | None) -> None:
         """Show that."""
@@ -69,7 +69,7 @@ class Still(QFrame):
     def mark(self) -> None:
         """Draw what lies over the slice."""
         display = self.shown
-        if display is None or not is_plain(display):
+        if display is None or not self.has_picture:
             self.overlay.show_state(OverlayState(note=AWAITED))
             return
         _, zoom = fitted(display, self.sheet.width(), self.sheet.height())

@@ -174,6 +174,10 @@ class MaskSaves:
             save.wait()
         return self._failed.pop(series_uid, None)
 
+    def is_busy(self, series_uid: str) -> bool:
+        """Whether masks of a series are on their way to the archive, or could not be brought there."""
+        return series_uid in self._latest or series_uid in self._failed
+
     def wait(self, series_uid: str) -> None:
         """Wait until a series' masks are saved, or cannot be; for threads other than the home thread."""
         save = self._latest.get(series_uid)

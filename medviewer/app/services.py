@@ -66,8 +66,8 @@ class Services:
     """Grows with every series that is asked for; an answer with an older number is dropped."""
     choices: dict[str, RunChoice] = field(default_factory=dict)
     """How each plugin is to run, by its id; those that are not here run as they come."""
-    loading: Job[Image] | None = None
-    """The series that is being read to be shown."""
+    loading: Job[Any] | None = None
+    """What is being read of the series that will be shown: all of it, or what was kept of one that is at hand."""
     fusing: str = ""
     """UID of the series that was asked for last to be laid over the open one."""
     hung_images: dict[str, tuple[Study | None, Series, Image]] = field(default_factory=dict)

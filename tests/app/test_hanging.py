@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medviewer import formats
-from medviewer.app.commands import hanging, hanging_choice, key_images, panes, pointed, study, view
+from medviewer.app.commands import hanging, hanging_choice, key_images, masks, panes, pointed, study, view
 from medviewer.app.controllers.display import resolve_pane
 from medviewer.app.hanging import library
 from medviewer.app.hanging.choosing import chosen, fit, laterality_of, ranked, view_of
@@ -27,6 +28,7 @@ from medviewer.app.ports import Display
 from medviewer.app.presets import windows_for
 from medviewer.app.resources import resource
 from medviewer.app.services import Services
+from medviewer.archive import blobs
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Window
 from medviewer.domain.plane import UNTURNED, Plane, Turn
@@ -395,6 +397,41 @@ def test_steps_show_the_priors_views_below(tmp_path: Path, opened: Opener) -> No
     jobs = len(services.runner.jobs)
     hanging_choice.next_step(services, -1)
     assert (len(services.runner.jobs), "" in descriptions(services)) == (jobs, False), "at hand, nothing is read again"
+
+
+def test_a_mask_of_a_series_at_hand_is_read_off_the_home_thread_when_a_step_goes_to_it(
+    tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_mammography(tmp_path, "before", "20200101")
+    write_mammography(tmp_path, "now", "20240305")
+    services = opened(tmp_path)
+    session = services.session
+    for _ in range(2):
+        hanging_choice.next_step(services)
+        settle(services)
+    assert session.series.description == "R MLO"
+    labels = masks.new(services)
+    labels.paint(np.arange(40), 1)
+    hanging_choice.next_step(services, -1)  # it is saved while it is left
+    settle(services)
+    assert session.series.description == "R CC"
+    threads, really = [], blobs.read_array
+
+    def read(path: Path) -> object:
+        threads.append(threading.get_ident())
+        return really(path)
+
+    monkeypatch.setattr(blobs, "read_array", read)
+    hanging_choice.next_step(services)
+    hanging_choice.next_step(services, 1)  # an impatient hand: the newest of the same
+    settle(services)
+    assert session.series.description == "R MLO"
+    assert session.mask.labels.reshape(-1)[:41].tolist() == [1] * 40 + [0]
+    assert threads
+    assert threading.get_ident() not in threads
+    assert services.loading is None
+    assert not services.archive.ahead._arrays, "nothing stays that nobody asked for"
+    assert [pane.is_empty for pane in session.view.hung] == [False] * 4
 
 
 def test_a_radiograph_hangs_beside_its_prior(tmp_path: Path, opened: Opener) -> None:

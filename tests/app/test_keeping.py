@@ -191,6 +191,26 @@ def test_what_is_wrong_with_a_mask_is_told(services: Services) -> None:
     assert (case.correction.verdict, case.note) == ("rejected", "not a brain")
 
 
+def test_what_is_painted_while_a_mask_makes_room_for_another_is_saved_off_the_home_thread_too(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = from_model(services, 1, 2)
+    paint(services, 3)
+    gate, seen = Gate(monkeypatch, services.archive.masks, "save_mask"), []
+    keeping.once_kept(services, lambda: seen.append((store.dirty, len(gate.threads))))
+    assert gate.reached.wait(60)
+    labels = paint(services, 4, 5)
+    store.begin()
+    store.paint(np.array([6]), 1)  # the pointer is down still
+    gate.open()
+    while not seen:
+        finish(services)
+    labels.reshape(-1)[6] = 1
+    assert seen == [(False, 2)], "nothing is left to be saved"
+    np.testing.assert_array_equal(kept(services)[0], labels)
+    assert threading.get_ident() not in gate.threads
+
+
 def test_closing_at_once_loses_neither_mask_nor_verdict(launch: Callable[..., Services], image: Image) -> None:
     services = launch(opened=image)
     from_model(services, 1, 2)

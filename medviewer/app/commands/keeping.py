@@ -43,13 +43,23 @@ def keep_soon(services: Services) -> None:
 def once_kept(services: Services, then: Callable[[], object]) -> None:
     """Do what puts another mask in the place of the open one, once that is saved off the home thread.
 
-    At once where nothing was changed. What is painted meanwhile, or could not be saved, is left to `then`.
+    At once where nothing was changed. What is changed meanwhile is saved in the same way, until nothing was; what could
+    not be saved is left to `then`.
     """
     store = services.session.mask
+    if store is not None:
+        store.end()
     if store is None or not store.dirty:
         then()
         return
-    services.when_done(save_soon(services, lambda _: None), lambda _: None, lambda: services.attempt(then))
+    before = store.revision, store.segments
+    job = save_soon(services, lambda _: None)
+
+    def over() -> None:
+        changed = services.session.mask is store and (store.revision, store.segments) != before
+        services.attempt((lambda: once_kept(services, then)) if changed and job.error is None else then)
+
+    services.when_done(job, lambda _: None, over)
 
 
 def new_soon(services: Services) -> None:

@@ -16,6 +16,7 @@ from medviewer.domain.study import Series
 if TYPE_CHECKING:
     # Loads the database, which commands that only read files do without.
     from medviewer.archive import Archive
+    from medviewer.archive.masks import MaskRecord
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,19 @@ def newest(archive: Archive, series: Series) -> Kept | None:
     return Kept(mask, rows[0].id, f"{told}; {moved}" if moved else told)
 
 
+def are_kept(archive: Archive, series: Series) -> bool:
+    """Whether there is a mask for `newest`."""
+    return bool(_rows(archive, series))
+
+
 def read_ahead(archive: Archive, series: Series) -> NDArray[Any] | None:
     """Read what `newest` will be asked for in a moment, off the home thread; the labels that it will have."""
-    rows = archive.masks.masks_for(series.uid) or archive.masks.masks_for(*former_uids(series))
+    rows = _rows(archive, series)
     return archive.masks.read_ahead(rows[0].id) if rows else None
+
+
+def _rows(archive: Archive, series: Series) -> list[MaskRecord]:
+    return archive.masks.masks_for(series.uid) or archive.masks.masks_for(*former_uids(series))
 
 
 def brought_over(mask: Segmentation, series: Series) -> tuple[Segmentation, str]:

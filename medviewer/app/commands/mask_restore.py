@@ -27,6 +27,11 @@ def restore(services: Services) -> None:
         _say_unrestored(services, str(error), error.details)
 
 
+def is_kept(services: Services, series: Series) -> bool:
+    """Whether `restore` would read a mask, or wait for one that is being saved."""
+    return services.saves.is_busy(series.uid) or kept_masks.are_kept(services.archive, series)
+
+
 def read_ahead(services: Services, series: Series) -> None:
     """Read the mask that `restore` will open in a moment, off the home thread, once all saves of it are over."""
     services.saves.wait(series.uid)

@@ -42,6 +42,11 @@ def restore(services: Services) -> None:
     session.heatmaps, session.heatmap = fitting, fitting[0] if fitting else None
 
 
+def are_kept(services: Services, series_uid: str) -> bool:
+    """Whether `restore` would read heat maps of a series."""
+    return bool(_newest(services, series_uid))
+
+
 def read_ahead(services: Services, series_uid: str) -> None:
     """Read the heat maps that `restore` will show in a moment, off the home thread."""
     for record in _newest(services, series_uid):

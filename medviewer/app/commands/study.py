@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from medviewer import formats
 from medviewer.app.commands import (
@@ -132,8 +132,7 @@ def show(services: Services, series: Series, plan: hanging.Plan | None = None, a
             if job.error is None:
                 return
             arriving.abandon()
-        if services.loading is None:  # else what was read ahead may be the newer one's, which lets go of the rest
-            services.archive.ahead.clear()
+        _forget_ahead(services)
 
     job = services.loading = services.runner.submit(work, title=f"Loading {series.description or series.modality}")
     job.progressed.connect(arriving.progressed)
@@ -231,16 +230,41 @@ def _merged(listed: Study, found: Study | None) -> Study:
     return replace(found, series=tuple(series.values()), attachments=tuple(attachments.values()))
 
 
-def show_hung(services: Services, plan: hanging.Plan) -> Job[Image] | None:
-    """Make a plan's main series the open one, at once where a viewport beside has it, and hang what the plan has."""
+def show_hung(services: Services, plan: hanging.Plan) -> Job[Any] | None:
+    """Make a plan's main series the open one, and hang what the plan has.
+
+    At once where a viewport beside has it, and nothing was kept of it that has to be read first.
+    """
     hanging.remember(services)
     at_hand = services.hung_images.get(plan.main.uid)
     if at_hand is None:
         return show(services, plan.main, plan)
-    services.overtake()
+    generation = services.overtake()
     _, series, image = at_hand
-    _present(services, series, image, plan)
-    return None
+
+    def wanted() -> bool:
+        return generation == services.generation
+
+    def over() -> None:
+        if wanted():
+            services.loading = None
+            if job.error is None:
+                return
+        _forget_ahead(services)
+
+    if not _is_kept(services, series):
+        _present(services, series, image, plan)
+        return None
+    title = f"Loading {series.description or series.modality}"
+    job = services.runner.submit(lambda _: _read_ahead(services, series), title=title)
+    services.loading = job
+    return services.when_done(job, lambda _: _present(services, series, image, plan), over, wanted)
+
+
+def _forget_ahead(services: Services) -> None:
+    """Let go of what was read ahead and is not wanted; while another series is read, it may be that one's."""
+    if services.loading is None:
+        services.archive.ahead.clear()
 
 
 def _present(
@@ -251,6 +275,14 @@ def _present(
     hanging.follow(services, present(services.session, series, image, at=at), plan)
     _restore(services, series)
     hanging.read_rest(services)
+
+
+def _is_kept(services: Services, series: Series) -> bool:
+    """Whether something of a series has to be read by `_restore`, which tells what cannot be."""
+    try:
+        return mask_restore.is_kept(services, series) or results.are_kept(services, series.uid)
+    except StoreError:
+        return False
 
 
 def _read_ahead(services: Services, series: Series) -> None:

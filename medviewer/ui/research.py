@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QVBoxLayout, QWidget
+from shiboken6 import isValid
 
 from medviewer.app.commands import research
 from medviewer.app.services import Services
@@ -103,9 +104,9 @@ class Research:
 
 
 def _is_open(viewer: napari.Viewer) -> bool:
-    from napari.viewer import Viewer
-
-    return viewer in Viewer._instances  # napari has no public question for it
+    """Whether its window is there: a window that the user closes is deleted by Qt, and napari still counts it."""
+    window = getattr(viewer.window, "_qt_window", None)  # napari has no public question for it
+    return window is not None and isValid(window)
 
 
 def _add_image(viewer: napari.Viewer, image: Image, name: str, about: dict[str, Any]) -> None:

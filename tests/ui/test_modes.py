@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
+from shiboken6 import isValid
 
 from medviewer.app import settings
 from medviewer.app.commands import masks, panes
@@ -83,6 +84,29 @@ def test_the_image_goes_to_napari_and_a_labels_layer_comes_back(opened: Program)
     assert np.flatnonzero(store.labels).tolist() == [5]
     window.research.close()
     assert window.research.viewer is None
+
+
+def test_a_napari_window_that_the_user_closed_opens_again_and_ends_nothing(opened: Program, qtbot: QtBot) -> None:
+    window = opened.window
+    masks.new(opened.services).paint(np.array([5]), 1)
+    window.update_context()
+    for _ in range(2):
+        window.commands["research.open"].trigger()
+        viewer = window.research.viewer
+        assert viewer is not None
+        assert [layer.name for layer in viewer.layers] == ["Head", "Mask"], "a window of its own, not the one before"
+        theirs = viewer.window._qt_window
+        assert theirs.isVisible()
+        theirs.close()  # its cross, not napari's menu
+        qtbot.waitUntil(lambda theirs=theirs: not isValid(theirs))
+    viewer.layers["Mask"].data[3, 4, 5:9] = 1
+    window.commands["research.bring_back"].trigger()
+    assert opened.services.session.mask is not None
+    assert opened.services.session.mask.labels[3, 4, 5:9].all(), "what was made there is not lost with its window"
+    opened.close()  # it once ended the program before it had kept what was open
+    assert window.research.viewer is None
+    assert opened.services.session.mask is not None
+    assert not opened.services.session.mask.dirty
 
 
 def test_the_window_comes_back_as_it_was(program: Program, qtbot: QtBot, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from medviewer.app.services import Services
 from medviewer.jobs import Runner
 from medviewer.ui import theme, translate
 from medviewer.ui.ahead import Ahead
-from medviewer.ui.viewport_pane import PAUSE_MS
+from medviewer.ui.soon import PAUSE_MS
 
 log = logging.getLogger(__name__)
 

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer
 
+PAUSE_MS = 1
+"""Between two parts of something long: what the user did meanwhile comes first."""
+
 
 def soon(context: QObject, then: Callable[[], object]) -> None:
     """Call something with the next turn of the event loop, if `context` is still there.

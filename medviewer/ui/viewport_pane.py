@@ -15,7 +15,7 @@ from medviewer.app.hanging.layouts import Cell, Layout
 from medviewer.app.hanging.wearing import pane_of
 from medviewer.app.state import Session
 from medviewer.domain.plane import Plane
-from medviewer.ui.soon import soon
+from medviewer.ui.soon import PAUSE_MS, soon
 from medviewer.ui.stills import Stills
 from medviewer.ui.theme import COLOURS, RESEARCH_USE
 
@@ -29,8 +29,6 @@ _EMPTY, _VIEWPORTS, _STILLS = range(3)
 """Pages: nothing is open, the viewports, and what is seen of them before they are there."""
 _AT_FIRST = 3
 """Viewports that are made in any case; more come with the first layout that has them."""
-PAUSE_MS = 1
-"""Between two parts of viewports that are made: what the user did meanwhile comes first."""
 _REST_MS = 150
 """How long a hand has to rest until turned planes are drawn in full again."""
 
@@ -159,8 +157,8 @@ class ViewportPane(QWidget):
             self._next_piece.start()
 
     def _make_some(self) -> None:
-        if self.make_piece():
-            self._call_more()
+        if self.make_piece() or self.prepare_next():
+            self._next_piece.start()
 
     def make_piece(self) -> bool:
         """Make a part of a viewport, for one turn of the event loop; whether there was one to make."""
@@ -171,17 +169,19 @@ class ViewportPane(QWidget):
             self._make_solid()
         elif self._coming is None:
             self._coming = self._new_view()
-        elif not self._coming.prepare():
+        elif not self._coming.prepare_image():
             self._join(self._coming)
         return True
 
     def prepare_next(self) -> bool:
-        """Make one thing that the first image would wait for; whether there was one to make."""
+        """Make one thing that the first image or result would wait for; whether there was one to make."""
         if self._closed:
             return False
-        if any(view.prepare() for view in self._views):
+        if any(view.prepare_image() for view in self._views):
             return True
-        return self._solid is not None and self._solid.prepare()
+        if self._solid is not None and self._solid.prepare():
+            return True
+        return any(view.prepare() for view in self._views)
 
     def added_volume(self, view: VolumeView) -> None:
         """The 3D view was made; the window listens to it."""

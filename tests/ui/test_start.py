@@ -259,6 +259,10 @@ def test_what_the_first_image_needs_is_there_before_it_and_its_parts_have_turns_
         program.app.processEvents()
     canvases = [view.canvas for view in grid.slices] + [grid.volume.canvas]
     assert all(canvas.native.isValid() for canvas in canvases), "OpenGL has a context for each, and nobody saw them"
+    for view in grid.slices:
+        layers = view.canvas.model.layers
+        seen = {layer.name: layer.visible for layer in layers}
+        assert seen == {"grey": True, "fused": False, "mask uint8": False, "heat": False}
     turns: list[Counter[str]] = []
 
     def turn() -> None:

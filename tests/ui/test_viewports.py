@@ -223,6 +223,8 @@ def test_scale_bars_are_round_and_within_a_quarter() -> None:
 
 def test_layers_are_filled_anew_and_never_removed(program: Program, qtbot: QtBot) -> None:
     open_ramp(program, qtbot)  # in a window of its own: a layer that was made stays
+    while program.window.grid.prepare_next():
+        pass
     session, slice_view = program.services.session, program.window.grid.slices[0]
     masks.new(program.services).paint(np.array([0]), 1)
     settle(program)
@@ -235,9 +237,10 @@ def test_layers_are_filled_anew_and_never_removed(program: Program, qtbot: QtBot
         study.present(session, series, Image(voxels, other, "OT", windows=(Window(7, 4),)))
         settle(program)
         slice_view.canvas.native.grabFramebuffer()  # drawing over what was removed ended the program
-    assert list(layers)[1:] == [grey, mask]
+    assert [layer.name for layer in layers] == ["colour", "grey", "fused", "mask uint8", "heat"]
+    assert (layers[1], layers[3]) == (grey, mask)
     assert layers[0] is slice_view.picture.image  # colours came later, and lie below the mask
-    assert [layer.visible for layer in layers] == [True, False, False]
+    assert [layer.visible for layer in layers] == [True, False, False, False, False]
     picture = slice_view.canvas.native.grabFramebuffer()
     ratio = picture.width() / slice_view.canvas.native.width()
     drawn = picture.pixelColor((slice_view.to_pixel(6, 7) * ratio).toPoint())

@@ -60,7 +60,7 @@ class NapariCanvas:
             # napari tells every layer at every frame which part of it is seen, for the sake of multiscale layers,
             # which ours are not; it takes a fifth of a frame
             scene.events.draw.disconnect(self.qt_viewer.canvas.on_draw)
-        self._resized = self._drawn_ahead = False
+        self._resized = False
         scene.events.resize.connect(self._note_size)
         scene.events.draw.connect(self._before_draw, position="first")
         self.native.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -80,18 +80,14 @@ class NapariCanvas:
             event.blocked = True
             self.native.update()
 
-    def draw_ahead(self) -> bool:
-        """Draw once before anybody sees it; whether that was yet to be done.
+    def draw_ahead(self) -> None:
+        """Draw the layers that there are before anybody sees them.
 
-        OpenGL makes the widget's context and compiles what draws its layers with the first frame. All viewports are
-        shown together when an image comes, and would all do that then.
+        OpenGL makes the widget's context, and compiles what draws a layer, with the first frame of it. All viewports
+        show an image, or a result, at the same time, and would all do that then.
         """
-        if self._drawn_ahead:
-            return False
-        self._drawn_ahead = True
         for _ in range(2):  # the first frame only gives it its size
             self.native.grabFramebuffer()
-        return True
 
     @property
     def camera(self) -> Any:

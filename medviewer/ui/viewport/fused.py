@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from medviewer.ui.viewport.turned import block_of
 
 _CLEAR_PART = 0.25
 """Of the range of colours: over it they become solid, so that where little was taken up the image stays as it is."""
+_COLOURS = "hot-iron"
 _OUTSIDE = -1e9
 """Drawn where there is nothing: below every lower limit, so clear."""
 
@@ -46,7 +48,7 @@ class FusedLayer:
             self.slabs.forget()
             return
         if self.layer is None:
-            self._make(display, look)
+            self.layer = self._made(display.plane.shape, display.plane.spacing, look.limits, look.colours)
             before = None
         set_visible(self.layer, True)
         if self.layer.opacity != look.opacity:
@@ -61,16 +63,24 @@ class FusedLayer:
         if before is None or before.colours != look.colours:
             self.layer.colormap = fused_colours(look.colours)
 
-    def _make(self, display: Display, look: FusedLook) -> None:
-        self.layer = self._layers.get(
+    def prepare(self, shape: tuple[int, int], spacing: tuple[float, float]) -> Any:
+        """Make the layer before there is anything to show in it; all of it is clear."""
+        made = self._made(shape, spacing, (0.0, 1.0), _COLOURS)
+        made.data[:] = _OUTSIDE
+        return made
+
+    def _made(
+        self, shape: tuple[int, int], spacing: tuple[float, float], limits: tuple[float, float], colours: str
+    ) -> Any:
+        return self._layers.get(
             "fused",
             PlainImage,
-            display.plane.shape,
+            shape,
             np.float32,
-            display.plane.spacing,
+            spacing,
             above=("grey", "colour"),
-            contrast_limits=ordered(look.limits),
-            colormap=fused_colours(look.colours),
+            contrast_limits=ordered(limits),
+            colormap=fused_colours(colours),
             blending="translucent",
             interpolation2d="linear",
         )
@@ -96,6 +106,7 @@ def _where(display: Display) -> tuple[object, ...]:
     return display.plane, display.k, block_of(display)
 
 
+@lru_cache(maxsize=8)
 def fused_colours(name: str) -> Colormap:
     """A colour map that is clear at its low end and solid from a quarter of it on."""
     positions = np.linspace(0, 1, 256, dtype=np.float32)

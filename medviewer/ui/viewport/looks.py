@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -73,6 +74,7 @@ def label_colours(look: MaskLook) -> DirectLabelColormap:
     return DirectLabelColormap(color_dict=cast("Any", colours))
 
 
+@lru_cache(maxsize=8)
 def heat_colours(name: str) -> Colormap:
     """A colour map that is clear where the heat map is cold, so that the image stays as it is there."""
     colours = np.array(ensure_colormap(name).map(np.linspace(0, 1, 256)))

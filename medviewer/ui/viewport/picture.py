@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medviewer.app.ports import Display, HeatLook, MaskLook, Padding
+from medviewer.app.ports import Display, MaskLook, Padding
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport.canvas import NapariCanvas
 from medviewer.ui.viewport.fused import FusedLayer
@@ -27,6 +27,13 @@ from medviewer.ui.viewport.looks import (
 from medviewer.ui.viewport.slabs import SlabFeed
 from medviewer.ui.viewport.tables import ordered
 from medviewer.ui.viewport.turned import Pixels, block_of, labels_of, real_values, source_of
+
+IMAGES = ("grey", "mask uint8")
+"""Layers that most images need."""
+RESULTS = ("fused", "heat")
+"""Layers that come with what is laid over, and with what a model says."""
+_PIXEL = (1, 1), (1.0, 1.0)
+_HEAT = "inferno"
 
 
 class SlicePicture:
@@ -51,6 +58,8 @@ class SlicePicture:
         """What the colours of the grey layer were made of."""
         self._curve: NDArray[np.float32] | None = None
         """Kept while its colours are shown: it is told from others by what it is, not by its values."""
+        self._fresh: list[Any] = []
+        """Layers that were made ahead, and are still to be hidden."""
         self._coloured: dict[str, object] = {}
         """What the colours of the layers of masks, by their names, and of the heat map were made of."""
 
@@ -84,18 +93,34 @@ class SlicePicture:
         self.image = self.mask = self.heat = self.graphics = None
         self.fused.forget()
 
-    def prepare(self) -> bool:
-        """Make one of the layers that most images need before there is an image; whether there was one to make.
+    def prepare(self, names: tuple[str, ...]) -> bool:
+        """Make one of some layers before there is anything to show; whether there was one to make.
 
-        napari takes a tenth of a second for each, and all viewports need theirs at once when a study or a result comes.
+        napari takes some hundredths of a second for each, and all viewports need theirs at once when a study or a
+        result comes. They are of one clear pixel, and seen until `hide_prepared`, so that they can be drawn once.
+
+        Parameters
+        ----------
+        names
+            `IMAGES` or `RESULTS`.
         """
-        if "grey" not in self._layers:
-            self._image_layer((1, 1), (1.0, 1.0), (0.0, 1.0))  # one black pixel: nothing to be hidden
-            return True
-        if "mask uint8" not in self._layers:
-            self._canvas.show(self._mask_layer(np.dtype(np.uint8), (1, 1), (1.0, 1.0)), False)
-            return True
-        return False
+        missing = next((name for name in names if name not in self._layers), "")
+        if missing == "grey":
+            self._image_layer(*_PIXEL, (0.0, 1.0))  # a black one: nothing that had to be hidden
+        elif missing == "fused":
+            self._fresh.append(self.fused.prepare(*_PIXEL))
+        elif missing == "heat":
+            self._fresh.append(self._heat_layer(*_PIXEL, _HEAT))
+        elif missing:
+            self._fresh.append(self._mask_layer(np.dtype(np.uint8), *_PIXEL))
+        return bool(missing)
+
+    def hide_prepared(self) -> None:
+        """Hide the layers that were made ahead and that nothing has asked for meanwhile."""
+        for layer in self._fresh:
+            if layer not in (self.mask, self.heat, self.fused.layer):
+                self._canvas.show(layer, False)
+        self._fresh.clear()
 
     def _make_image(self, display: Display) -> None:
         self._layers.spare()
@@ -221,7 +246,7 @@ class SlicePicture:
             self._canvas.show(self.heat, False)
             return
         if self.heat is None:
-            self._make_heat(display, look)
+            self.heat = self._heat_layer(display.plane.shape, display.plane.spacing, look.colormap)
             before = None
         self._canvas.show(self.heat, True)
         if self.heat.opacity != look.opacity:
@@ -235,15 +260,15 @@ class SlicePicture:
             np.copyto(self.heat.data, labels_of(display, look.values) if known is None else known, casting="unsafe")
             self._upload(self.heat, self.heat.data)
 
-    def _make_heat(self, display: Display, look: HeatLook) -> None:
-        self.heat = self._layers.get(
+    def _heat_layer(self, shape: tuple[int, int], spacing: tuple[float, float], colours: str) -> Any:
+        return self._layers.get(
             "heat",
             PlainImage,
-            display.plane.shape,
+            shape,
             np.float32,
-            display.plane.spacing,
+            spacing,
             contrast_limits=(0, 1),
-            colormap=heat_colours(look.colormap),
+            colormap=heat_colours(colours),
             blending="translucent",
             interpolation2d="linear",
         )

@@ -19,7 +19,7 @@ from medviewer.ui.viewport.lens import Lens, lens_at
 from medviewer.ui.viewport.marking import over_slice
 from medviewer.ui.viewport.measures import TEXT, WHOLE, Hit, hit, hit_text
 from medviewer.ui.viewport.overlay import Overlay, OverlayState
-from medviewer.ui.viewport.picture import SlicePicture
+from medviewer.ui.viewport.picture import IMAGES, RESULTS, SlicePicture
 from medviewer.ui.viewport.pointer import Pointer
 from medviewer.ui.viewport.refining import Refining
 from medviewer.ui.viewport.thick_slabs import ThickSlabs
@@ -80,6 +80,7 @@ class SliceView(CameraView):
         self._under: Hit | None = None
         self._measuring = False
         self._note = ""
+        self._prepared: set[tuple[str, ...]] = set()
         self.looked.connect(self._draw_overlay)
         self.looked.connect(self._changed_under)
         self.canvas.native.installEventFilter(self)
@@ -124,8 +125,21 @@ class SliceView(CameraView):
             self.overlay.show_state(OverlayState(note=note))
 
     def prepare(self) -> bool:
+        """Make one thing that the first picture, or then the first result, would wait for; whether there was one."""
+        return self.prepare_image() or self._prepare(RESULTS)
+
+    def prepare_image(self) -> bool:
         """Make one thing that the first picture would wait for; whether there was one to make."""
-        return self.picture.prepare() or self.canvas.draw_ahead()
+        return self._prepare(IMAGES)
+
+    def _prepare(self, names: tuple[str, ...]) -> bool:
+        if names in self._prepared:
+            return False
+        if not self.picture.prepare(names):
+            self.canvas.draw_ahead()
+            self.picture.hide_prepared()
+            self._prepared.add(names)
+        return True
 
     # -- overlay, pointer, frame ----------------------------------------------------------------------------------
 

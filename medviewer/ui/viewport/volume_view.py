@@ -56,7 +56,7 @@ class VolumeView(QFrame):
         self._generation = 0
         self.reserved = 0
         """Pixels at the upper right where something else stands."""
-        self._unshown = False
+        self._unshown = self._drawn_ahead = False
         self.setObjectName("viewport")
         self.setMinimumSize(120, 100)
         self._canvas: NapariCanvas | None = None
@@ -93,7 +93,11 @@ class VolumeView(QFrame):
         """Make the canvas before there is a volume, and draw on it; whether that was yet to be done."""
         if self._canvas is None:
             return self.canvas is not None
-        return self._canvas.draw_ahead()
+        if self._drawn_ahead:
+            return False
+        self._canvas.draw_ahead()
+        self._drawn_ahead = True
+        return True
 
     @property
     def canvas(self) -> NapariCanvas:

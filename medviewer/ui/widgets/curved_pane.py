@@ -13,6 +13,7 @@ from medviewer.app.controllers.paths import strip_of
 from medviewer.app.mask_store import MaskStore
 from medviewer.app.services import Services
 from medviewer.app.state import PATH_TOOL
+from medviewer.ui.soon import PAUSE_MS
 from medviewer.ui.translate import tr
 from medviewer.ui.widgets.links import Links
 from medviewer.ui.widgets.parts import explain, label, slider, tool
@@ -46,6 +47,10 @@ class CurvedPane(QWidget):
         self._curving = Curving(services.session)
         self.slices: SliceView | None = None
         """Made with the first path: a canvas takes part of a second."""
+        self._coming: SliceView | None = None
+        """The viewport on its way: nobody sees it yet."""
+        self._next_piece = QTimer(self, singleShot=True, interval=PAUSE_MS)
+        self._next_piece.timeout.connect(self._make_some)
         self._pending = False
         self._high = 0
         self.length = label(role="quiet")
@@ -98,6 +103,7 @@ class CurvedPane(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
         self._column.addLayout(row)
+        self._column.addStretch()  # the place of the viewport, until it is there
         self.setMinimumHeight(_HEIGHT // 2)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
 
@@ -128,8 +134,8 @@ class CurvedPane(QWidget):
         display = self._curving.display()
         # there before the first click: a picture that shrinks between two clicks is not hit
         wanted = display is not None or (self._session.view.tool == PATH_TOOL and self._session.image is not None)
-        if wanted and self.slices is None:
-            self._make_viewport()
+        if wanted and self.slices is None and not self._next_piece.isActive():
+            self._next_piece.start()
         if self.slices is not None:
             self.slices.apply(display)
             self.slices.set_tool(self._session.view.tool if self._session.view.tool in _LOOKING else "crosshair")
@@ -157,10 +163,22 @@ class CurvedPane(QWidget):
             high = self._high or whole // 3
             parts.setSizes([high if parts.widget(k) is self else whole - high for k in range(parts.count())])
 
-    def _make_viewport(self) -> None:
-        from medviewer.ui.viewport.slice_view import SliceView  # brings napari
+    def _make_some(self) -> None:
+        """Make a part of the viewport, in each turn of the event loop: all of it takes a while."""
+        if self._coming is None:
+            from medviewer.ui.viewport.slice_view import SliceView  # brings napari
 
-        made = self.slices = SliceView(self)
+            self._coming = SliceView(self)
+            self._coming.hide()
+        elif not self._coming.prepare_image():
+            self._join(self._coming)
+            self.refresh()
+            return
+        self._next_piece.start()
+
+    def _join(self, made: SliceView) -> None:
+        """The viewport was made."""
+        self.slices, self._coming = made, None
         made.setMinimumHeight(80)
         made.pointed.connect(self._point)
         made.scrolled.connect(self._step)
@@ -168,7 +186,8 @@ class CurvedPane(QWidget):
         made.fused_windowed.connect(lambda right, down: fusion.drag_window(self._session, right, down))
         made.hovered.connect(lambda row, column: self.read_out.emit(self._curving.read_out(row, column)))
         made.left.connect(lambda: self.read_out.emit(""))
-        self._column.addWidget(made, 1)
+        self._column.insertWidget(1, made, 1)
+        made.show()
 
     # -- what the user wants --------------------------------------------------------------------------------------
 
@@ -189,5 +208,7 @@ class CurvedPane(QWidget):
         """Let go of the GL widget, before the widget itself goes."""
         self._follow_mask(None)
         self._pending = True
-        if self.slices is not None:
-            self.slices.canvas.close()
+        self._next_piece.stop()
+        made = self.slices or self._coming
+        if made is not None:
+            made.canvas.close()

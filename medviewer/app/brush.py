@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from medviewer.domain.indices import ascending
 from medviewer.domain.plane import Plane
 
 Point = tuple[float, float]
@@ -63,4 +64,4 @@ def _flat(plane: Plane, k: int, cells: NDArray[np.int64]) -> NDArray[np.int64]:
     index[plane.row_axis] = rows - 1 - cells[:, 0] if plane.flip_rows else cells[:, 0]
     index[plane.column_axis] = columns - 1 - cells[:, 1] if plane.flip_columns else cells[:, 1]
     flat = np.ravel_multi_index((index[0], index[1], index[2]), plane.grid.shape)
-    return np.unique(flat).astype(np.int64)
+    return ascending(flat.astype(np.int64))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from medviewer.domain.indices import ascending, first_of_each
+
 Labels = NDArray[np.uint8] | NDArray[np.uint16]
 Box = tuple[slice, slice, slice]
 
@@ -88,17 +90,19 @@ def merge(deltas: list[Delta]) -> Delta:
     if len(deltas) == 1:
         return deltas[0]
     where = np.concatenate([d.where for d in deltas])
-    unique, first = np.unique(where, return_index=True)
-    last = where.size - 1 - np.unique(where[::-1], return_index=True)[1]
-    before = np.concatenate([d.before for d in deltas])[first]
-    after = np.concatenate([d.after for d in deltas])[last]
+    order = np.argsort(where, kind="stable")  # of the same voxels the earlier stays before the later
+    first = first_of_each(where[order])
+    last = np.append(first[1:], where.size)[: first.size] - 1
+    unique = where[order[first]]
+    before = np.concatenate([d.before for d in deltas])[order[first]]
+    after = np.concatenate([d.after for d in deltas])[order[last]]
     changed = before != after
     return Delta(unique[changed], before[changed], after[changed])
 
 
 def change(labels: Labels, where: NDArray[np.int64], label: int) -> Delta:
     """The difference that sets voxels (flat indices) to `label`; voxels that have it already are left out."""
-    where = np.unique(where)
+    where = ascending(where)
     before = labels.reshape(-1)[where]
     changed = before != label
     where, before = where[changed], before[changed]

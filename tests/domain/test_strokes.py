@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from medviewer.domain.indices import ascending
 from medviewer.domain.strokes import Delta, change, merge
 
 SHAPE = (3, 4, 5)
@@ -129,3 +130,10 @@ def test_other_files_are_refused() -> None:
     for text in (b"", b"MVS1", b"PK\x03\x04" + bytes(40)):
         with pytest.raises(ValueError, match="stroke record"):
             Delta.from_bytes(text)
+
+
+@given(st.lists(st.integers(0, 2**62), max_size=40))
+def test_indices_are_put_in_order_and_are_there_once(where: list[int]) -> None:
+    got = ascending(np.array(where, np.int64))
+    assert got.tolist() == sorted(set(where))
+    assert ascending(got) is got, "what is in order is not gone through again"

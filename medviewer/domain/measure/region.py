@@ -207,8 +207,9 @@ def _real(image: Image, index: NDArray[np.intp]) -> NDArray[np.float64]:
     stored = image.voxels[z, y, x]
     if image.lut is not None:
         return image.lut.apply(stored).astype(np.float64)
-    pairs = np.array([image.rescale.at(int(k)) for k in np.unique(z)], float).reshape(-1, 2)
-    at = np.searchsorted(np.unique(z), z)
+    low = int(z.min(initial=image.grid.shape[0]))
+    pairs = np.array([image.rescale.at(k) for k in range(low, int(z.max(initial=-1)) + 1)], float).reshape(-1, 2)
+    at = z - low
     # In double precision: a mean of many float32 would lose more than the last digit shown.
     values: NDArray[np.float64] = stored.astype(np.float64) * pairs[at, 0] + pairs[at, 1]
     return values

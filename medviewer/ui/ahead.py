@@ -25,6 +25,7 @@ VIEWPORTS = (
     "medviewer.ui.viewport.slice_view",
     "medviewer.ui.viewport.volume_view",
     "pandas",
+    "scipy.interpolate",
     "scipy.spatial.transform",
     "OpenGL.arrays.ctypesarrays",
     "OpenGL.arrays.ctypespointers",
@@ -32,7 +33,7 @@ VIEWPORTS = (
     "OpenGL.arrays.numpymodule",
     "OpenGL.arrays.strings",
 )
-"""The modules that bring in napari, and what napari and PyOpenGL import with the first layer, turn and frame."""
+"""The modules that bring in napari, and what it, PyOpenGL and we import with the first layer, turn, frame and path."""
 
 log = logging.getLogger(__name__)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QObject, QPoint, QPointF, QRectF, Qt, QTimerEvent
+from hypothesis import given
+from hypothesis import strategies as st
+from PySide6.QtCore import QLineF, QObject, QPoint, QPointF, QRectF, Qt, QTimerEvent
 from PySide6.QtGui import QImage, QPainter, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -20,7 +23,7 @@ from medviewer.domain.geometry import Grid
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image, Window
 from medviewer.ui.main import Program
-from medviewer.ui.viewport import measures
+from medviewer.ui.viewport import measures, text_places
 from medviewer.ui.viewport.measures import PixelMeasure
 from medviewer.ui.viewport.overlay import Overlay, OverlayState
 from medviewer.ui.viewport.words import scale_bar
@@ -394,11 +397,11 @@ def test_words_of_measurements_can_be_read_over_bone_and_hide_little(opened: Pro
     one = PixelMeasure("1", "length", ((0, 10.0, 30.0), (1, 60.0, 30.0)), (((10.0, 30.0), (60.0, 30.0)),), ("48.3 mm",))
     room = QRectF(drawn.rect())
     painter = QPainter(drawn)
-    measures.paint(painter, (one,), opened.window.font(), room)
+    (text,) = text_places.placed_texts((one,), opened.window.font(), room)
+    assert text is not None
+    measures.paint(painter, (one,), opened.window.font(), (text,))
     painter.end()
-    (box,) = measures.text_boxes((one,), opened.window.font(), room)
-    assert box is not None
-    inside = drawn.copy(box.adjusted(-3, -1, 3, 1).toRect())
+    inside = drawn.copy(text.box.adjusted(-3, -1, 3, 1).toRect())
     grey = np.array(
         [[inside.pixelColor(x, y).lightness() for x in range(inside.width())] for y in range(inside.height())]
     )
@@ -422,3 +425,25 @@ def test_words_of_measurements_keep_clear_of_the_viewport_s_own(
     assert overlay.rect().toRectF().contains(box)
     assert not [other for other in overlay.own_words() if other.intersects(box)]
     overlay.deleteLater()
+
+
+@given(
+    st.tuples(*[st.floats(-50, 50)] * 4),
+    st.tuples(st.floats(-40, 40), st.floats(-40, 40), st.floats(1, 30), st.floats(1, 30)),
+)
+def test_what_a_line_runs_through_is_what_qt_says(
+    line: tuple[float, float, float, float], box: tuple[float, float, float, float]
+) -> None:
+    segment, rect = QLineF(*line), QRectF(*box)
+    corners = [rect.topLeft(), rect.topRight(), rect.bottomRight(), rect.bottomLeft(), rect.topLeft()]
+    crossing = QLineF.IntersectionType.BoundedIntersection
+    sides = any(segment.intersects(QLineF(a, b))[0] == crossing for a, b in pairwise(corners))
+    inside = rect.contains(segment.p1()) or rect.contains(segment.p2())
+    edges = np.array([(rect.left(), rect.top(), rect.right(), rect.bottom())])
+    wider = np.array([-0.01, -0.01, 0.01, 0.01])
+    shrunk, grown = edges - wider, edges + wider
+    given_line = np.array([line])
+    if bool(text_places.crosses(given_line, shrunk)):
+        assert sides or inside
+    if sides or inside:
+        assert bool(text_places.crosses(given_line, grown))

@@ -10,6 +10,8 @@ from medviewer.domain.measure.outline import axes_of, basis
 
 _LINES = 4096
 """Lines by which the area of a polygon that crosses itself is cut; it is then right to about 0.1 %."""
+_AT_ONCE = 1 << 18
+"""Edges times lines that are looked at together."""
 
 
 def area_of(m: Measurement) -> float:
@@ -45,12 +47,19 @@ def _even_odd(corners: NDArray[np.float64]) -> float:
     low, high = corners[:, 0].min(), corners[:, 0].max()
     step = (high - low) / _LINES
     start, end = corners, np.roll(corners, -1, axis=0)
+    levels = low + (np.arange(_LINES) + 0.5) * step
     total = 0.0
-    for level in low + (np.arange(_LINES) + 0.5) * step:
-        cut = (start[:, 0] > level) != (end[:, 0] > level)
-        a, b = start[cut], end[cut]
-        at = np.sort(a[:, 1] + (level - a[:, 0]) / (b[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1]))
-        total += float((at[1::2] - at[::2]).sum())
+    for some in np.array_split(levels, -(-_LINES * len(corners) // _AT_ONCE)):
+        cut = (start[:, 0] > some[:, None]) != (end[:, 0] > some[:, None])
+        line, edge = np.nonzero(cut)
+        a, b = start[edge], end[edge]
+        at = np.full(cut.shape, np.inf)
+        at[line, edge] = a[:, 1] + (some[line] - a[:, 0]) / (b[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
+        at.sort(axis=1)
+        most = int(cut.sum(axis=1).max(initial=0))  # even on each line: they go in and out
+        inner, outer = at[:, :most:2], at[:, 1:most:2]
+        there = np.isfinite(outer)
+        total += float((outer[there] - inner[there]).sum())
     return total * float(step)
 
 

@@ -15,7 +15,8 @@ from medviewer.ui.translate import tr
 from medviewer.ui.viewport import measures
 from medviewer.ui.viewport.colour_bar import ColourBar
 from medviewer.ui.viewport.lens import Lens
-from medviewer.ui.viewport.measures import PixelMeasure
+from medviewer.ui.viewport.measures import PixelMeasure, PlacedText
+from medviewer.ui.viewport.text_places import placed_texts
 from medviewer.ui.viewport.words import LETTER_ROOM, MARGIN, Sheet, Words
 
 _MARK_RADIUS = 6.0
@@ -108,6 +109,7 @@ class Overlay(QWidget):
         self._words.timeout.connect(self._say_newest)
         self._said = self.state.corners
         self._boxes: tuple[Sheet, list[QRectF]] | None = None  # asked for with each move of the pointer
+        self._texts: tuple[tuple[object, ...], tuple[PlacedText | None, ...]] | None = None  # so are they
         self._accent, self._text = QColor(accent), QColor(text)
 
     def show_state(self, state: OverlayState) -> None:
@@ -158,8 +160,16 @@ class Overlay(QWidget):
 
     def boxes_of_texts(self) -> tuple[QRectF | None, ...]:
         """Where the text of each measurement stands; None where it has none."""
+        return tuple(None if text is None else text.box for text in self._placed())
+
+    def _placed(self) -> tuple[PlacedText | None, ...]:
         shown = self._measures()
-        return measures.text_boxes(shown, self.font(), self._room(), self.own_words() if shown else ())
+        if not shown:
+            return ()
+        asked = shown, self.font(), self._room(), self.own_words()
+        if self._texts is None or self._texts[0] != asked:
+            self._texts = asked, placed_texts(*asked)
+        return self._texts[1]
 
     def top_texts(self) -> list[tuple[str, str]]:
         """The rows of the two upper corners as they fit."""
@@ -170,9 +180,7 @@ class Overlay(QWidget):
         return Sheet(self.width(), self.height(), self.font(), state.letters, state.corners, state.pixels_per_mm)
 
     def _draw_measures(self, painter: QPainter) -> None:
-        shown = self._measures()
-        if shown:
-            measures.paint(painter, shown, self.font(), self._room(), self.own_words())
+        measures.paint(painter, self._measures(), self.font(), self._placed())
 
     def own_words(self) -> list[QRectF]:
         """What words and bars of the viewport itself cover: texts of measurements keep clear of them."""

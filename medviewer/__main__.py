@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from medviewer.app.ports import Screen
+    from medviewer.app.ports.shell import Screen
 
 
 def main(argv: Sequence[str] | None = None) -> int:

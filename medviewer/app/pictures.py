@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
     from PIL.ImageDraw import ImageDraw
 
-    from medviewer.app.ports import Display, FusedLook
+    from medviewer.app.ports.display import Display, FusedLook
 
 Rgb = NDArray[np.uint8]
 Floats = NDArray[np.float32]

@@ -19,7 +19,7 @@ from medviewer.cli.reading import Case, load, opened_services, result_of, scan
 from medviewer.errors import InputError, MedviewerError
 
 if TYPE_CHECKING:
-    from medviewer.app.ports import Screen
+    from medviewer.app.ports.shell import Screen
     from medviewer.app.services import Services
     from medviewer.app.state import Session
 

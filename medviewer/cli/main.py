@@ -33,7 +33,7 @@ from medviewer.cli.console import report, say
 from medviewer.errors import MedviewerError
 
 if TYPE_CHECKING:
-    from medviewer.app.ports import Screen
+    from medviewer.app.ports.shell import Screen
 
 _HELP = """Read studies, run AI on them, see its reasons, correct it and teach it.
 

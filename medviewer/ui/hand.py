@@ -16,7 +16,7 @@ from medviewer.app.controllers.texts import read_out
 from medviewer.app.controllers.turning import turned_read_out
 from medviewer.app.hanging.companions import aside, companion_of, looked_at
 from medviewer.app.hanging.wearing import look_of, worn
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.app.services import Services
 from medviewer.app.state import EDIT_TOOLS, Focus
 from medviewer.domain.plane import Plane

@@ -15,7 +15,7 @@ from medviewer.app import actions, context
 from medviewer.app.hanging.companions import looked_at
 from medviewer.app.mask_store import MaskStore
 from medviewer.app.pointing import of_layouts, rule_of
-from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.ports.shell import Dialogs, Shell
 from medviewer.app.presets import by_key
 from medviewer.app.services import Services
 from medviewer.app.shortcuts import Shortcuts

@@ -14,7 +14,8 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
 from medviewer.app import actions, settings
-from medviewer.app.ports import DeidentifyChoice, SolidSide
+from medviewer.app.ports.scene import SolidSide
+from medviewer.app.ports.shell import DeidentifyChoice
 from medviewer.app.services import Services
 from medviewer.domain.document import Document
 from medviewer.errors import StoreError

@@ -19,7 +19,7 @@ from medviewer.app import context
 from medviewer.app.actions import MENUS, SUBMENUS, build
 from medviewer.app.commands import masks, study, verdicts
 from medviewer.app.modes import MODES
-from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.ports.shell import Dialogs, Shell
 from medviewer.app.services import Services
 from medviewer.app.state import TOOLS
 from medviewer.domain.image import Image

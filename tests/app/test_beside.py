@@ -16,7 +16,7 @@ from medviewer import formats
 from medviewer.app.commands import beside, companion_looks, listed, panes, study, view
 from medviewer.app.controllers.display import DisplayController, resolve_pane
 from medviewer.app.hanging.companions import companion_of, cursor_of, looked_at, plane_of, point, share_a_frame
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.app.services import Services
 from medviewer.app.state import Companion, Session
 from medviewer.domain.geometry import Grid

@@ -14,7 +14,7 @@ from medviewer.app.controllers.pathing import PathTool
 from medviewer.app.controllers.paths import PATH, strip_of
 from medviewer.app.controllers.turning import turned_of
 from medviewer.app.hanging.companions import plane_of, point
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.app.services import Services
 from medviewer.app.state import Session
 from medviewer.app.words import number_text

@@ -15,7 +15,7 @@ import pytest
 from medviewer import formats
 from medviewer.app import actions
 from medviewer.app.commands import deidentify
-from medviewer.app.ports import DeidentifyChoice, Dialogs, Shell
+from medviewer.app.ports.shell import DeidentifyChoice, Dialogs, Shell
 from medviewer.app.services import Services
 from medviewer.domain.image import Image
 from medviewer.domain.study import Attachment

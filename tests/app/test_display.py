@@ -13,7 +13,8 @@ import pytest
 from medviewer.app.commands import study
 from medviewer.app.controllers.display import DisplayController, heat_look, mask_look, resolve, resolve_scene
 from medviewer.app.mask_store import MaskStore
-from medviewer.app.ports import Corners, Display, Scene, ViewPort, VolumePort
+from medviewer.app.ports.display import Corners, Display, ViewPort
+from medviewer.app.ports.scene import Scene, VolumePort
 from medviewer.app.state import Arrival, Session
 from medviewer.domain.geometry import Grid
 from medviewer.domain.heatmap import Heatmap

@@ -19,7 +19,7 @@ from medviewer.app.controllers.fusing import fused_lines, fused_value, shows_fus
 from medviewer.app.controllers.texts import corners, read_out
 from medviewer.app.controllers.turning import turned_of
 from medviewer.app.hanging.companions import companion_of, plane_of, point
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.app.services import Services
 from medviewer.app.state import Session
 from medviewer.app.words import number_text

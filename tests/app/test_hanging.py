@@ -24,7 +24,7 @@ from medviewer.app.hanging.layouts import Look
 from medviewer.app.hanging.orienting import turn_to
 from medviewer.app.hanging.protocol import Rule, protocol_of
 from medviewer.app.hanging.wearing import relooked, window_of
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.app.presets import windows_for
 from medviewer.app.resources import resource
 from medviewer.app.services import Services

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from medviewer.app import actions
-from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.ports.shell import Dialogs, Shell
 from medviewer.app.presets import windows_for
 from medviewer.app.resources import resource
 from medviewer.app.services import Services

@@ -18,7 +18,7 @@ from medviewer.app.commands import key_images, measuring, panes, undoing
 from medviewer.app.controllers.display import resolve_pane
 from medviewer.app.hanging.companions import plane_of
 from medviewer.app.pictures import picture_of
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.app.services import Services
 from medviewer.app.state import Session
 from medviewer.domain.image import Window

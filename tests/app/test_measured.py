@@ -12,7 +12,7 @@ import pytest
 from medviewer.app.actions.measuring import measure_specs
 from medviewer.app.commands import measured, measuring
 from medviewer.app.commands import study as study_commands
-from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.ports.shell import Dialogs, Shell
 from medviewer.app.services import Services
 from medviewer.domain.image import Image
 from medviewer.domain.measure.measurement import Measurement

@@ -16,7 +16,7 @@ from medviewer.app.controllers.placing import MeasureTool
 from medviewer.app.controllers.turning import turned_of
 from medviewer.app.hanging.companions import companion_of, cursor_of, plane_of
 from medviewer.app.live_values import LiveValues
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.app.services import Services
 from medviewer.app.state import Companion
 from medviewer.domain.geometry import Grid

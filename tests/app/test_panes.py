@@ -10,7 +10,8 @@ import pytest
 from medviewer.app.commands import panes, study
 from medviewer.app.controllers.display import DisplayController, visible_panes
 from medviewer.app.hanging.layouts import LAYOUTS, NAMES, Pane, layout_of, plane_for
-from medviewer.app.ports import ViewPort, VolumePort
+from medviewer.app.ports.display import ViewPort
+from medviewer.app.ports.scene import VolumePort
 from medviewer.app.state import Session
 from medviewer.domain.geometry import Grid
 from medviewer.domain.image import Image

@@ -10,7 +10,7 @@ import pytest
 from medviewer.app.commands import planes
 from medviewer.app.controllers.display import resolve
 from medviewer.app.controllers.texts import read_out
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.app.services import Services
 from medviewer.app.state import Arrival, Session
 from medviewer.app.words import number_text

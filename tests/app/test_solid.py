@@ -12,7 +12,7 @@ from medviewer.app import settings
 from medviewer.app.actions import build
 from medviewer.app.commands import masks, solid, study
 from medviewer.app.controllers.display import resolve_scene
-from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.ports.shell import Dialogs, Shell
 from medviewer.app.resources import resource
 from medviewer.app.services import Services
 from medviewer.app.solid_looks import first_preset, fitting, look_of, preset, presets, solid_look

@@ -9,7 +9,7 @@ import pytest
 
 from medviewer.app.commands import panes, study
 from medviewer.app.controllers.display import DisplayController
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.app.state import Session
 from medviewer.domain.finding import Detection, Detections
 from medviewer.domain.plane import UNTURNED

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import beside, fusion, planes
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.app.words import number_text
 from medviewer.domain.fusing import Sampled, slice_through
 from medviewer.domain.geometry import Grid

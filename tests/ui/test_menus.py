@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from medviewer.app import actions, context
 from medviewer.app.pointing import rule_of
-from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.ports.shell import Dialogs, Shell
 from medviewer.app.shortcuts import Shortcuts
 from medviewer.ui.keyboard import sequences
 from medviewer.ui.main import Program

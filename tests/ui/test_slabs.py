@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import masks
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.domain.image import Rescale
 from medviewer.domain.slab import WHOLE_MM, slab_slices
 from medviewer.ui.main import Program

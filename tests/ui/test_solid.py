@@ -18,7 +18,8 @@ from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import masks, solid
 from medviewer.app.controllers.display import resolve_scene
-from medviewer.app.ports import MaskLook, Scene, SolidSide
+from medviewer.app.ports.display import MaskLook
+from medviewer.app.ports.scene import Scene, SolidSide
 from medviewer.app.solid_looks import Point, SolidLook, SolidMode, SolidPreset
 from medviewer.ui.main import Program
 from medviewer.ui.viewport import volume_view

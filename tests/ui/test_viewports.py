@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import masks, panes, study, view
-from medviewer.app.ports import Corners
+from medviewer.app.ports.display import Corners
 from medviewer.domain.geometry import Grid
 from medviewer.domain.heatmap import Heatmap
 from medviewer.domain.image import Image, Window

@@ -29,7 +29,7 @@ from medviewer.app.actions.solid import solid_specs
 from medviewer.app.actions.spec import Spec
 from medviewer.app.actions.tools import tools_specs
 from medviewer.app.actions.turning import turning_specs
-from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.ports.shell import Dialogs, Shell
 from medviewer.app.services import Services
 
 MENUS = {

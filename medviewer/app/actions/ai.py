@@ -8,7 +8,7 @@ from typing import Any
 from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
 from medviewer.app.click_plugins import answers_clicks_only
-from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.ports.shell import Dialogs, Shell
 from medviewer.app.services import Services
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from medviewer.app.actions.spec import Spec
 from medviewer.app.modes import MODES
-from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.ports.shell import Dialogs, Shell
 from medviewer.app.services import Services
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from medviewer.app import commands
 from medviewer.app.actions.spec import Spec, toggle
-from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.ports.shell import Dialogs, Shell
 from medviewer.app.services import Services
 from medviewer.errors import InputError
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
 from medviewer.app.controllers.placing import WITH_TEXT
-from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.ports.shell import Dialogs, Shell
 from medviewer.app.services import Services
 from medviewer.domain.measure.measurement import TITLES, Kind
 

@@ -7,7 +7,7 @@ from math import radians
 
 from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
-from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.ports.shell import Dialogs, Shell
 from medviewer.app.services import Services
 from medviewer.app.words import word
 from medviewer.domain.slab import WHOLE_MM, Mode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
-from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.ports.shell import Dialogs, Shell
 from medviewer.app.services import Services
 
 MASK_FILES = ("DICOM segmentation (*.dcm)", "NIfTI (*.nii.gz)")

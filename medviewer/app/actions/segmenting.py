@@ -9,7 +9,7 @@ from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
 from medviewer.app.click_plugins import plugins_of
 from medviewer.app.mask_store import MaskStore
-from medviewer.app.ports import Dialogs, Shell
+from medviewer.app.ports.shell import Dialogs, Shell
 from medviewer.app.services import Services
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from medviewer.app import commands
 from medviewer.app.actions.spec import Spec
-from medviewer.app.ports import Dialogs, Shell, SolidSide
+from medviewer.app.ports.scene import SolidSide
+from medviewer.app.ports.shell import Dialogs, Shell
 from medviewer.app.services import Services
 from medviewer.app.solid_looks import SolidPreset, presets
 

@@ -20,7 +20,7 @@ from medviewer.plugin_api import RunContext
 
 if TYPE_CHECKING:
     # Loads the database, which commands that only read files do without.
-    from medviewer.app.ports import DeidentifyChoice
+    from medviewer.app.ports.shell import DeidentifyChoice
     from medviewer.app.services import Services
 
 KEY_NAME = "deidentify.key"

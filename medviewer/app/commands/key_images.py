@@ -29,7 +29,7 @@ from medviewer.jobs import Job
 
 if TYPE_CHECKING:
     # They load the database, which commands that only read files do without.
-    from medviewer.app.ports import Display
+    from medviewer.app.ports.display import Display
     from medviewer.app.services import Services
     from medviewer.app.state import Session
     from medviewer.domain.image import Image

@@ -12,7 +12,7 @@ from medviewer.app.controllers.fusing import fused_image
 from medviewer.app.controllers.paths import strip_of
 from medviewer.app.controllers.texts import patient_lines
 from medviewer.app.hanging.companions import point
-from medviewer.app.ports import Corners, Display, FusedLook, MaskLook
+from medviewer.app.ports.display import Corners, Display, FusedLook, MaskLook
 from medviewer.app.settings import LINE_PLACES, PLACES
 from medviewer.app.state import Session
 from medviewer.app.words import number_text

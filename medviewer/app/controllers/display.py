@@ -18,7 +18,7 @@ from medviewer.app.hanging.companions import aside, companion_of, index_of, plan
 from medviewer.app.hanging.layouts import SINGLE
 from medviewer.app.hanging.wearing import worn
 from medviewer.app.mask_store import MaskStore, phase_of
-from medviewer.app.ports import (
+from medviewer.app.ports.display import (
     Corners,
     Display,
     DrawnBox,
@@ -27,10 +27,9 @@ from medviewer.app.ports import (
     HeatLook,
     MaskLook,
     Padding,
-    Scene,
     ViewPort,
-    VolumePort,
 )
+from medviewer.app.ports.scene import Scene, VolumePort
 from medviewer.app.solid_looks import solid_look
 from medviewer.app.state import EDIT_TOOLS, Session
 from medviewer.domain.geometry import Grid, Vector

@@ -7,7 +7,7 @@ import numpy as np
 from medviewer.app.controllers.slabs import slab_of
 from medviewer.app.controllers.turning import turned_of
 from medviewer.app.hanging.companions import companion_of
-from medviewer.app.ports import FusedLook
+from medviewer.app.ports.display import FusedLook
 from medviewer.app.state import Fusion, Session
 from medviewer.app.words import number_text
 from medviewer.domain.fusing import Thickness, value_at

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from medviewer.app.drafts import DRAFT
-from medviewer.app.ports import DrawnMeasure
+from medviewer.app.ports.display import DrawnMeasure
 from medviewer.app.state import Companion, Session
 from medviewer.app.words import word
 from medviewer.domain.geometry import Vector

@@ -8,7 +8,7 @@ from math import radians
 import numpy as np
 
 from medviewer.app.controllers.measures import place_of, to_slice
-from medviewer.app.ports import DrawnMeasure
+from medviewer.app.ports.display import DrawnMeasure
 from medviewer.app.state import PATH_TOOL, Session
 from medviewer.domain.curved import Path, Strip
 from medviewer.domain.geometry import Grid

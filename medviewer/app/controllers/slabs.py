@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from medviewer.app.controllers.turning import turned_of
-from medviewer.app.ports import Slab
+from medviewer.app.ports.display import Slab
 from medviewer.app.state import Session
 from medviewer.app.words import word
 from medviewer.domain.image import Image

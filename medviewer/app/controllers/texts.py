@@ -9,7 +9,7 @@ from medviewer.app.controllers.fusing import fused_lines, fused_value
 from medviewer.app.controllers.slabs import slab_text, slab_value
 from medviewer.app.controllers.turning import turned_of
 from medviewer.app.mask_store import phase_of
-from medviewer.app.ports import Corners
+from medviewer.app.ports.display import Corners
 from medviewer.app.settings import LINE_PLACES, PLACES, Place
 from medviewer.app.state import Session, View
 from medviewer.app.words import number_text, word

@@ -8,7 +8,7 @@ import numpy as np
 
 from medviewer.app.controllers.measures import drawn_measures
 from medviewer.app.controllers.paths import drawn_path
-from medviewer.app.ports import Display, TurnedSlice
+from medviewer.app.ports.display import Display, TurnedSlice
 from medviewer.app.state import Session
 from medviewer.app.words import number_text
 from medviewer.domain.geometry import Grid

@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, Signal
 from PySide6.QtWidgets import QFrame, QWidget
 
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.errors import InputError
 from medviewer.ui.viewport.canvas import NapariCanvas
 from medviewer.ui.viewport.fitting import fitted

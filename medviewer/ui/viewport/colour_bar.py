@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QLinearGradient, QPainter, QPen
 
-from medviewer.app.ports import FusedLook
+from medviewer.app.ports.display import FusedLook
 from medviewer.ui.viewport.tables import colour_table
 
 _WIDTH = 9.0

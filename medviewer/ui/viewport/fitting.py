@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 
 _FIT = 0.96
 """Part of the viewport that a fitted slice takes."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from napari.utils.colormaps import Colormap
 
-from medviewer.app.ports import Display, FusedLook
+from medviewer.app.ports.display import Display, FusedLook
 from medviewer.domain.fusing import Sampled, slice_through
 from medviewer.ui.viewport.canvas import NapariCanvas
 from medviewer.ui.viewport.fused_slabs import FusedFeed

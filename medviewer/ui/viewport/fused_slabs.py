@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from medviewer.app.ports import Display, FusedLook
+from medviewer.app.ports.display import Display, FusedLook
 from medviewer.domain.fusing import Sampled, Thickness, join, runs_along, slice_through
 from medviewer.ui.viewport.slabs import LONG
 

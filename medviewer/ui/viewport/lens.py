@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QWidget
 
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.errors import InputError
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport.tables import coloured

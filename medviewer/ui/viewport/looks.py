@@ -12,7 +12,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 from numpy.typing import NDArray
 
 from medviewer.app.colours import GREY
-from medviewer.app.ports import MaskLook
+from medviewer.app.ports.display import MaskLook
 from medviewer.ui.viewport.tables import colour_table
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QPointF
 
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.ui.viewport.measures import Hit, PixelMeasure
 from medviewer.ui.viewport.overlay import OverlayState, PixelBox, PixelMark
 

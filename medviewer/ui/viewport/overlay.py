@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
-from medviewer.app.ports import Corners
+from medviewer.app.ports.display import Corners
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.translate import tr
 from medviewer.ui.viewport import measures

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medviewer.app.ports import Display, MaskLook, Padding
+from medviewer.app.ports.display import Display, MaskLook, Padding
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport.canvas import NapariCanvas
 from medviewer.ui.viewport.fused import FusedLayer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.ui.viewport.background import Background
 from medviewer.ui.viewport.turned import Pixels, block_of, pixels_of, source_of
 

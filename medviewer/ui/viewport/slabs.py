@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.domain.slab import project, project_stack
 
 _RING_BYTES = 128 << 20

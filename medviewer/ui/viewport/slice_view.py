@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QWidget
 
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.app.state import MEASURE_TOOLS, PATH_TOOL
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport.background import Background

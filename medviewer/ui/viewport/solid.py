@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medviewer.app.ports import Scene
+from medviewer.app.ports.scene import Scene
 
 if TYPE_CHECKING:
     from vispy.geometry import MeshData

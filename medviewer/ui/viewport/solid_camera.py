@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from medviewer.app.ports import SolidSide
+from medviewer.app.ports.scene import SolidSide
 from medviewer.domain.geometry import letters_of
 
 Direction = tuple[float, float, float]

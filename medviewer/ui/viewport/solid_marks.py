@@ -15,7 +15,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from medviewer.app.ports import Scene
+from medviewer.app.ports.scene import Scene
 from medviewer.app.solid_looks import PROJECTIONS, SolidLook
 from medviewer.domain.mask import Colour
 from medviewer.ui.theme import COLOURS, colour

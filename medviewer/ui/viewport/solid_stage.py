@@ -12,7 +12,7 @@ import numpy as np
 from vispy.gloo import gl
 from vispy.visuals.transforms import STTransform
 
-from medviewer.app.ports import Scene
+from medviewer.app.ports.scene import Scene
 from medviewer.app.solid_looks import Point, SolidLook, SolidMode, SolidPreset
 from medviewer.ui.viewport.canvas import NapariCanvas
 from medviewer.ui.viewport.raycast import Raycast

@@ -13,7 +13,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QImage, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.ui.theme import COLOURS
 from medviewer.ui.viewport.fitting import fitted
 from medviewer.ui.viewport.marking import over_slice

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medviewer.app.colours import GREY, colour_map, palette
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 
 
 def ordered(limits: tuple[float, float]) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.ui.viewport.background import Background
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medviewer.app.ports import Display
+from medviewer.app.ports.display import Display
 from medviewer.domain.fusing import Sampled, slice_through
 from medviewer.domain.reslice import reslice, reslice_labels
 

@@ -11,7 +11,7 @@ from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QWidget
 
-from medviewer.app.ports import Scene, SolidSide
+from medviewer.app.ports.scene import Scene, SolidSide
 from medviewer.ui.translate import tr
 from medviewer.ui.viewport.background import Background, at_once
 from medviewer.ui.viewport.canvas import NapariCanvas

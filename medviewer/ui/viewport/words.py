@@ -9,7 +9,7 @@ from itertools import zip_longest
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
-from medviewer.app.ports import Corners
+from medviewer.app.ports.display import Corners
 
 MARGIN = 8
 LETTER_ROOM = 30

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QDialog, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from medviewer.app.ports import DeidentifyChoice
+from medviewer.app.ports.shell import DeidentifyChoice
 from medviewer.formats.dicom.deidentify.options import Options
 from medviewer.ui.translate import tr
 from medviewer.ui.widgets.parts import explain, fit_height, label, push

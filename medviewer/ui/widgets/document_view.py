@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QAction, QImage, QKeySequence, QPixmap
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QScrollArea, QTextBrowser, QVBoxLayout, QWidget
 
-from medviewer.app.ports import Dialogs
+from medviewer.app.ports.shell import Dialogs
 from medviewer.app.services import Services
 from medviewer.domain.document import Document
 from medviewer.formats import pdf

@@ -12,7 +12,7 @@ from medviewer.app.commands import hanging_own
 from medviewer.app.commands.hanging_own import Wanted
 from medviewer.app.hanging import library
 from medviewer.app.hanging.library import Row
-from medviewer.app.ports import Dialogs
+from medviewer.app.ports.shell import Dialogs
 from medviewer.app.services import Services
 from medviewer.errors import MedviewerError
 from medviewer.ui.translate import tr

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QAbstractButton, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import attachments
-from medviewer.app.ports import Dialogs
+from medviewer.app.ports.shell import Dialogs
 from medviewer.app.services import Services
 from medviewer.domain.document import Document
 from medviewer.domain.study import Attachment

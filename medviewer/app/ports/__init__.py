@@ -1,0 +1,1 @@
+"""What the program asks of a screen: protocols that `ui` implements and tests fake."""

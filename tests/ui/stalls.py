@@ -13,6 +13,8 @@ from types import FrameType
 from PySide6.QtCore import QObject, Qt, QTimer
 
 SAMPLE_S = 0.004
+_SHORT_S = 0.005
+"""Turns that are shorter are forgotten."""
 _DRAWING = ("paintGL", "grabFramebuffer")
 _SHOWING = (".setVisible(", "._grid.activate(")
 _LOOP_REFERENCE_S = 0.030
@@ -77,8 +79,12 @@ class Stalls(QObject):
     def _next(self) -> None:
         with self._lock:
             self._book(None)
-            self.turns.append(self._turn)
-            self._turn = Turn()
+            if self._turn.seconds >= _SHORT_S:
+                self.turns.append(self._turn)
+                self._turn = Turn()
+            else:  # millions of objects, one a turn, would be what the garbage collector goes through in a long one
+                self._turn.seconds = self._turn.drawing = 0.0
+                self._turn.places.clear()
 
     def _sample(self) -> None:
         while not self._over.wait(SAMPLE_S):

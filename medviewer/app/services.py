@@ -28,6 +28,7 @@ from medviewer.plugin_api.discovery import AdapterResult, DiscoverResult, find
 from medviewer.trust import TrustLedger
 
 if TYPE_CHECKING:
+    from medviewer.app.commands.hanging import Plan
     from medviewer.learning.queue import CorrectionQueue
     from medviewer.learning.registry import ModelRegistry
 
@@ -68,6 +69,8 @@ class Services:
     """How each plugin is to run, by its id; those that are not here run as they come."""
     loading: Job[Any] | None = None
     """What is being read of the series that will be shown: all of it, or what was kept of one that is at hand."""
+    stepping: Plan | None = None
+    """The step of a hanging protocol that is hung once that is read."""
     fusing: str = ""
     """UID of the series that was asked for last to be laid over the open one."""
     hung_images: dict[str, tuple[Study | None, Series, Image]] = field(default_factory=dict)
@@ -158,6 +161,7 @@ class Services:
         """Another series is wanted, or none: what is still being read is dropped. Returns the new generation."""
         self.generation += 1
         former, self.loading = self.loading, None
+        self.stepping = None
         if former is not None:
             former.cancel()
         return self.generation

@@ -274,17 +274,18 @@ class ViewportPane(QWidget):
             return
         self._seen = True
         self.setUpdatesEnabled(False)
-        self.arrange()
-        self.stills.stop()
+        try:
+            self.arrange()
+            self.stills.stop()
+        finally:  # an error is told, and the window is drawn all the same
+            QTimer.singleShot(PAUSE_MS, self, self._fill)
 
-        def settled() -> None:
-            try:
-                self.controller.refresh()
-            finally:  # an error is told, and the window is drawn all the same
-                # what a viewport does with its new size comes with the next turn of the event loop
-                QTimer.singleShot(PAUSE_MS, self, lambda: self.setUpdatesEnabled(True))
-
-        QTimer.singleShot(PAUSE_MS, self, settled)
+    def _fill(self) -> None:
+        try:
+            self.controller.refresh()
+        finally:
+            # what a viewport does with its new size comes with the next turn of the event loop
+            QTimer.singleShot(PAUSE_MS, self, lambda: self.setUpdatesEnabled(True))
 
     def _place(self, layout: Layout) -> None:
         """Put every viewport of a layout into its cell; those that it has not stay where nobody sees them."""

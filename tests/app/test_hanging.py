@@ -422,9 +422,16 @@ def test_a_mask_of_a_series_at_hand_is_read_off_the_home_thread_when_a_step_goes
         return really(path)
 
     monkeypatch.setattr(blobs, "read_array", read)
+    before = session.hanging.step
     hanging_choice.next_step(services)
-    hanging_choice.next_step(services, 1)  # an impatient hand: the newest of the same
+    hanging_choice.next_step(services, -1)  # back before it is there
     settle(services)
+    assert (session.hanging.step, session.series.description) == (before, "R CC"), "what was asked for last"
+    hanging_choice.next_step(services, -1)
+    hanging_choice.next_step(services)
+    hanging_choice.next_step(services)  # two on, though the first of them is not there yet
+    settle(services)
+    assert session.hanging.step == before + 1
     assert session.series.description == "R MLO"
     assert session.mask.labels.reshape(-1)[:41].tolist() == [1] * 40 + [0]
     assert threads

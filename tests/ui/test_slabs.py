@@ -203,7 +203,7 @@ def test_the_slab_through_a_large_volume_is_worked_out_while_the_window_answers(
     np.testing.assert_allclose(first.picture.image.data, highest(0, 0))
 
 
-def test_a_thick_slab_that_moves_is_shown_as_it_comes_one_at_a_time(
+def test_single_slices_stand_for_a_thick_slab_that_moves_and_one_is_worked_out_at_a_time(
     opened: Program, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session, grid = opened.services.session, opened.window.grid
@@ -225,18 +225,22 @@ def test_a_thick_slab_that_moves_is_shown_as_it_comes_one_at_a_time(
     monkeypatch.setattr(slabs, "LONG", 8 * slabs._SPREAD * rows * columns)  # eight new slices are too many
     view.slab_mode, view.slab_mm = "mip", 12.0
     qtbot.waitUntil(lambda: places == [20])
-    single = sagittal.shown
-    assert single.slab is None
     assert grid.slices[0].shown.slab is not None, "the others were not waited for"
     for x in (24, 28, 32):
         view.cursor = (5, 15, x)
+        view.inverted = x == 28
         settle(opened)
-        assert (sagittal.shown, places) == (single, [20]), "one at a time"
+        assert places == [20], "one at a time"
+        assert (sagittal.shown.k, sagittal.shown.slab) == (x, None), "what is seen is where the crosshair is"
+        assert "MIP 12.0 mm …" in sagittal.shown.corners.top_right.split("\n")
+        single = grid.plane(1).take(session.image.real(), x)
+        np.testing.assert_allclose(sagittal.picture.image.data, single)
     turns.release()
     qtbot.waitUntil(lambda: places == [20, 32])
-    assert (sagittal.shown.k, sagittal.shown.slab is not None) == (20, True), "it is shown on the way"
+    assert (sagittal.shown.k, sagittal.shown.slab) == (32, None), "nothing goes back to where it was"
     turns.release()
-    qtbot.waitUntil(lambda: sagittal.shown.k == 32)
+    qtbot.waitUntil(lambda: sagittal.shown.slab is not None)
+    assert sagittal.shown.k == 32
     np.testing.assert_allclose(sagittal.picture.image.data, expected(opened, 1))
     assert threading.get_ident() not in begun
     for _ in range(3):
@@ -249,27 +253,64 @@ def test_a_thick_slab_that_moves_is_shown_as_it_comes_one_at_a_time(
     assert set(begun[2:]) == {threading.get_ident()}
 
 
-def test_a_slab_that_could_not_be_worked_out_is_tried_again(
+def test_a_slab_that_cannot_be_worked_out_is_tried_once_until_another_was_wanted(
     opened: Program, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session, first, really, fails = opened.services.session, opened.window.grid.slices[0], slabs.reduced, [True] * 3
+    session, first, really = opened.services.session, opened.window.grid.slices[0], slabs.reduced
+    tried: list[str] = []
+    fails = True
 
     def failing(display: Display, ring: slabs.Ring | None = None) -> slabs.Reduced:
         if fails:
-            fails.pop()
-            raise MemoryError
+            tried.append(display.plane.name)
+            raise MemoryError(f"no room for {display.plane.shape}, {len(tried)}")  # another text each time
         return really(display, ring)
 
     monkeypatch.setattr(slabs, "LONG", 0)
     monkeypatch.setattr(slabs, "reduced", failing)
     session.view.slab_mode, session.view.slab_mm = "mip", WHOLE_MM
-    qtbot.waitUntil(lambda: session.message is not None and session.message.level == "error")
-    while opened.services.runner.jobs:
-        opened.services.runner.wait(opened.services.runner.jobs[0])
-    settle(opened)
-    assert not fails
-    session.view.cursor = (3, 4, 5)
+    qtbot.waitUntil(lambda: len(tried) == 3)
+    for k in range(6):
+        session.view.cursor = (k, 4, 5)
+        while opened.services.runner.jobs:
+            opened.services.runner.wait(opened.services.runner.jobs[0])
+        settle(opened)
+    assert sorted(tried) == ["Axial", "Coronal", "Sagittal"]
+    assert session.message.level == "error"
+    assert (first.shown.k, first.shown.slab) == (5, None)
+    fails = False
+    session.view.slab_mode = "mean"
     qtbot.waitUntil(lambda: first.shown.slab is not None)
+
+
+def test_a_film_with_thick_slabs_goes_on_in_single_slices(
+    opened: Program, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, grid = opened.services.session, opened.window.grid
+    at_once, most, go, really = [0], [0], threading.Event(), slabs.reduced
+    lock = threading.Lock()
+
+    def slow(display: Display, ring: slabs.Ring | None = None) -> slabs.Reduced:
+        with lock:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        assert go.wait(60)
+        with lock:
+            at_once[0] -= 1
+        return really(display, ring)
+
+    monkeypatch.setattr(slabs, "LONG", 0)
+    monkeypatch.setattr(slabs, "reduced", slow)
+    session.view.slab_mode, session.view.slab_mm = "mip", 9.0
+    settle(opened)
+    for phase in range(5):  # each has voxels of its own
+        session.image = replace(session.image, voxels=np.full(GRID.shape, phase, np.int16), rescale=Rescale())
+        settle(opened)
+        assert {float(one.picture.image.data.max()) for one in grid.slices} == {float(phase)}
+    go.set()
+    qtbot.waitUntil(lambda: all(one.shown.slab is not None for one in grid.slices))
+    assert {float(one.picture.image.data.max()) for one in grid.slices} == {4.0}
+    assert most[0] <= 3, "one for each viewport"
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12)), min_size=1, max_size=12))

@@ -314,6 +314,28 @@ def test_viewports_are_drawn_though_their_first_picture_failed(
     qtbot.waitUntil(lambda: grid.has_picture)
 
 
+def test_viewports_are_drawn_though_they_could_not_be_placed_at_first(
+    grid: ViewportGrid, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert still(grid, qtbot)
+    broken = [True]
+    place = grid._place
+
+    def failing(layout: Any) -> None:
+        if grid._seen and broken:
+            broken.pop()
+            raise RuntimeError("no such place")
+        place(layout)
+
+    monkeypatch.setattr(grid, "_place", failing)
+    with qtbot.captureExceptions() as told:
+        assert grid.slices
+        qtbot.waitUntil(lambda: bool(told) and grid.updatesEnabled())
+    assert {str(error) for _, error, _ in told} == {"no such place"}
+    grid.session.view.active = 1
+    qtbot.waitUntil(lambda: grid.has_picture)
+
+
 def test_sampling_is_linear_between_pixels_and_flat_beyond_the_last() -> None:
     values = np.array([[0.0, 10.0, 20.0], [100.0, 110.0, 120.0]], np.float32)
     got = sampled(values, np.array([-0.4, 0.0, 0.25, 1.0, 1.4]), np.array([-0.3, 0.5, 2.0]))

@@ -87,7 +87,9 @@ def next_step(services: Services, steps: int = 1) -> None:
     now = services.session.hanging
     if now is None or now.protocol is None or len(now.protocol.steps) < 2:
         raise InputError("A hanging protocol with several steps should be in use for that; choose one, as mammography.")
-    number = (now.step + steps) % len(now.protocol.steps)
+    coming = services.stepping
+    at = coming.step if coming is not None and coming.protocol is now.protocol else now.step
+    number = (at + steps) % len(now.protocol.steps)
     shown = hanging.shown_by(now.protocol, number, opened, series, now.prior)
     if not shown:
         raise NotFoundError("The study has no series that this step shows; go on to the next one.")
@@ -140,6 +142,8 @@ def _go_to(services: Services, plan: hanging.Plan) -> None:
     """Hang what a plan has; where its main series is another one, that one is opened, at once where it is at hand."""
     session = services.session
     if session.series is not None and plan.main.uid == session.series.uid:
+        if services.stepping is not None:
+            services.overtake()  # what was asked for before this is not hung over it
         hanging.hang(services, plan)
         hanging.read_rest(services)
         return

@@ -247,7 +247,7 @@ def show_hung(services: Services, plan: hanging.Plan) -> Job[Any] | None:
 
     def over() -> None:
         if wanted():
-            services.loading = None
+            services.loading = services.stepping = None
             if job.error is None:
                 return
         _forget_ahead(services)
@@ -257,7 +257,7 @@ def show_hung(services: Services, plan: hanging.Plan) -> Job[Any] | None:
         return None
     title = f"Loading {series.description or series.modality}"
     job = services.runner.submit(lambda _: _read_ahead(services, series), title=title)
-    services.loading = job
+    services.loading, services.stepping = job, plan
     return services.when_done(job, lambda _: _present(services, series, image, plan), over, wanted)
 
 

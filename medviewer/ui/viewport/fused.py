@@ -35,7 +35,6 @@ class FusedLayer:
     def forget(self) -> None:
         """Nothing is shown any more: the layers were hidden."""
         self.layer = None
-        self.slabs.forget()
 
     def apply(self, display: Display, old: Display | None, made: Sampled | None = None) -> None:
         """Show that, changing only what differs from what is shown; `old` is None where nothing of it stays.
@@ -98,7 +97,6 @@ class FusedLayer:
     def _sampled(self, display: Display, look: FusedLook) -> Sampled:
         if look.thick is not None:
             return self.slabs.take(display)
-        self.slabs.forget()
         return slice_through(look.voxels, look.grid, display.plane, display.k, block_of(display))
 
 

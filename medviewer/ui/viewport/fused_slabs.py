@@ -92,8 +92,10 @@ class FusedFeed:
         rows, columns = display.plane.shape
         return rows * columns * (each * new + thick.stop - thick.start) > LONG
 
-    def work(self, display: Display) -> Callable[[], Joined]:
-        """What to do, on any thread, for what it lacks; its answer is for `give`."""
+    def work(self, display: Display) -> Callable[[], Joined] | None:
+        """What to do, on any thread; its answer is for `give`. None where nothing thick is laid over."""
+        if display.fused is None or display.fused.thick is None:
+            return None
         answer = self._of_same(display, _look(display)[0])
         known = {} if answer is None else answer.slices  # nobody writes into them any more
         return lambda: joined(display, known)

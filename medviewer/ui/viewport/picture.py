@@ -89,7 +89,8 @@ class SlicePicture:
         """Show nothing."""
         self._layers.spare()
         self._layers.hide_spare()
-        self.slabs.forget()
+        for feed in (self.slabs, self.fused.slabs):
+            feed.forget()
         self.image = self.mask = self.heat = self.graphics = None
         self.fused.forget()
 
@@ -157,7 +158,6 @@ class SlicePicture:
         if display.slab is not None:
             piece, nothing = self.slabs.take(display)
         else:
-            self.slabs.forget()
             piece = display.plane.take(display.voxels, display.k)
         buffer = self.image.data
         if buffer.ndim == 3:

@@ -177,7 +177,7 @@ class SlabFeed:
         return (reducing + gathering) * (display.voxels.size // plane.count) > LONG
 
     def work(self, display: Display) -> Callable[[], Reduced]:
-        """What to do, on any thread, for what it lacks; its answer is for `give`."""
+        """What to do, on any thread; its answer is for `give`."""
         return lambda: reduced(display)  # with copies of its own: those that are here may be written to meanwhile
 
     def give(self, answer: Reduced) -> None:

@@ -90,7 +90,7 @@ class SliceView(CameraView):
 
     def apply(self, display: Display | None) -> None:
         """Show that, changing only what differs from what is shown."""
-        self._show(self._thick.instead(self.shown, self._refining.instead(self.shown, display)))
+        self._show(self._thick.instead(self._refining.instead(self.shown, display)))
 
     def settle(self) -> None:
         """Show in full now what would be soon: for pictures."""

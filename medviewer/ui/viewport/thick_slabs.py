@@ -1,4 +1,4 @@
-"""Slabs that take long: worked out beside the window, and shown as they come."""
+"""Slabs that take long: worked out beside the window, while single slices stand for them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,24 @@ class Feed(Protocol[T]):
         """Whether making it now would hold up the window."""
         ...
 
-    def work(self, display: Display) -> Callable[[], T]:
-        """What makes it on another thread."""
+    def work(self, display: Display) -> Callable[[], T] | None:
+        """What makes it on another thread; None where there is nothing to make."""
         ...
 
     def give(self, answer: T) -> None:
         """What that has made."""
         ...
 
+    def forget(self) -> None:
+        """No slab is wanted any more."""
+        ...
+
 
 class ThickSlabs:
-    """What one viewport shows until a slab that takes long is worked out, and then that.
+    """Single slices in place of slabs that take long, until these are worked out.
 
-    One is worked out at a time: where the slab moves on meanwhile, it is shown as it comes, and the newest begun.
+    What is shown is of the slice that the session is at, always: what is painted, measured and read out lies there. One
+    slab is worked out at a time, the one that is wanted then.
 
     Parameters
     ----------
@@ -51,17 +56,24 @@ class ThickSlabs:
         """What is shown when its slab is there."""
         self._at_work: Display | None = None
         """Whose slab is being worked out."""
+        self._failed: Display | None = None
+        """Whose slab could not be worked out: it is not tried again before something else was wanted."""
 
-    def instead(self, shown: Display | None, wanted: Display | None) -> Display | None:
-        """What to show now: what is wanted or, until its slab is there, what is shown already or a single slice."""
-        if self._background is None or wanted is None or wanted.slab is None or not self._lacking(wanted):
-            self._newest = None
+    def instead(self, wanted: Display | None) -> Display | None:
+        """What to show now: what is wanted or, until its slab is there, a slice of it."""
+        self._newest = None
+        if wanted is None or wanted.slab is None:
+            for feed in self._feeds:
+                feed.forget()
+            self._failed = None
+            return wanted
+        if self._background is None or not self._lacks(wanted):
             return wanted
         self._newest = wanted
-        if self._at_work is None or not _same_slab(self._at_work, wanted):
+        if self._failed is not None and not _same_slab(self._failed, wanted):
+            self._failed = None
+        if self._at_work is None and self._failed is None:
             self._begin(self._background, wanted)
-        if shown is not None and shown.same_picture(wanted):
-            return shown
         over = None if wanted.fused is None else replace(wanted.fused, thick=None)
         return replace(wanted, slab=None, fused=over, corners=wanted.corners.awaiting(wanted.slab.text))
 
@@ -71,40 +83,46 @@ class ThickSlabs:
             wanted, self._newest = self._newest, None
             self._show(wanted)
 
-    def _lacking(self, wanted: Display) -> tuple[Feed[Any], ...]:
-        return tuple(feed for feed in self._feeds if feed.lacks(wanted))
+    def _lacks(self, wanted: Display) -> bool:
+        return any(feed.lacks(wanted) for feed in self._feeds)
 
     def _begin(self, background: Background, wanted: Display) -> None:
         self._at_work = wanted
-        tasks = [(feed, feed.work(wanted)) for feed in self._lacking(wanted)]
+        # all parts of it, also one that is at hand: of the slice that is shown meanwhile nobody keeps it
+        tasks = [(feed, task) for feed in self._feeds if (task := feed.work(wanted)) is not None]
 
         def over() -> None:
-            if self._at_work is wanted:
-                self._at_work = None
+            self._at_work, self._failed = None, wanted
 
-        background(
-            lambda: [(feed, task()) for feed, task in tasks],
-            lambda answers: self._take(background, wanted, answers),
-            over,
-        )
+        def done(answers: Sequence[tuple[Feed[Any], Any]]) -> None:
+            self._failed = None
+            self._take(background, wanted, answers)
+
+        background(lambda: [(feed, task()) for feed, task in tasks], done, over)
 
     def _take(self, background: Background, of: Display, answers: Sequence[tuple[Feed[Any], Any]]) -> None:
         newest = self._newest
-        if newest is None or not _same_slab(of, newest):
-            return  # something else is wanted by now
-        for feed, answer in answers:
-            feed.give(answer)
-        if self._lacking(newest):
+        if newest is None:
+            return  # something else is shown by now
+        if _same_slab(of, newest):
+            for feed, answer in answers:
+                feed.give(answer)
+        if self._lacks(newest):
             self._begin(background, newest)
-            if of.same_picture(newest):
-                self._show(of)
         else:
             self._newest = None
             self._show(newest)
 
 
 def _same_slab(one: Display, other: Display) -> bool:
-    """Whether two slabs are of the same kind through the same voxels, wherever they are."""
+    """Whether two slabs are made of the same slices of the same voxels, also of what is laid over."""
     if one.slab is None or other.slab is None or one.voxels is not other.voxels:
         return False
-    return (one.plane, one.slab.mode, one.slab.padding) == (other.plane, other.slab.mode, other.slab.padding)
+    return _parts(one) == _parts(other)
+
+
+def _parts(display: Display) -> tuple[object, ...]:
+    slab, over = display.slab, display.fused
+    assert slab is not None
+    laid = None if over is None else (id(over.voxels), over.grid, over.thick)
+    return display.plane, slab.mode, slab.padding, slab.slices.start, slab.slices.stop, laid

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtGui import QAction
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 from shiboken6 import isValid
 
 from medviewer.app.commands import research
 from medviewer.app.services import Services
 from medviewer.domain.image import Image
+from medviewer.domain.study import Series
 from medviewer.errors import InputError
 from medviewer.ui.widgets.parts import GAP, MARGIN, label, push
 
@@ -50,9 +53,13 @@ class Research:
         image = session.shown
         if image is None or session.series is None:
             raise InputError("napari shows the open series; open a study first.")
-        viewer = self._window()
-        about = {"scale": image.grid.spacing, "metadata": {_SERIES: session.series.uid}}
-        _add_image(viewer, image, session.series.description or session.series.modality, about)
+        with _waiting():  # napari makes all of its window at once
+            self._fill(self._window(), image, session.series)
+
+    def _fill(self, viewer: napari.Viewer, image: Image, series: Series) -> None:
+        session = self._services.session
+        about = {"scale": image.grid.spacing, "metadata": {_SERIES: series.uid}}
+        _add_image(viewer, image, series.description or series.modality, about)
         if session.mask is not None:
             # A copy: what is done in napari changes the mask when it is brought back, not before.
             layer = viewer.add_labels(session.mask.labels.copy(), name="Mask", opacity=0.5, **about)
@@ -101,6 +108,16 @@ class Research:
         layers = self.viewer.layers if self.viewer is not None else []
         uids = {layer.metadata[_SERIES] for layer in layers if _SERIES in layer.metadata}
         return uids.pop() if len(uids) == 1 else ""
+
+
+@contextmanager
+def _waiting() -> Iterator[None]:
+    """Say by the pointer that nothing else goes on."""
+    QGuiApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+    try:
+        yield
+    finally:
+        QGuiApplication.restoreOverrideCursor()
 
 
 def _is_open(viewer: napari.Viewer) -> bool:

@@ -279,6 +279,8 @@ def _until_drawn(app: Any, ours: Ours, number: int) -> None:
     while len(drawn) < number:
         assert time.perf_counter() < end, f"{len(drawn)} of {number} viewports were drawn"
         _settle(app, 0.2)
+        while ours.window.prepare_next():  # as the program does after its start
+            _settle(app, 0.05)
         for at, slice_view in enumerate(ours.window._views):
             if slice_view.shown is not None and ours.window.updatesEnabled() and at not in drawn:
                 slice_view.canvas.native.frameSwapped.connect(lambda at=at: drawn.add(at))

@@ -88,6 +88,9 @@ class NapariCanvas:
         """
         for _ in range(2):  # the first frame only gives it its size
             self.native.grabFramebuffer()
+        if self.native.isValid():  # what vispy asks until the widget has a context of its own
+            native = cast("Any", self.native)
+            native._secondary_context = native._surface = None
 
     @property
     def camera(self) -> Any:

@@ -43,44 +43,43 @@ viewer.window._qt_viewer.canvas.native.grabFramebuffer()
 import os; os._exit(0)
 """
 
-USABLE = """
+_WHEN = """
 import os
 from medviewer.__main__ import import_window, main
 import_window()  # as `main` does it, before Qt is wanted here
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-def until_usable(app):
+run = QApplication.exec
+
+def until(app):
     from medviewer.ui.window import MainWindow
     window, = [w for w in app.topLevelWidgets() if isinstance(w, MainWindow)]
-    app.processEvents()  # it is drawn
-    while not window.browser.tree.model().rowCount():
-        app.processEvents()
-    assert window.isVisible() and window.menus.bar.actions()
-    os._exit(0)
 
-QApplication.exec = until_usable
-main([])
+    drawn = []
+    window.drawn.connect(lambda: drawn.append(True))
+
+    def look():
+        if WHAT:
+            THEN
+            os._exit(0)
+
+    # In the loop that the program runs: one that asks for events without a rest leaves little to its other threads.
+    looks = QTimer(interval=2)
+    looks.timeout.connect(look)
+    looks.start()
+    return run()
+
+QApplication.exec = until
 """
 
-_SHOWN = """
-import os
-from medviewer.__main__ import import_window, main
-import_window()  # as `main` does it, before Qt is wanted here
-from PySide6.QtWidgets import QApplication
-
-def until_shown(app):
-    from medviewer.ui.window import MainWindow
-    window, = [w for w in app.topLevelWidgets() if isinstance(w, MainWindow)]
-    while not window.WHAT:
-        app.processEvents()
-    window.grid.grab()
-    os._exit(0)
-
-QApplication.exec = until_shown
-main(["--demo"])
-"""
-PICTURE, VIEWPORTS = _SHOWN.replace("WHAT", "grid.has_image"), _SHOWN.replace("WHAT", "grid.has_picture")
-LISTED = _SHOWN.replace("WHAT", "services.archive.catalog.count()")
+USABLE = _WHEN.replace("WHAT", "drawn and window.browser.tree.model().rowCount()").replace(
+    "THEN", "assert window.isVisible() and window.menus.bar.actions()"
+)
+USABLE += "main([])\n"
+_SHOWN = _WHEN.replace("THEN", "window.grid.grab()") + 'main(["--demo"])\n'
+PICTURE, VIEWPORTS = _SHOWN.replace("WHAT", "window.grid.has_image"), _SHOWN.replace("WHAT", "window.grid.has_picture")
+LISTED = _SHOWN.replace("WHAT", "window.services.archive.catalog.count()")
 
 
 @dataclass(frozen=True)

@@ -669,3 +669,14 @@ def test_the_legend_s_bar_makes_room_for_the_letter_above_it(qtbot: QtBot, heigh
     assert not legend.grab().isNull()
     legend.fit(1000)
     assert legend.height() == whole
+
+
+def test_what_stands_over_3d_before_its_canvas_is_made_stays_over_it(qtbot: QtBot) -> None:
+    view = VolumeView()
+    qtbot.addWidget(view)
+    bar = QLabel("Bone", view)
+    assert view.prepare()
+    order = view.children()
+    over = (bar, view.letters, view.cube, view.legend, view._note)
+    assert all(order.index(one) > order.index(view.canvas.native) for one in over)
+    view.close_canvas()

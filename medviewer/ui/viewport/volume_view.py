@@ -112,8 +112,7 @@ class VolumeView(QFrame):
             self._drag.moved.connect(self.hasten)
             self._canvas.make_current()
             self._software, self._limit = software_rendered(), texture_limit()
-            for mark in (self.letters, self._note, self.cube, self.legend):
-                mark.raise_()
+            self._canvas.native.lower()  # under the marks, and under what the window put here before
         return self._canvas
 
     @property

@@ -18,6 +18,7 @@ from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 
 from medviewer.archive.remote import tls
+from medviewer.archive.remote.dimse.checkpoint import guard
 from medviewer.archive.remote.dimse.limits import ANSWER_S, CONNECT_S, MAX_PDU, Meter
 from medviewer.archive.remote.dimse.prompt import hurry
 from medviewer.archive.remote.nodes import Node
@@ -112,8 +113,8 @@ def associated(
 
 
 def opening(meter: Meter) -> list[tuple[Any, ...]]:
-    """Handlers of a connection that opens: it is counted, and does not dawdle."""
-    return [(evt.EVT_CONN_OPEN, meter.attach), (evt.EVT_CONN_OPEN, hurry)]
+    """Handlers of a connection that opens: it is counted, does not dawdle, and loses no answer."""
+    return [(evt.EVT_CONN_OPEN, handler) for handler in (meter.attach, hurry, guard)]
 
 
 def _close(association: Association) -> None:

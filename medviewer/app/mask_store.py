@@ -228,7 +228,10 @@ class MaskStore:
 
     def paint(self, where: NDArray[np.int64], label: int) -> None:
         """Set voxels, given as flat indices, to a label. Outside of a stroke this is a stroke by itself."""
-        delta = change(self.labels, where, label)
+        self.put(change(self.labels, where, label))
+
+    def put(self, delta: Delta) -> None:
+        """Make a difference that was worked out on the mask as it is now; as `paint`."""
         if delta.where.size == 0:
             return
         if self._open is None:
@@ -387,7 +390,7 @@ class MaskStore:
                 if self._phase_noted and not self._phase_written:  # ahead of the stroke that it is about
                     self.journal.append(_PHASE_MAGIC + str(self.phase).encode())
                     self._phase_written = True
-                self.journal.append(delta.to_bytes())
+                self.journal.append(delta.record)
         except StoreError:
             self._unkept = True
             raise

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import Qt
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 from shiboken6 import isValid
 
-from medviewer.app.commands import research
+from medviewer.app.commands import keeping, research
 from medviewer.app.services import Services
 from medviewer.domain.image import Image
 from medviewer.domain.study import Series
 from medviewer.errors import InputError
+from medviewer.jobs import Job
+from medviewer.ui.soon import PAUSE_MS
 from medviewer.ui.widgets.parts import GAP, MARGIN, label, push
 
 if TYPE_CHECKING:
     import napari
+    from napari.layers import Layer
 
 _SERIES = "medviewer_series"
 """The key in a layer's metadata that names the series which it was made on."""
@@ -35,14 +38,26 @@ class Research:
     ----------
     services
         What is open, and what takes a mask.
+    window
+        The window that goes on meanwhile.
     """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, window: QObject) -> None:
         self._services = services
         self.viewer: napari.Viewer | None = None
+        self._parts: Iterator[Job[Any] | None] | None = None
+        self._next = QTimer(window, singleShot=True, interval=PAUSE_MS)
+        self._next.timeout.connect(lambda: self._go_on())
+
+    @property
+    def busy(self) -> bool:
+        """Whether the napari window is being made or filled."""
+        return self._parts is not None
 
     def open(self) -> None:
         """Put the open image and its mask into a napari window as layers; one that is open gets them beside its own.
+
+        That goes on in several turns of the event loop, as far as napari can be divided.
 
         Raises
         ------
@@ -53,17 +68,66 @@ class Research:
         image = session.shown
         if image is None or session.series is None:
             raise InputError("napari shows the open series; open a study first.")
-        with _waiting():  # napari makes all of its window at once
-            self._fill(self._window(), image, session.series)
+        if self.busy:
+            return
+        self._parts = self._show(image, session.series)
+        QGuiApplication.setOverrideCursor(Qt.CursorShape.BusyCursor)
+        self._next.start()
 
-    def _fill(self, viewer: napari.Viewer, image: Image, series: Series) -> None:
-        session = self._services.session
+    def _go_on(self) -> None:
+        """Do the next part, and the one after it in a turn of its own, or when the job is over that it needs."""
+        assert self._parts is not None
+        try:
+            needed = next(self._parts)
+        except StopIteration:
+            self._stop()
+        except BaseException:
+            self._stop()
+            raise
+        else:
+            if needed is None:
+                self._next.start()
+            else:
+                needed.finished.connect(lambda: self._next.start())
+
+    def _stop(self) -> None:
+        if self.busy:
+            self._parts = None
+            self._next.stop()
+            QGuiApplication.restoreOverrideCursor()
+
+    def _show(self, image: Image, series: Series) -> Iterator[Job[Any] | None]:
+        """The parts of `open`; each gives the job that the next one needs, or None."""
+        viewer = self._window()  # napari makes all of it at once
+        yield None
+        yield from self._fill(viewer, image, series)
+        if _is_open(viewer):
+            viewer.window.show()  # not before, for it would draw each layer in the turn in which that comes
+            yield None
+            viewer.window.activate()
+
+    def _fill(self, viewer: napari.Viewer, image: Image, series: Series) -> Iterator[Job[Any] | None]:
         about = {"scale": image.grid.spacing, "metadata": {_SERIES: series.uid}}
-        _add_image(viewer, image, series.description or series.modality, about)
-        if session.mask is not None:
-            # A copy: what is done in napari changes the mask when it is brought back, not before.
-            layer = viewer.add_labels(session.mask.labels.copy(), name="Mask", opacity=0.5, **about)
-            viewer.layers.selection = {layer}
+        yield from self._add(viewer, lambda: _image_layer(image, series.description or series.modality, about))
+        session = self._services.session
+        if session.mask is None or session.series is None or session.series.uid != series.uid:
+            return
+        # A copy: what is done in napari changes the mask when it is brought back, not before.
+        job = keeping.copy_soon(self._services, title="Copying the mask for napari")
+        self._services.when_done(job, lambda _: None)  # tells why there is none
+        yield job
+        if job.error is None:
+            yield from self._add(viewer, lambda: _labels_layer(job.result().labels, about))
+
+    def _add(self, viewer: napari.Viewer, make: Callable[[], Layer]) -> Iterator[None]:
+        """Make a layer and put it into the window, unless that was closed."""
+        if _is_open(viewer):
+            layer = make()
+            yield None
+            if _is_open(viewer):
+                viewer.add_layer(layer)
+                viewer.layers.selection = {layer}
+                yield None
 
     def bring_back(self) -> None:
         """Make the chosen Labels layer of the napari window the mask, or the newest one where none is chosen.
@@ -80,18 +144,18 @@ class Research:
         research.bring_back(self._services, np.asarray(layer.data), layer.name, uid)
 
     def close(self) -> None:
-        """Close the napari window, if it is open."""
+        """Close the napari window, if it is open, and fill it no more."""
+        self._stop()
         viewer, self.viewer = self.viewer, None
         if viewer is not None and _is_open(viewer):
             viewer.close()
 
     def _window(self) -> napari.Viewer:
         if self.viewer is not None and _is_open(self.viewer):
-            self.viewer.window.activate()
             return self.viewer
         import napari
 
-        self.viewer = napari.Viewer(title="medviewer - napari, research use only", ndisplay=2)
+        self.viewer = napari.Viewer(title="medviewer - napari, research use only", ndisplay=2, show=False)
         return self.viewer
 
     def _labels(self) -> Any:
@@ -110,36 +174,33 @@ class Research:
         return uids.pop() if len(uids) == 1 else ""
 
 
-@contextmanager
-def _waiting() -> Iterator[None]:
-    """Say by the pointer that nothing else goes on."""
-    QGuiApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
-    try:
-        yield
-    finally:
-        QGuiApplication.restoreOverrideCursor()
-
-
 def _is_open(viewer: napari.Viewer) -> bool:
     """Whether its window is there: a window that the user closes is deleted by Qt, and napari still counts it."""
     window = getattr(viewer.window, "_qt_window", None)  # napari has no public question for it
     return window is not None and isValid(window)
 
 
-def _add_image(viewer: napari.Viewer, image: Image, name: str, about: dict[str, Any]) -> None:
-    """Add stored voxels, which are shared and not copied; the metadata tell how they become real values."""
+def _image_layer(image: Image, name: str, about: dict[str, Any]) -> Layer:
+    """Stored voxels, which are shared and not copied; the metadata tell how they become real values."""
+    from napari.layers import Image as ImageLayer
+
     slope, intercept = image.rescale.at(0)
     voxels = image.voxels.view()
     voxels.flags.writeable = False  # what is tried in napari's console does not change the image here
     metadata = {**about["metadata"], "slope": slope, "intercept": intercept, "unit": image.rescale.unit}
     if image.is_colour:
-        viewer.add_image(voxels, name=name, rgb=True, scale=about["scale"], metadata=metadata)
-        return
+        return ImageLayer(voxels, name=name, rgb=True, scale=about["scale"], metadata=metadata)
     window = image.auto_window()
     low, high = sorted(image.rescale.invert(window.center + side * window.width / 2) for side in (-1, 1))
-    viewer.add_image(
+    return ImageLayer(
         voxels, name=name, contrast_limits=(low, high), scale=about["scale"], metadata=metadata, colormap="gray"
     )
+
+
+def _labels_layer(labels: NDArray[np.generic], about: dict[str, Any]) -> Layer:
+    from napari.layers import Labels
+
+    return Labels(labels, name="Mask", opacity=0.5, **about)
 
 
 class ResearchPanel(QWidget):

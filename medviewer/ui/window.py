@@ -188,7 +188,7 @@ class MainWindow(OpensDrops, ShellWindow):
         return self._solid_bar
 
     def _make_docks(self) -> None:
-        self.research = Research(self.services)
+        self.research = Research(self.services, self)
         self.browser = StudyBrowser(self.services)
         self.browser.commands, self.browser.confirm = self.commands, self._confirm
         self.browser.reason = self.menus.reason

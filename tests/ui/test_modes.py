@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import napari
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
@@ -57,7 +59,23 @@ def test_the_mode_comes_back_at_the_next_start(program: Program, qtbot: QtBot, t
     again.close()
 
 
-def test_the_image_goes_to_napari_and_a_labels_layer_comes_back(opened: Program) -> None:
+def open_napari(window: MainWindow, qtbot: QtBot) -> napari.Viewer:
+    """Press the button, and wait until napari's window is filled."""
+    window.commands["research.open"].trigger()
+    assert QApplication.overrideCursor() is not None, "the pointer says that something is on its way"
+    qtbot.waitUntil(lambda: not window.research.busy)
+    assert QApplication.overrideCursor() is None
+    assert window.research.viewer is not None
+    return window.research.viewer
+
+
+def bring_back(opened: Program, qtbot: QtBot) -> None:
+    """Press the button, and wait until what differs was found."""
+    opened.window.commands["research.bring_back"].trigger()
+    qtbot.waitUntil(lambda: not opened.services.runner.jobs)
+
+
+def test_the_image_goes_to_napari_and_a_labels_layer_comes_back(opened: Program, qtbot: QtBot) -> None:
     window, session = opened.window, opened.services.session
     window.commands["research.bring_back"].trigger()
     assert session.message is not None
@@ -65,9 +83,7 @@ def test_the_image_goes_to_napari_and_a_labels_layer_comes_back(opened: Program)
     store = masks.new(opened.services)
     store.paint(np.array([5]), 1)
     window.update_context()
-    window.commands["research.open"].trigger()
-    viewer = window.research.viewer
-    assert viewer is not None
+    viewer = open_napari(window, qtbot)
     assert session.image is not None
     image, mask = viewer.layers
     assert np.shares_memory(image.data, session.image.voxels)
@@ -76,7 +92,7 @@ def test_the_image_goes_to_napari_and_a_labels_layer_comes_back(opened: Program)
     assert image.metadata["intercept"] == -1000
     mask.data[3, 4, 5:9] = 1
     assert not store.labels[3, 4, 5:9].any(), "napari works on a copy"
-    window.commands["research.bring_back"].trigger()
+    bring_back(opened, qtbot)
     assert store.labels[3, 4, 5:9].all()
     assert store.labels.reshape(-1)[5] == 1
     window.update_context()
@@ -91,22 +107,46 @@ def test_a_napari_window_that_the_user_closed_opens_again_and_ends_nothing(opene
     masks.new(opened.services).paint(np.array([5]), 1)
     window.update_context()
     for _ in range(2):
-        window.commands["research.open"].trigger()
-        viewer = window.research.viewer
-        assert viewer is not None
+        viewer = open_napari(window, qtbot)
         assert [layer.name for layer in viewer.layers] == ["Head", "Mask"], "a window of its own, not the one before"
         theirs = viewer.window._qt_window
         assert theirs.isVisible()
         theirs.close()  # its cross, not napari's menu
         qtbot.waitUntil(lambda theirs=theirs: not isValid(theirs))
     viewer.layers["Mask"].data[3, 4, 5:9] = 1
-    window.commands["research.bring_back"].trigger()
+    bring_back(opened, qtbot)
     assert opened.services.session.mask is not None
     assert opened.services.session.mask.labels[3, 4, 5:9].all(), "what was made there is not lost with its window"
     opened.close()  # it once ended the program before it had kept what was open
     assert window.research.viewer is None
     assert opened.services.session.mask is not None
     assert not opened.services.session.mask.dirty
+
+
+def test_napari_opens_in_turns_between_which_anything_may_happen(opened: Program, qtbot: QtBot) -> None:
+    window, session = opened.window, opened.services.session
+    masks.new(opened.services).paint(np.array([5]), 1)
+    window.update_context()
+    window.commands["research.open"].trigger()
+    assert window.research.viewer is None, "the window goes on first"
+    window.commands["research.open"].trigger()
+    qtbot.waitUntil(lambda: window.research.viewer is not None and len(window.research.viewer.layers) == 1)
+    assert session.mask is not None
+    session.mask.paint(np.array([6]), 1)
+    qtbot.waitUntil(lambda: not window.research.busy)
+    viewer = window.research.viewer
+    assert viewer is not None
+    assert [layer.name for layer in viewer.layers] == ["Head", "Mask"], "asked for twice, filled once"
+    assert viewer.layers.selection.active is viewer.layers["Mask"]
+    window.commands["research.open"].trigger()  # into the window that is open
+    qtbot.waitUntil(lambda: len(viewer.layers) > 2)
+    viewer.window._qt_window.close()  # in the middle of it
+    qtbot.waitUntil(lambda: not window.research.busy)
+    assert QApplication.overrideCursor() is None
+    window.commands["research.open"].trigger()
+    window.research.close()  # before anything was made
+    assert not window.research.busy
+    assert QApplication.overrideCursor() is None
 
 
 def test_the_window_comes_back_as_it_was(program: Program, qtbot: QtBot, tmp_path: Path) -> None:

@@ -108,6 +108,26 @@ def with_mask(
     return job
 
 
+def copy_soon(services: Services, *, title: str) -> Job[Segmentation]:
+    """A copy of the open mask as it is now, made off the home thread.
+
+    Raises
+    ------
+    InputError
+        If there is no mask.
+    JobError
+        If the program is closing.
+    """
+    store = services.session.mask
+    if store is None:
+        raise InputError("There is no mask to copy; run a segmentation or paint one first.")
+    frozen = store.freeze()
+    with _thawed_unless_begun(store, frozen):
+        job = services.runner.submit(lambda _: frozen.take(), title=title)
+    job.finished.connect(lambda: store.thaw(frozen))
+    return job
+
+
 def save_soon(services: Services, then: Callable[[Segmentation], T], *, verdict: bool = False) -> Job[T]:
     """Save the open mask as it is now if it was changed, and then do something with it, all off the home thread.
 

@@ -126,6 +126,18 @@ def first_window(image: Image) -> Window:
     return found_window(image) if chosen is None else chosen.window
 
 
+def make_ready(image: Image) -> None:
+    """Work out now what showing an image would else do on the home thread; any thread may call it.
+
+    A PET's slices have rescales of their own: real values of all of them are made.
+    """
+    first_window(image)
+    if image.dynamic is None:  # of several phases one is shown at a time
+        _ = image.uniform
+    image.auto_window()
+    image.background(False)
+
+
 def found_window(image: Image) -> Window:
     """The automatic window of an image: of a radiograph that of the body, else that of all values."""
     return image.body_window() if _is_film(image) else image.auto_window()

@@ -275,7 +275,8 @@ class Image:
         """Some of the real values, padding and so many rows and columns at the edges left out."""
         rows, columns = (slice(edge, n - edge) for edge, n in zip(edges, self.grid.shape[1:], strict=True))
         voxels = self.voxels[:, rows, columns]
-        step = max(1, round((voxels.size / 500_000) ** (1 / 3)))
+        axes = max(1, sum(n > 1 for n in self.grid.shape))
+        step = max(1, round((voxels.size / 500_000) ** (1 / axes)))
         start = tuple(n // 2 % min(step, n) for n in voxels.shape[:3])
         sample = voxels[start[0] :: step, start[1] :: step, start[2] :: step]
         parts = []

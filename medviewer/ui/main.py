@@ -21,7 +21,7 @@ from medviewer.app.services import Services
 from medviewer.jobs import Runner
 from medviewer.ui import theme, translate
 from medviewer.ui.ahead import Ahead
-from medviewer.ui.soon import PAUSE_MS
+from medviewer.ui.soon import DRAWN_MS, PAUSE_MS
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,6 @@ PATIENCE_MS = 1500
 """How long the import of napari waits for the first picture of what is opened with the window."""
 UNSEEN_MS = 1000
 """How long all else waits for a window to be drawn that is not seen, as one that starts minimised."""
-DRAWN_MS = 30
-"""The time in which a picture that is there is drawn."""
 
 
 class Pump(QObject):

@@ -9,6 +9,9 @@ from PySide6.QtCore import QObject, QTimer
 PAUSE_MS = 1
 """Between two parts of something long: what the user did meanwhile comes first."""
 
+DRAWN_MS = 30
+"""The time in which a picture that is there is drawn."""
+
 
 def soon(context: QObject, then: Callable[[], object]) -> None:
     """Call something with the next turn of the event loop, if `context` is still there.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, Qt, QTimer
@@ -15,7 +16,7 @@ from medviewer.app.hanging.layouts import Cell, Layout
 from medviewer.app.hanging.wearing import pane_of
 from medviewer.app.state import Session
 from medviewer.domain.plane import Plane
-from medviewer.ui.soon import PAUSE_MS, soon
+from medviewer.ui.soon import DRAWN_MS, PAUSE_MS, soon
 from medviewer.ui.stills import Stills
 from medviewer.ui.theme import COLOURS, RESEARCH_USE
 
@@ -29,6 +30,8 @@ _EMPTY, _VIEWPORTS, _STILLS = range(3)
 """Pages: nothing is open, the viewports, and what is seen of them before they are there."""
 _AT_FIRST = 3
 """Viewports that are made in any case; more come with the first layout that has them."""
+_LOOKS = 10
+"""How often it is looked whether a picture was drawn: a window that nobody sees draws none."""
 _REST_MS = 150
 """How long a hand has to rest until turned planes are drawn in full again."""
 
@@ -68,10 +71,10 @@ class ViewportPane(QWidget):
         self._solid: VolumeView | None = None
         self.before_making: Callable[[], None] = lambda: None
         """Called before napari is imported here."""
-        self.controller = DisplayController(session, [], None, lambda refresh: soon(self, refresh))
+        self.controller = DisplayController(session, [], None, partial(soon, self), self._once_drawn)
         self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
         self._rest.timeout.connect(self.come_to_rest)
-        self._next_piece = QTimer(self, singleShot=True, interval=PAUSE_MS)
+        self._next_piece = QTimer(self, singleShot=True)
         self._next_piece.timeout.connect(self._make_some)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(empty)
@@ -154,11 +157,13 @@ class ViewportPane(QWidget):
     def _call_more(self) -> None:
         """Make the viewports that a layout has more, a piece in each turn of the event loop: each takes a while."""
         if self._lacks and not self._next_piece.isActive():
-            self._next_piece.start()
+            self._next_piece.start(PAUSE_MS)
 
     def _make_some(self) -> None:
-        if self.make_piece() or self.prepare_next():
-            self._next_piece.start()
+        if self.controller.resting or not self.updatesEnabled():  # the first pictures are on their way
+            self._next_piece.start(DRAWN_MS)
+        elif self.make_piece() or self.prepare_next():
+            self._next_piece.start(PAUSE_MS)
 
     def make_piece(self) -> bool:
         """Make a part of a viewport, for one turn of the event loop; whether there was one to make."""
@@ -182,6 +187,30 @@ class ViewportPane(QWidget):
         if self._solid is not None and self._solid.prepare():
             return True
         return any(view.prepare() for view in self._views)
+
+    def _once_drawn(self, then: Callable[[], None]) -> None:
+        """Call something once the large picture is drawn that was just put into a viewport.
+
+        It is drawn in a turn of its own: to fill its buffer takes as long.
+        """
+        waiting = [view.canvas for view in self._views if view.canvas.undrawn]
+        for canvas in waiting:
+            canvas.native.setUpdatesEnabled(False)
+
+        def let_draw() -> None:
+            for canvas in waiting:
+                canvas.native.setUpdatesEnabled(True)
+            look(_LOOKS)
+
+        def look(more: int) -> None:
+            if self._closed:
+                return
+            if more and any(canvas.undrawn and canvas.native.isVisible() for canvas in waiting):
+                QTimer.singleShot(DRAWN_MS, self, lambda: look(more - 1))
+            else:
+                then()
+
+        QTimer.singleShot(PAUSE_MS, self, let_draw)
 
     def added_volume(self, view: VolumeView) -> None:
         """The 3D view was made; the window listens to it."""
@@ -314,7 +343,7 @@ class ViewportPane(QWidget):
             pass
         self._unveil()
         self.come_to_rest()
-        self.controller.refresh()
+        self.controller.refresh(at_once=True)
         for slice_view in self._views:
             slice_view.settle()
         self.setUpdatesEnabled(True)  # where they have just taken the place of their pictures

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from unittest.mock import create_autospec
 
 import nibabel as nib
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from medviewer import formats
 from medviewer.app.commands import beside, companion_looks, listed, panes, study, view
 from medviewer.app.controllers.display import DisplayController, resolve_pane
 from medviewer.app.hanging.companions import companion_of, cursor_of, looked_at, plane_of, point, share_a_frame
-from medviewer.app.ports.display import Display
+from medviewer.app.ports.display import Display, ViewPort
 from medviewer.app.services import Services
 from medviewer.app.state import Companion, Session
 from medviewer.domain.geometry import Grid
@@ -274,6 +278,31 @@ def test_series_of_files_are_read_beside(services: Services, tmp_path: Path) -> 
     assert [one.series.uid for one in session.companions] == [uids["same"][1]]
     study.close(services)
     assert session.companions == ()
+
+
+def test_what_an_image_is_shown_with_is_worked_out_where_it_is_read(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "other"):
+        nib.save(nib.Nifti1Image(np.arange(120, dtype=np.int16).reshape(4, 5, 6), np.eye(4)), tmp_path / f"{name}.nii")
+    found = formats.scan([tmp_path])
+    study.include(services, found)
+    one, other = ((owner.uid, series.uid) for owner in found.studies for series in owner.series)
+    threads: list[int] = []
+    sample = Image._sample
+
+    def noted(image: Image, *edges: tuple[int, ...]) -> NDArray[np.floating[Any]]:
+        threads.append(threading.get_ident())
+        return sample(image, *edges)
+
+    monkeypatch.setattr(Image, "_sample", noted)
+    services.runner.wait(listed.open_series(services, *one), WAIT_S)
+    services.runner.wait(listed.open_beside(services, *other), WAIT_S)
+    screen = DisplayController(services.session, [create_autospec(ViewPort, instance=True)] * 2, None, lambda _: None)
+    screen.refresh()
+    assert companion_of(services.session, 1) is not None
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 def test_what_was_read_for_a_patient_who_was_left_hangs_beside_nobody(

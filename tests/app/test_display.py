@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from medviewer.app.commands import study
+from medviewer.app.controllers import display
 from medviewer.app.controllers.display import DisplayController, heat_look, mask_look, resolve, resolve_scene
 from medviewer.app.mask_store import MaskStore
 from medviewer.app.ports.display import Corners, Display, ViewPort
@@ -77,6 +78,67 @@ def with_heat(session: Session) -> Heatmap:
 
 
 # -- the controller ---------------------------------------------------------------------------------------------------
+
+
+class Slow(Screen):
+    """Viewports that take their time to draw: `rests` is what waits for it."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.rests: list[Callable[[], None]] = []
+        self.controller.close()
+        self.controller = DisplayController(session, self.viewports, self.volume, self.frames.append, self.rests.append)
+
+    def drawn(self) -> None:
+        """What was applied is drawn."""
+        rests, self.rests[:] = list(self.rests), []
+        for rest in rests:
+            rest()
+
+    def showing(self, *images: Image) -> list[int]:
+        """Which of these images the viewports of the three planes show, counted from 1; 0 where one shows nothing."""
+        applied = [viewport.apply.call_args_list for viewport in self.viewports[:3]]
+        last = [calls[-1].args[0] if calls else None for calls in applied]
+        return [sum(k for k, one in enumerate(images, 1) if made and made.identity is one) for made in last]
+
+
+def test_large_pictures_come_one_after_the_other(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(display, "LARGE", 30)  # axial and coronal slices have more pixels, sagittal ones fewer
+    screen, first = Slow(session), session.image
+    screen.controller.refresh()
+    assert screen.showing(first) == [1, 1, 0]
+    screen.controller.request()
+    screen.draw()
+    assert screen.showing(first) == [1, 1, 0], "the one that is drawn has its time"
+    screen.drawn()
+    assert screen.showing(first) == [1, 1, 1]
+    session.view.cursor = (1, 1, 1)
+    screen.draw()
+    assert [screen.shown(number).k for number in range(3)] == [1, 1, 1], "a step moves all of them at once"
+    screen.drawn()
+    assert not screen.rests
+
+
+def test_no_viewport_shows_what_another_one_has_left(
+    session: Session, image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen, first = Slow(session), session.image
+    screen.controller.refresh(at_once=True)
+    assert screen.showing(first) == [1, 1, 1]
+    monkeypatch.setattr(display, "LARGE", 30)
+    session.image = second = replace(image)
+    screen.draw()
+    assert screen.showing(first, second) == [2, 2, 0]
+    screen.drawn()
+    assert screen.showing(first, second) == [2, 2, 2]
+
+
+def test_for_a_picture_all_of_them_come_at_once(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(display, "LARGE", 1)
+    screen = Slow(session)
+    screen.controller.refresh(at_once=True)
+    assert screen.showing(session.image) == [1, 1, 1]
+    assert not screen.rests
 
 
 def test_three_planes_and_a_scene_of_one_volume(screen: Screen, image: Image) -> None:

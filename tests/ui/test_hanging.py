@@ -10,6 +10,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from medviewer.app.commands import study
+from medviewer.app.controllers import display
 from medviewer.app.hanging import library
 from medviewer.ui.main import Program
 from medviewer.ui.widgets.hanging_dialogs import OwnHangingsDialog, SaveHangingDialog
@@ -55,6 +56,23 @@ def test_breasts_hang_with_their_chest_walls_in_the_middle(program: Program, qtb
     qtbot.waitUntil(lambda: [one.isVisible() for one in slices] == [True, True, False, False])
     program.window.commands["view.2x1"].trigger()
     assert button.text() == "Your layout"
+
+
+def test_large_breasts_are_filled_and_drawn_one_after_the_other(
+    program: Program, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(display, "LARGE", 1000)
+    write_mammography(tmp_path / "mg")
+    hang(program, qtbot, tmp_path / "mg")
+    grid = program.window.grid
+    slices = grid.slices[:4]
+    qtbot.waitUntil(lambda: all(one.shown is not None and not one.canvas.undrawn for one in slices))
+    qtbot.waitUntil(lambda: not grid.controller.resting)
+    assert all(one.canvas.native.updatesEnabled() for one in slices)
+    for one in slices:
+        drawn = one.canvas.native.grabFramebuffer()
+        grey = {drawn.pixelColor(x, drawn.height() // 2).lightness() for x in range(0, drawn.width(), 3)}
+        assert len(grey) > 5, "there is a breast, not a dark viewport"
 
 
 def test_an_empty_place_says_what_is_missing_and_takes_no_tool(program: Program, qtbot: QtBot, tmp_path: Path) -> None:

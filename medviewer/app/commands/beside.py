@@ -23,7 +23,7 @@ from medviewer.app.hanging.companions import (
     rehung,
     share_a_frame,
 )
-from medviewer.app.presets import first_window, opens_inverted
+from medviewer.app.presets import first_window, make_ready, opens_inverted
 from medviewer.app.state import Companion, Focus
 from medviewer.domain.geometry import Vector
 from medviewer.domain.image import Image
@@ -133,7 +133,9 @@ def read(
     notes: list[Warning] = []
 
     def work(context: RunContext) -> Image:
-        return formats.load(series, context.report, context.cancelled, warn=notes.append)
+        image = formats.load(series, context.report, context.cancelled, warn=notes.append)
+        make_ready(image)
+        return image
 
     def loaded(image: Image) -> None:
         then(replace(series, warnings=tuple(dict.fromkeys((*series.warnings, *notes)))), image)

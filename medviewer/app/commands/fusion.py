@@ -12,7 +12,7 @@ from medviewer.app.commands.companion_looks import dragged
 from medviewer.app.controllers.fusing import follows_phases
 from medviewer.app.controllers.texts import person
 from medviewer.app.hanging.companions import at_hand, point, share_a_frame
-from medviewer.app.presets import overlay_window, windows_for
+from medviewer.app.presets import make_ready, overlay_window, windows_for
 from medviewer.app.state import Fusion
 from medviewer.app.words import word
 from medviewer.domain.image import Image, Window
@@ -193,11 +193,7 @@ def _load(services: Services, chosen: Candidate, main: str) -> Job[Image]:
 
     def work(context: RunContext) -> Image:
         image = formats.load(series, context.report, context.cancelled, warn=notes.append)
-        if not image.is_colour:
-            _ = (
-                image.uniform
-            )  # a PET's slices have rescales of their own: its real values are made here, not while drawing
-            image.auto_window()
+        make_ready(image)
         return image
 
     def wanted() -> bool:

@@ -26,7 +26,7 @@ from medviewer.app.commands import (
 )
 from medviewer.app.commands.arriving import Arriving, early_window, take_away
 from medviewer.app.hanging.in_use import is_own
-from medviewer.app.presets import first_window, opens_inverted
+from medviewer.app.presets import first_window, make_ready, opens_inverted
 from medviewer.app.resources import resource
 from medviewer.app.state import Arrival, Focus
 from medviewer.domain.geometry import Vector
@@ -111,7 +111,7 @@ def show(services: Services, series: Series, plan: hanging.Plan | None = None, a
             context.report(0.0, "Reading the other slices")
 
         image = formats.load(series, context.report, context.cancelled, warn=notes.append, early=early)
-        first_window(image)  # which is then known when the image is shown
+        make_ready(image)
         _read_ahead(services, series)
         return image
 

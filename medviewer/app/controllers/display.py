@@ -257,6 +257,11 @@ def visible_panes(session: Session) -> tuple[int, ...]:
     return tuple(range(count))
 
 
+LARGE = 1 << 21
+"""Pixels of a slice from which each viewport that shows a fresh one gets a turn of the event loop: to convert, upload
+and draw four mammograms of 4096 x 3328 takes a fifth of a second."""
+
+
 class DisplayController:
     """Keeps the viewports in step with the session.
 
@@ -268,6 +273,8 @@ class DisplayController:
         The rectangles that show slices, in the order of the layout's panes; and the 3D one.
     schedule
         Asked to call `refresh` soon, once, however much changed: one draw a frame.
+    rest
+        Asked to call something once what was applied is drawn; by default that is soon.
     """
 
     def __init__(
@@ -276,15 +283,21 @@ class DisplayController:
         viewports: Sequence[ViewPort],
         volume: VolumePort | None,
         schedule: Callable[[Callable[[], None]], None],
+        rest: Callable[[Callable[[], None]], None] | None = None,
     ) -> None:
         self.session = session
         self.viewports = list(viewports)
         self.volume = volume
         self.planes: tuple[Plane, ...] = ()
         self._schedule = schedule
+        self._rest = schedule if rest is None else rest
         self.coarse = False
         """Whether a hand moves turned planes just now."""
         self._pending = self._closed = False
+        self._applied: dict[int, Display | None] = {}
+        """What each viewport was told last."""
+        self._resting = self._left = False
+        """Whether a large picture is drawn just now, and another one waits for it."""
         self._store: MaskStore | None = None
         self._shown_image: object = None
         session.events.connect(self.request)
@@ -299,8 +312,14 @@ class DisplayController:
             self._pending = True
             self._schedule(self.refresh)
 
-    def refresh(self) -> None:
-        """Bring every visible viewport up to date."""
+    def refresh(self, *, at_once: bool = False) -> None:
+        """Bring every visible viewport up to date; of fresh large pictures one, and the next one once that is drawn.
+
+        Parameters
+        ----------
+        at_once
+            All of them now, however long it takes: for pictures.
+        """
         if self._closed:  # it was asked for before
             return
         self._pending = False
@@ -310,19 +329,58 @@ class DisplayController:
         panes = session.view.hung if image is not None else ()
         self.planes = tuple(plane for plane in (plane_of(session, number) for number in range(len(panes))) if plane)
         visible = visible_panes(session)
-        for number, viewport in enumerate(self.viewports):
+        self._left = False
+        for number in range(len(self.viewports)):
             if number in visible:
-                viewport.apply(self._resolve(number))
+                display = self._resolve(number)
+                long = self._takes_long(number, display) and not at_once
+                if long and self._resting:
+                    self._left = True
+                    self._empty_of_another(number, display)
+                    continue
+                self._apply(number, display)
+                if long:
+                    self._resting = True
+                    self._rest(self._rested)
             elif fresh or number >= len(panes):
-                viewport.apply(None)  # what nobody sees costs no time, and holds no image that is closed
+                self._apply(number, None)  # what nobody sees costs no time, and holds no image that is closed
         if self.volume is not None and (fresh or self.shows_volume):
             self.volume.apply(resolve_scene(session) if self.shows_volume else None)
+
+    def _apply(self, number: int, display: Display | None) -> None:
+        self._applied[number] = display
+        self.viewports[number].apply(display)
+
+    def _rested(self) -> None:
+        """The large picture is drawn: the next one."""
+        self._resting = False
+        if self._left:
+            self.refresh()
+
+    def _takes_long(self, number: int, display: Display | None) -> bool:
+        """Whether it is a large picture, as a mammogram, that the viewport does not show yet in any way."""
+        before = self._applied.get(number)
+        if display is None or (before is not None and before.same_picture(display)):
+            return False
+        rows, columns = display.plane.shape
+        return rows * columns > LARGE
+
+    def _empty_of_another(self, number: int, display: Display | None) -> None:
+        """Until its turn comes a viewport shows no image that another one has left already."""
+        before = self._applied.get(number)
+        if before is not None and display is not None and before.identity is not display.identity:
+            self._apply(number, None)
 
     def _resolve(self, number: int) -> Display | None:
         display = resolve_pane(self.session, self.planes, number)
         if self.coarse and display is not None and display.turned is not None:
             return replace(display, coarse=True)
         return display
+
+    @property
+    def resting(self) -> bool:
+        """Whether a large picture is being drawn: what else takes long had better wait."""
+        return self._resting
 
     @property
     def shows_volume(self) -> bool:

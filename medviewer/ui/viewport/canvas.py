@@ -63,6 +63,9 @@ class NapariCanvas:
         self._resized = False
         scene.events.resize.connect(self._note_size)
         scene.events.draw.connect(self._before_draw, position="first")
+        scene.events.draw.connect(self._after_draw, position="last")
+        self.undrawn = False
+        """Whether something is to be drawn that has not been yet; whoever gives it to the canvas says so."""
         self.native.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.native.setAcceptDrops(False)
         self.qt_viewer.canvas.bgcolor = BACKGROUND
@@ -79,6 +82,9 @@ class NapariCanvas:
             self._resized = False
             event.blocked = True
             self.native.update()
+
+    def _after_draw(self, _: object) -> None:
+        self.undrawn = False
 
     def draw_ahead(self) -> None:
         """Draw the layers that there are before anybody sees them.

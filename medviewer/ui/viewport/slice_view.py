@@ -110,6 +110,7 @@ class SliceView(CameraView):
         over = turned_over(old, display)
         place = self._place_between(old, display) if fresh or over else None
         self.picture.apply(old, display, made)
+        self.canvas.undrawn = self.canvas.undrawn or fresh
         self._mark_active(display.active)
         if place is not None:
             self._look(place, self.canvas.camera.zoom)

@@ -12,6 +12,8 @@ from medviewer.domain.strokes import Box, Labels
 
 SLICE_OF_TIME_S = 0.008
 """What one go may take: half a frame."""
+_PIECE = 1 << 16
+"""Voxels that are counted at once."""
 
 
 class LabelCounter(QObject):
@@ -73,10 +75,22 @@ class LabelCounter(QObject):
 
     def _count_slice(self, z: int) -> None:
         assert self._labels is not None  # no slice is stale otherwise
-        counts = np.bincount(self._labels[z].reshape(-1)).astype(np.int64)
+        counts = _counts(self._labels[z].reshape(-1))
         if counts.size > self._total.size:
             self._total = np.pad(self._total, (0, counts.size - self._total.size))
         before = self._slices[z]
         self._total[: before.size] -= before
         self._total[: counts.size] += counts
         self._slices[z] = counts
+
+
+def _counts(labels: Labels) -> NDArray[np.int64]:
+    """How many voxels there are of each label.
+
+    A piece at a time: numpy makes eight bytes of each label, which for a mammogram are a hundred megabytes.
+    """
+    pieces = [np.bincount(labels[i : i + _PIECE]) for i in range(0, labels.size, _PIECE)]
+    counts = np.zeros(max((piece.size for piece in pieces), default=0), np.int64)
+    for piece in pieces:
+        counts[: piece.size] += piece
+    return counts

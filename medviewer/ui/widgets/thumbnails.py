@@ -41,6 +41,8 @@ _LARGE = 64 * 1024**2
 """A file of more bytes is not read for a thumbnail; opening it makes one."""
 _SHARP = 2
 """Made this much larger than shown, for screens with small pixels."""
+_FINER = 8
+"""Pixels of the slice, along an axis, that at least go into one of a thumbnail's; more are left out."""
 
 
 def middle_file(series: Series) -> Series:
@@ -64,13 +66,15 @@ def picture(image: Image, *, of_volume: bool = False) -> QImage:
     grid = image.grid
     plane = Plane.of(grid, grid.plane_name(0)) if of_volume and not image.is_volume else planes_of(grid)[0]
     k = plane.count // 2
-    slice_ = plane.take(image.voxels, k)
+    whole_slice = plane.take(image.voxels, k)
+    step = max(1, min(whole_slice.shape[:2]) // (_FINER * EDGE * _SHARP))  # of a mammogram: it would take a second
+    slice_ = whole_slice[::step, ::step]
     grey = slice_ if image.is_colour else _grey(image, slice_, k)
     pixels = np.ascontiguousarray(grey, np.uint8)
     rows, columns = pixels.shape[:2]
     kind = QImage.Format.Format_RGB888 if image.is_colour else QImage.Format.Format_Grayscale8
     whole = QImage(pixels.tobytes(), columns, rows, pixels.strides[0], kind)
-    height, width = rows * plane.spacing[0], columns * plane.spacing[1]
+    height, width = (n * mm for n, mm in zip(whole_slice.shape[:2], plane.spacing, strict=True))
     scale = EDGE * _SHARP / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     made = whole.scaled(*size, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation)

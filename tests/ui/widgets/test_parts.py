@@ -87,6 +87,15 @@ def test_counts_follow_strokes_along_every_axis(qtbot: QtBot) -> None:
         assert [counter.count(k) for k in range(12)] == np.bincount(labels.reshape(-1), minlength=12).tolist()
 
 
+def test_a_slice_of_more_voxels_than_are_counted_at_once(qtbot: QtBot) -> None:
+    labels = np.random.default_rng(4).integers(0, 3, (1, 300, 301), np.uint8)
+    labels[0, 299, 300] = 9
+    counter = LabelCounter()
+    with qtbot.waitSignal(counter.changed):
+        counter.start(labels)
+    assert [counter.count(k) for k in range(12)] == np.bincount(labels.reshape(-1), minlength=12).tolist()
+
+
 def test_counter_without_a_map_counts_nothing(qtbot: QtBot) -> None:
     counter = LabelCounter()
     counter.start(np.ones((2, 2, 2), np.uint8))

@@ -447,6 +447,23 @@ def test_thumbnail_is_the_middle_slice_as_a_reader_sees_it() -> None:
     assert QColor(inverted.pixel(QPoint(10, EDGE))).red() == 0
 
 
+def test_thumbnail_of_a_mammogram_is_that_of_a_smaller_one() -> None:
+    rows, columns = np.ogrid[-1:1:2600j, -1:1:2200j]
+    voxels = (1000 * np.clip(1.4 - rows**2 - columns**2, 0, 1)).astype(np.int16)[None]
+    voxels[0, :650, :550] = 0
+    small = voxels[:, ::4, ::4]
+    window = (Window(500, 1000),)
+    made = picture(Image(voxels, Grid(voxels.shape, (1.0, 0.1, 0.1)), windows=window))
+    expected = picture(Image(small, Grid(small.shape, (1.0, 0.4, 0.4)), windows=window))
+    assert made.size() == expected.size()
+    grey = [
+        [QColor(one.pixel(x, y)).red() for x in range(made.width()) for y in range(made.height())]
+        for one in (made, expected)
+    ]
+    assert np.abs(np.subtract(*grey)).mean() < 2
+    assert max(grey[0]) - min(grey[0]) > 200
+
+
 def test_thumbnail_of_colour() -> None:
     voxels = np.zeros((1, 4, 4, 3), np.uint8)
     voxels[..., 0] = 200

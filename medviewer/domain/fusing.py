@@ -119,18 +119,22 @@ class Thickness:
 
 def join(slices: list[Sampled], mode: Mode) -> Sampled:
     """Reduce sampled slices to one: the highest, lowest or mean of what lies in the volume."""
-    out, inside = slices[0][0].copy(), slices[0][1].copy()
-    count = inside.astype(np.float32) if mode == "mean" else None
-    for values, within in slices[1:]:
-        if count is not None:
+    inside = slices[0][1].copy()
+    for _, within in slices[1:]:
+        inside |= within
+    if mode == "mean":
+        out = slices[0][0].copy()
+        count = slices[0][1].astype(np.float32)
+        for values, within in slices[1:]:
             out += values  # 0 outside
             count += within
-        else:
-            better = np.greater(values, out) if mode == "mip" else np.less(values, out)
-            np.copyto(out, values, where=within & (better | ~inside))
-        inside |= within
-    if count is not None:
         np.divide(out, count, out=out, where=count > 0)
+        return out, inside
+    better, worst = (np.fmax, -np.inf) if mode == "mip" else (np.fmin, np.inf)
+    out = np.where(slices[0][1], slices[0][0], np.float32(worst))
+    for values, within in slices[1:]:
+        better(out, values, out=out, where=True if within.all() else within)
+    out[~inside] = 0
     return out, inside
 
 

@@ -98,8 +98,15 @@ class Research:
 
     def _show(self, image: Image, series: Series) -> Iterator[Job[Any] | None]:
         """The parts of `open`; each gives the job that the next one needs, or None."""
-        viewer = self._window()  # napari makes all of it at once
-        yield None
+        viewer = self.viewer
+        if viewer is None or not _is_open(viewer):
+            from medviewer.ui.napari_window import SteppedViewer, prepare
+
+            yield None
+            yield from prepare()
+            viewer = self.viewer = SteppedViewer("medviewer - napari, research use only")
+            yield None
+            yield from viewer.steps()
         yield from self._fill(viewer, image, series)
         if _is_open(viewer):
             viewer.window.show()  # not before, for it would draw each layer in the turn in which that comes
@@ -149,14 +156,6 @@ class Research:
         viewer, self.viewer = self.viewer, None
         if viewer is not None and _is_open(viewer):
             viewer.close()
-
-    def _window(self) -> napari.Viewer:
-        if self.viewer is not None and _is_open(self.viewer):
-            return self.viewer
-        import napari
-
-        self.viewer = napari.Viewer(title="medviewer - napari, research use only", ndisplay=2, show=False)
-        return self.viewer
 
     def _labels(self) -> Any:
         """The chosen Labels layer, else the newest."""

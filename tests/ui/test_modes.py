@@ -144,6 +144,12 @@ def test_napari_opens_in_turns_between_which_anything_may_happen(opened: Program
     qtbot.waitUntil(lambda: not window.research.busy)
     assert QApplication.overrideCursor() is None
     window.commands["research.open"].trigger()
+    qtbot.waitUntil(lambda: window.research.viewer is not viewer)
+    half = window.research.viewer
+    assert half is not None
+    window.research.close()  # in the middle of making it
+    assert not window.research.busy
+    window.commands["research.open"].trigger()
     window.research.close()  # before anything was made
     assert not window.research.busy
     assert QApplication.overrideCursor() is None

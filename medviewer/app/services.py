@@ -28,7 +28,7 @@ from medviewer.plugin_api.discovery import AdapterResult, DiscoverResult, find
 from medviewer.trust import TrustLedger
 
 if TYPE_CHECKING:
-    from medviewer.app.commands.hanging import Plan
+    from medviewer.app.commands.hanging_plan import Plan
     from medviewer.learning.queue import CorrectionQueue
     from medviewer.learning.registry import ModelRegistry
 

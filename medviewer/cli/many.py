@@ -13,7 +13,8 @@ from medviewer.cli.console import Progress, report, report_json, say
 from medviewer.errors import InputError, JobCancelled
 
 if TYPE_CHECKING:
-    from medviewer.app.commands.batch import Batch, Place
+    from medviewer.app.commands.batch import Batch
+    from medviewer.app.commands.batch_places import Place
     from medviewer.app.run_choice import RunChoice
     from medviewer.app.services import Services
 
@@ -39,13 +40,13 @@ def predict_many(services: Services, plugin: str, asked: Asked, choice: RunChoic
         If a case failed; the table says why.
     """
     from medviewer.app.case_table import CaseTable
-    from medviewer.app.commands import batch
+    from medviewer.app.commands import batch, batch_results
 
     places = _places(asked)
     manifest = services.plugin(plugin).manifest
     assert manifest is not None
-    table = CaseTable(asked.table, batch.columns_of(manifest), people=asked.names)
-    keep = batch.keep_in_folder(_made(asked.folder), manifest.kinds)
+    table = CaseTable(asked.table, batch_results.columns_of(manifest), people=asked.names)
+    keep = batch_results.keep_in_folder(_made(asked.folder), manifest.kinds)
     running = batch.Batch(
         services, plugin, places, keep, table=table, choice=choice, again=asked.again, people=asked.names
     )
@@ -76,7 +77,7 @@ def _tell(asked: Asked, told: dict[str, int], as_json: bool) -> None:
 
 
 def _places(asked: Asked) -> list[Place]:
-    from medviewer.app.commands import batch
+    from medviewer.app.commands import batch_places
 
     if asked.table.suffix.lower() not in (".csv", ".json"):
         raise typer.BadParameter(f"a table ends in .csv or .json, not as {asked.table.name}.", param_hint="--table")
@@ -84,8 +85,8 @@ def _places(asked: Asked) -> list[Place]:
         raise typer.BadParameter("name a PATH, or a list with --list.", param_hint="PATH")
     if not asked.table.parent.is_dir():
         raise InputError(f"{asked.table.name} needs a folder to go to, but {asked.table.parent} does not exist.")
-    listed = batch.listed_as_places(asked.listed) if asked.listed is not None else []
-    return [*batch.paths_as_places(asked.paths), *listed]
+    listed = batch_places.listed_as_places(asked.listed) if asked.listed is not None else []
+    return [*batch_places.paths_as_places(asked.paths), *listed]
 
 
 def _made(folder: Path) -> Path:

@@ -198,6 +198,8 @@ class ViewportPane(QWidget):
             canvas.native.setUpdatesEnabled(False)
 
         def let_draw() -> None:
+            if self._closed:
+                return
             for canvas in waiting:
                 canvas.native.setUpdatesEnabled(True)
             look(_LOOKS)

@@ -12,7 +12,8 @@ import pytest
 
 from medviewer.app.case_table import CaseTable
 from medviewer.app.commands import batch, batch_job, predict
-from medviewer.app.commands.batch import Batch, Place
+from medviewer.app.commands.batch import Batch
+from medviewer.app.commands.batch_places import Place
 from medviewer.app.services import Services
 from medviewer.domain.finding import Classification
 from medviewer.domain.image import Image

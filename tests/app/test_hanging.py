@@ -14,7 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medviewer import formats
-from medviewer.app.commands import hanging, hanging_choice, key_images, masks, panes, pointed, study, view
+from medviewer.app.commands import (
+    hanging_choice,
+    hanging_panes,
+    key_images,
+    masks,
+    panes,
+    pointed,
+    study,
+    view,
+)
 from medviewer.app.controllers.display import resolve_pane
 from medviewer.app.hanging import library
 from medviewer.app.hanging.choosing import chosen, fit, laterality_of, ranked, view_of
@@ -583,7 +592,7 @@ def test_rules_take_earlier_views_first_and_then_the_open_series() -> None:
 def test_a_window_is_found_by_name_figures_or_values(tmp_path: Path, opened: Opener) -> None:
     services = opened(write_volume(tmp_path, "CT", "Routine", BodyPartExamined="HEAD"))
     image = services.session.image
-    assert hanging.window_named(services, "bone", image).center == 500
-    assert hanging.window_named(services, (10.0, 20.0), image).limits == (0, 20)
-    assert hanging.window_named(services, "auto", image) == image.auto_window()
-    assert hanging.window_named(services, "no such", image) is None
+    assert hanging_panes.window_named(services, "bone", image).center == 500
+    assert hanging_panes.window_named(services, (10.0, 20.0), image).limits == (0, 20)
+    assert hanging_panes.window_named(services, "auto", image) == image.auto_window()
+    assert hanging_panes.window_named(services, "no such", image) is None

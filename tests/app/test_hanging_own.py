@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from medviewer.app.commands import hanging, hanging_choice, hanging_own, panes, view
+from medviewer.app.commands import hanging_choice, hanging_own, hanging_plan, panes, view
 from medviewer.app.commands.hanging_own import Wanted
 from medviewer.app.hanging import library
 from medviewer.app.hanging.in_use import is_own
@@ -74,7 +74,7 @@ def test_a_broken_file_is_a_row_and_no_more(services: Services) -> None:
     assert (rows["bad"].name, rows["bad"].protocol) == ("bad", None)
     assert rows["bad"].error.startswith("line 5")
     assert rows["worse"].error == "The file cannot be read as text."
-    assert [one.id for one in hanging.protocols(services) if one.own] == ["good"]
+    assert [one.id for one in hanging_plan.protocols(services) if one.own] == ["good"]
 
 
 def test_a_file_that_is_mended_is_read_again(services: Services) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from medviewer.app import context
-from medviewer.app.commands import batch, detections, explain, masks, predict, study, verdicts, view
+from medviewer.app.commands import batch_results, detections, explain, masks, predict, study, verdicts, view
 from medviewer.app.controllers.display import drawn_boxes, heat_look, resolve, resolve_scene
 from medviewer.app.controllers.texts import phase_text, phase_value, read_out
 from medviewer.app.mask_store import phase_of
@@ -288,7 +288,7 @@ def test_heat_maps_and_finds_are_drawn_on_the_phase_that_they_are_of(playing: Se
 
 def test_a_run_on_many_notes_the_phase_that_it_looked_at(playing: Services) -> None:
     made = Provenance("brain-extraction", "1.0.0", "1.0.0", author=masks.ALGORITHM)
-    keep = batch.keep_in_archive(playing)
+    keep = batch_results.keep_in_archive(playing)
     for phases, wanted in ((TIME, 0), (None, None)):
         playing.session.mask = None
         answer = Segmentation(np.ones(GRID.shape, np.uint8), GRID, (Segment(1, "Brain"),), made)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,47 +13,23 @@ from psygnal import Signal
 
 from medviewer import formats
 from medviewer.app.case_table import CaseRow, CaseTable
-from medviewer.app.commands import detections, predict
+from medviewer.app.commands import predict
+from medviewer.app.commands.batch_places import Place
+from medviewer.app.commands.batch_results import Keep, columns_of, filled, keep_in_archive
 from medviewer.app.run_choice import RunChoice
-from medviewer.domain.finding import Classification, Detections
 from medviewer.domain.image import Image
-from medviewer.domain.mask import Segmentation
 from medviewer.domain.provenance import utc_now
 from medviewer.domain.study import Patient, ScanResult, Series, Study
 from medviewer.errors import InputError, JobCancelled, JobError, MedviewerError, UnsuitableImageError
-from medviewer.formats.atomic import replacing
 from medviewer.inference.suitability import check_suitable
 from medviewer.jobs import Job
-from medviewer.plugin_api import Manifest, RunContext
+from medviewer.plugin_api import Manifest
 
 if TYPE_CHECKING:
     from medviewer.app.services import Services
-    from medviewer.archive.catalog import Query
 
 _AT_ONCE = 20
 """Cases that need no job and are done before the window gets a word in."""
-
-Keep = Callable[[Series, predict.Prediction], str]
-"""Keeps a result; returns the file that it is in, or nothing."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where series come from.
-
-    Parameters
-    ----------
-    title
-        What the user reads; never a patient's name.
-    scan
-        Finds them, off the home thread.
-    only
-        UIDs of the series that are meant; empty for all of them.
-    """
-
-    title: str
-    scan: Callable[[RunContext], ScanResult]
-    only: frozenset[str] = frozenset()
 
 
 class Batch:
@@ -245,8 +218,8 @@ class Batch:
             except MedviewerError as error:
                 self._tell(replace(row, reason=str(error), seconds=took()))
                 return
-            filled = _filled(self._services, row, result, columns_of(self.manifest))
-            self._tell(replace(filled, seconds=took(), output=output))
+            found = filled(self._services, row, result, columns_of(self.manifest))
+            self._tell(replace(found, seconds=took(), output=output))
 
         def failed(error: MedviewerError) -> None:
             refused = isinstance(error, UnsuitableImageError)
@@ -319,127 +292,6 @@ class Batch:
         from medviewer.archive.patient_key import patient_key
 
         return patient_key(self._services.archive.home, patient.id, study_uid)[:16]
-
-
-def paths_as_places(paths: Sequence[Path]) -> list[Place]:
-    """Folders, files and archives that are scanned."""
-
-    def place(path: Path, number: int) -> Place:
-        def scan(context: RunContext) -> ScanResult:
-            return formats.scan([path], context.report, context.cancelled)
-
-        return Place(f"Path {number} of {len(paths)}", scan)
-
-    return [place(path, number) for number, path in enumerate(paths, 1)]
-
-
-def listed_as_places(file: Path) -> list[Place]:
-    """Paths out of a text file: one a line, a tab and the UID of a series behind it where one of them is meant.
-
-    Empty lines and those that begin with # are passed by; paths are taken from the file's own folder.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read.
-    """
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file.name} should be a list of paths, one a line, but cannot be read.") from error
-    wanted = [line.partition("\t") for line in lines if line.strip() and not line.startswith("#")]
-    places = paths_as_places([file.parent / path.strip() for path, _, _ in wanted])
-    return [
-        replace(place, title=f"Line {number}", only=frozenset({uid.strip()} if uid.strip() else ()))
-        for number, (place, (_, _, uid)) in enumerate(zip(places, wanted, strict=True), 1)
-    ]
-
-
-def studies_as_places(services: Services, query: Query, most: int = 100_000) -> list[Place]:
-    """The studies of the catalogue that match."""
-    from medviewer.app.commands.listed import scan_of
-
-    listed = services.archive.catalog
-
-    def place(uid: str, number: int) -> Place:
-        return Place(f"Study {number}", lambda context: scan_of(listed, uid, context))
-
-    entries, _ = listed.page(query, most)
-    return [place(entry.uid, number) for number, entry in enumerate(entries, 1)]
-
-
-_UNITS = {"segment": "_ml", "classify": "", "detect": "_count"}
-"""What a column of the table holds for each label, after its name; the first kind that a plugin has counts."""
-
-
-def keep_in_folder(folder: Path, kinds: Sequence[str]) -> Keep:
-    """Write masks as DICOM SEG (NIfTI, where the series is no DICOM), and other answers as JSON, named by series."""
-
-    def keep(series: Series, result: predict.Prediction) -> str:
-        stem = re.sub(r"[^A-Za-z0-9.-]+", "_", series.uid)
-        if isinstance(result, Segmentation):
-            path = folder / f"{stem}{'.dcm' if series.reader == 'dicom' else '.nii.gz'}"
-            formats.save_segmentation(result, path, series)
-        else:
-            path = folder / f"{stem}.json"
-            answer: dict[str, Any] = (
-                {"detections": detections.to_json(result)}
-                if isinstance(result, Detections)
-                else {"probabilities": result.probabilities, "abstained": result.abstained}
-            )
-            data = {
-                "series_uid": series.uid,
-                **answer,
-                "intended_use": "Research use only; not for diagnosis.",
-                "provenance": result.provenance.to_json(),
-            }
-            with replacing(path) as temporary:
-                temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-        return path.name
-
-    return keep
-
-
-def keep_in_archive(services: Services) -> Keep:
-    """Keep results with their series: they are there when it is opened, and at once when it is open."""
-
-    def keep(series: Series, result: predict.Prediction) -> str:
-        # of a series with phases the one it is read with, its first, was looked at
-        phase = None if series.phases is None else 0
-        predict.keep(services, series, result, phase, over_work=False)
-        return ""
-
-    return keep
-
-
-def columns_of(manifest: Manifest) -> list[str]:
-    """The columns of a table of that plugin's answers: a volume, a probability or a count for each label."""
-    unit = next((unit for kind, unit in _UNITS.items() if kind in manifest.kinds), "")
-    return [f"{spec.name}{unit}" for spec in manifest.outputs.labels]
-
-
-def _filled(services: Services, row: CaseRow, result: predict.Prediction, columns: Sequence[str]) -> CaseRow:
-    made = result.provenance
-    if isinstance(result, Classification):
-        values, abstained = dict(result.probabilities), result.abstained
-    elif isinstance(result, Detections):
-        values, abstained = dict.fromkeys(columns, 0.0), False
-        for one in result.found:
-            values[f"{one.label}_count"] += 1
-    else:
-        count, voxel_ml = partial(services.masks_ahead.count, result.labels), result.grid.voxel_ml
-        values, abstained = {f"{one.name}_ml": count(one.label) * voxel_ml for one in result.segments}, False
-    return replace(
-        row,
-        status="done",
-        model_version=made.model_version,
-        values=values,
-        uncertainty=made.doubt.uncertainty,
-        distance=made.doubt.distance,
-        flags=tuple(dict.fromkeys((*made.doubt.flags, *made.notes))),
-        abstained=abstained,
-        device=made.device,
-    )
 
 
 def _obstacle(manifest: Manifest, series: Series) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from medviewer.app import settings
-from medviewer.app.commands import hanging, study
+from medviewer.app.commands import hanging, hanging_plan, study
 from medviewer.app.hanging.choosing import fit
 from medviewer.app.hanging.in_use import Prior
 from medviewer.app.hanging.library import shipped
@@ -23,10 +23,10 @@ COMPARE = "compare-prior"
 def offered(services: Services) -> list[tuple[Protocol, str]]:
     """Every protocol, with why it cannot hang the open study; the reason is empty where it can."""
     session = services.session
-    known = hanging.protocols(services)
+    known = hanging_plan.protocols(services)
     if session.study is None or session.series is None or session.arrival is not None:
         return [(one, "open a series first, and wait until it is read") for one in known]
-    prior = hanging.prior_of(services, session.study, session.series)
+    prior = hanging_plan.prior_of(services, session.study, session.series)
     return [(one, _obstacle(one, session.study, prior)) for one in known]
 
 
@@ -36,7 +36,7 @@ def _obstacle(protocol: Protocol, study: Study, prior: Prior | None) -> str:
     lacking = [one for one in protocol.when.together if all(series.modality != one for series in study.series)]
     if lacking:
         return f"the study has no {' and no '.join(lacking)}"
-    return "" if hanging.plan_of(protocol, study, None, prior) is not None else "the study has no such series"
+    return "" if hanging_plan.plan_of(protocol, study, None, prior) is not None else "the study has no such series"
 
 
 def use(services: Services, protocol: Protocol) -> None:
@@ -48,12 +48,12 @@ def use(services: Services, protocol: Protocol) -> None:
         If nothing is open, or the study has nothing that the protocol shows.
     """
     opened, series = _opened(services)
-    prior = hanging.prior_of(services, opened, series)
+    prior = hanging_plan.prior_of(services, opened, series)
     reason = _obstacle(protocol, opened, prior)
     if reason:
         raise InputError(f"{protocol.name} cannot be hung: {reason}; choose another protocol.")
     why = "You chose it."
-    plan = hanging.plan_of(protocol, opened, series, prior, why, by_hand=True) or hanging.plan_of(
+    plan = hanging_plan.plan_of(protocol, opened, series, prior, why, by_hand=True) or hanging_plan.plan_of(
         protocol, opened, None, prior, why, by_hand=True
     )
     if plan is not None:
@@ -69,7 +69,7 @@ def again(services: Services) -> None:
         If nothing is open, or none fits.
     """
     opened, series = _opened(services)
-    plan = hanging.decide(services, opened, series) or hanging.decide(services, opened, None)
+    plan = hanging_plan.decide(services, opened, series) or hanging_plan.decide(services, opened, None)
     if plan is None:
         raise InputError("No hanging protocol fits this study; choose one, or save this layout as one of your own.")
     _go_to(services, plan)
@@ -90,11 +90,11 @@ def next_step(services: Services, steps: int = 1) -> None:
     coming = services.stepping
     at = coming.step if coming is not None and coming.protocol is now.protocol else now.step
     number = (at + steps) % len(now.protocol.steps)
-    shown = hanging.shown_by(now.protocol, number, opened, series, now.prior)
+    shown = hanging_plan.shown_by(now.protocol, number, opened, series, now.prior)
     if not shown:
         raise NotFoundError("The study has no series that this step shows; go on to the next one.")
     main = series if any(one.uid == series.uid for one in shown) else shown[0]
-    _go_to(services, hanging.Plan(now.protocol, number, main, now.prior, now.why, now.by_hand))
+    _go_to(services, hanging_plan.Plan(now.protocol, number, main, now.prior, now.why, now.by_hand))
 
 
 def compare_with_prior(services: Services) -> None:
@@ -106,7 +106,7 @@ def compare_with_prior(services: Services) -> None:
         If nothing is open, or no earlier study of the patient has such images.
     """
     opened, series = _opened(services)
-    if hanging.prior_of(services, opened, series) is None:
+    if hanging_plan.prior_of(services, opened, series) is None:
         raise InputError(
             "An earlier study of this patient with comparable images is needed, and none is listed; open one."
         )
@@ -125,7 +125,7 @@ def fits(services: Services, protocol: Protocol) -> bool:
     session = services.session
     if session.study is None or session.series is None:
         return False
-    prior = hanging.prior_of(services, session.study, session.series)
+    prior = hanging_plan.prior_of(services, session.study, session.series)
     return fit(protocol, session.study, session.series, prior is not None) is not None
 
 
@@ -138,7 +138,7 @@ def _opened(services: Services) -> tuple[Study, Series]:
     return session.study, session.series
 
 
-def _go_to(services: Services, plan: hanging.Plan) -> None:
+def _go_to(services: Services, plan: hanging_plan.Plan) -> None:
     """Hang what a plan has; where its main series is another one, that one is opened, at once where it is at hand."""
     session = services.session
     if session.series is not None and plan.main.uid == session.series.uid:

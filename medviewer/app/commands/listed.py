@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medviewer import formats
-from medviewer.app.commands import beside, catalog, fusion, hanging, study
+from medviewer.app.commands import beside, catalog, fusion, hanging_plan, study
 from medviewer.domain.study import Attachment, ScanResult, Series, Study, Warning
 from medviewer.errors import NotFoundError, UnreadableError
 from medviewer.jobs import Job
@@ -130,7 +130,7 @@ def rescan(
     listed = services.archive.catalog
 
     def work(context: RunContext) -> ScanResult:
-        hanging.get_ready(services)
+        hanging_plan.get_ready(services)
         found = scan_of(listed, study_uid, context)
         listed.touch(study_uid)
         return found
@@ -180,7 +180,7 @@ def _to_open(services: Services, listed: Study | None, uid: str) -> Series | Non
     """The series of that UID, or for an empty one that which the study is opened with."""
     if listed is None or not listed.series:
         return None
-    return _series(listed, uid) if uid else hanging.first_series(services, listed)
+    return _series(listed, uid) if uid else hanging_plan.first_series(services, listed)
 
 
 def _series(listed: Study, uid: str) -> Series | None:

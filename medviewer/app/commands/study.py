@@ -15,6 +15,7 @@ from medviewer.app.commands import (
     curved,
     fusion,
     hanging,
+    hanging_plan,
     key_images,
     mask_restore,
     masks,
@@ -25,6 +26,7 @@ from medviewer.app.commands import (
     results,
 )
 from medviewer.app.commands.arriving import Arriving, early_window, take_away
+from medviewer.app.commands.hanging_plan import Plan
 from medviewer.app.hanging.in_use import is_own
 from medviewer.app.presets import first_window, make_ready, opens_inverted
 from medviewer.app.resources import resource
@@ -53,7 +55,7 @@ def open_paths(services: Services, paths: Sequence[Path], show_first: bool = Tru
     chosen = [Path(path) for path in paths]
 
     def work(context: RunContext) -> ScanResult:
-        hanging.get_ready(services)
+        hanging_plan.get_ready(services)
         return formats.scan(chosen, context.report, context.cancelled)
 
     title = title or (f"Opening {chosen[0].name}" if len(chosen) == 1 else f"Opening {len(chosen)} items")
@@ -75,7 +77,7 @@ def open_demo(services: Services) -> Job[ScanResult]:
     return open_paths(services, [resource("demo")])
 
 
-def show(services: Services, series: Series, plan: hanging.Plan | None = None, at: Vector | None = None) -> Job[Image]:
+def show(services: Services, series: Series, plan: Plan | None = None, at: Vector | None = None) -> Job[Image]:
     """Load a series off the home thread and make it the open one; a newer request overtakes an older.
 
     It is on the screen as soon as its middle slice is there, and may be scrolled through while the others arrive.
@@ -200,7 +202,7 @@ def _add(services: Services, found: ScanResult, show_first: bool) -> None:
 
 def _first(services: Services, found: ScanResult) -> Series:
     """The series to show of what was found: of the largest one's patient, the latest study that has its modality."""
-    large = hanging.largest(found.series)
+    large = hanging_plan.largest(found.series)
     studies = services.session.studies
     first = _study_of(studies, large)
     if first is None:
@@ -208,7 +210,7 @@ def _first(services: Services, found: ScanResult) -> Series:
     same = [one for one in found.studies if _is_later(one, first, large.modality)]
     latest = max(same, key=lambda one: one.date, default=first)
     listed = next((one for one in studies if one.uid == latest.uid), latest)
-    return hanging.first_series(services, listed)
+    return hanging_plan.first_series(services, listed)
 
 
 def _is_later(study: Study, first: Study, modality: str) -> bool:
@@ -230,7 +232,7 @@ def _merged(listed: Study, found: Study | None) -> Study:
     return replace(found, series=tuple(series.values()), attachments=tuple(attachments.values()))
 
 
-def show_hung(services: Services, plan: hanging.Plan) -> Job[Any] | None:
+def show_hung(services: Services, plan: Plan) -> Job[Any] | None:
     """Make a plan's main series the open one, and hang what the plan has.
 
     At once where a viewport beside has it, and nothing was kept of it that has to be read first.
@@ -268,7 +270,7 @@ def _forget_ahead(services: Services) -> None:
 
 
 def _present(
-    services: Services, series: Series, image: Image, plan: hanging.Plan | None = None, at: Vector | None = None
+    services: Services, series: Series, image: Image, plan: Plan | None = None, at: Vector | None = None
 ) -> None:
     masks.leave(services)
     hanging.remember(services)

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from medviewer.app.case_table import CaseRow, CaseTable
-from medviewer.app.commands import batch, batch_job, predict, weights
+from medviewer.app.commands import batch, batch_job, batch_places, batch_results, predict, weights
 from medviewer.app.controllers.texts import person
 from medviewer.app.doubt_text import doubt_text
 from medviewer.app.durations import left_text
@@ -54,7 +54,7 @@ class BatchDialog(QDialog):
         self._running: batch.Batch | None = None
         self._list_links = Links(self)
         self._asked = ""
-        self._listing: Job[list[batch.Place]] | None = None
+        self._listing: Job[list[batch_places.Place]] | None = None
         self._make_parts()
         self._lay_out()
         self.filter.changed.connect(self._count)
@@ -142,7 +142,7 @@ class BatchDialog(QDialog):
         self._let_choose(False)
         self._asked = plugin_id
         # there may be a hundred thousand of them
-        self._listing = services.runner.submit(lambda _: batch.studies_as_places(services, query), title="")
+        self._listing = services.runner.submit(lambda _: batch_places.studies_as_places(services, query), title="")
         self._list_links.add(self._listing.finished, self._listed)
 
     def _listed(self) -> None:
@@ -157,7 +157,7 @@ class BatchDialog(QDialog):
         else:
             self._begin(made)
 
-    def _batch(self, plugin_id: str, places: Sequence[batch.Place]) -> batch.Batch:
+    def _batch(self, plugin_id: str, places: Sequence[batch_places.Place]) -> batch.Batch:
         choice = self._services.choices.get(plugin_id)
         weights.check_read(self._services, plugin_id, (choice.version, *choice.ensemble) if choice else ())
         return batch.Batch(self._services, plugin_id, places, choice=choice, people=True)
@@ -197,7 +197,7 @@ class BatchDialog(QDialog):
         running = self._running
         assert running is not None
         # The user was asked about a file that is there already.
-        CaseTable(path, batch.columns_of(running.manifest), anew=True).fill(running.rows)
+        CaseTable(path, batch_results.columns_of(running.manifest), anew=True).fill(running.rows)
         self._say(f"Saved {len(running.rows)} rows to {path.name}.", "ok")
 
     def showEvent(self, event: QShowEvent) -> None:

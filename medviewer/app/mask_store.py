@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -57,6 +57,28 @@ class Journal(Protocol):
     def clear(self) -> None:
         """Forget all records: the mask is saved."""
         ...
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A stroke with what making it takes, which for millions of voxels is worked out off the home thread.
+
+    Parameters
+    ----------
+    delta
+        What it changes; some voxel at least.
+    box, record
+        Where, and its record in the journal.
+    """
+
+    delta: Delta
+    box: Box
+    record: bytes
+
+    @classmethod
+    def of(cls, delta: Delta, shape: tuple[int, ...]) -> Prepared:
+        """Prepare a stroke on a map of that shape; any thread may call it."""
+        return cls(delta, delta.box(shape), delta.to_bytes())
 
 
 class Frozen:
@@ -242,12 +264,20 @@ class MaskStore:
         else:
             self._open.append(delta)
 
+    def make(self, stroke: Prepared) -> None:
+        """Make a stroke of its own that was prepared on the mask as it is now; none may be open."""
+        self.claim()
+        self._apply(stroke.delta, stroke.box)
+        self._commit(stroke.delta, stroke.record)
+
     def end(self) -> None:
         """Finish the stroke: it becomes one step of undo and is written to the journal."""
         parts, self._open = self._open, None
         delta = merge(parts) if parts else None
         if delta is not None and delta.where.size:
             self._commit(delta)
+        elif parts is not None:  # whoever waits for its end need not wait for another one
+            self.edited.emit()
 
     def undo(self) -> None:
         """Take back the last stroke."""
@@ -372,9 +402,9 @@ class MaskStore:
         self._apply(delta)
         self._write(delta)
 
-    def _commit(self, delta: Delta) -> None:
+    def _commit(self, delta: Delta, record: bytes | None = None) -> None:
         self._remember(delta)
-        self._write(delta)
+        self._write(delta, record)
 
     def _remember(self, delta: Delta) -> None:
         self._undone.clear()
@@ -383,24 +413,24 @@ class MaskStore:
         self._done_at.append(next_deed())
         del self._done[:-UNDO_LIMIT], self._done_at[:-UNDO_LIMIT]
 
-    def _write(self, delta: Delta) -> None:
+    def _write(self, delta: Delta, record: bytes | None = None) -> None:
         self.dirty = True  # also where the journal fails: the stroke is in the mask, and can still be saved
         try:
             if self.journal is not None:
                 if self._phase_noted and not self._phase_written:  # ahead of the stroke that it is about
                     self.journal.append(_PHASE_MAGIC + str(self.phase).encode())
                     self._phase_written = True
-                self.journal.append(delta.record)
+                self.journal.append(delta.to_bytes() if record is None else record)
         except StoreError:
             self._unkept = True
             raise
         finally:
             self.edited.emit()
 
-    def _apply(self, delta: Delta) -> None:
+    def _apply(self, delta: Delta, known: Box | None = None) -> None:
         for frozen in self._frozen:
             frozen.note(delta)  # first: who copies meanwhile may meet half of the stroke
-        box: Box = delta.apply(self.labels)
+        box = delta.apply(self.labels, known)
         self.revision += 1
         self.changed.emit(box)
 

@@ -75,6 +75,8 @@ class Services:
     """UID of the series that was asked for last to be laid over the open one."""
     hung_images: dict[str, tuple[Study | None, Series, Image]] = field(default_factory=dict)
     """What the open study's hanging protocol has shown, by series UID: its steps go back and forth without reading."""
+    bringing: Job[Any] | None = None
+    """What is being compared with the mask, to become its content."""
     hung_jobs: list[Job[Any]] = field(default_factory=list)
     """What is being read to hang beside the open series."""
 

@@ -130,8 +130,8 @@ def join(slices: list[Sampled], mode: Mode) -> Sampled:
             count += within
         np.divide(out, count, out=out, where=count > 0)
         return out, inside
-    better, worst = (np.fmax, -np.inf) if mode == "mip" else (np.fmin, np.inf)
-    out = np.where(slices[0][1], slices[0][0], np.float32(worst))
+    better = np.fmax if mode == "mip" else np.fmin  # they pass over what is not a number, and so over what is outside
+    out = np.where(slices[0][1], slices[0][0], np.float32(np.nan))
     for values, within in slices[1:]:
         better(out, values, out=out, where=True if within.all() else within)
     out[~inside] = 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from medviewer.domain.cached import cached
 from medviewer.domain.geometry import Grid
 from medviewer.domain.study import PhaseAxis
 from medviewer.domain.window import Lut as Lut
@@ -154,7 +154,7 @@ class Image:
         """Whether voxels carry red, green and blue."""
         return self.voxels.ndim == 4
 
-    @cached_property
+    @cached
     def _phases(self) -> dict[int, Image]:
         return {self.phase: self}
 
@@ -188,7 +188,7 @@ class Image:
             return self.real_of(self.voxels)
         return np.stack([self.rescale.apply(plane, z) for z, plane in enumerate(self.voxels)])
 
-    @cached_property
+    @cached
     def uniform(self) -> tuple[NDArray[np.generic], float, float]:
         """Voxels, slope and intercept that hold for every slice, as a screen needs them.
 
@@ -232,7 +232,7 @@ class Image:
             return 0.0
         return self._spread[3] if inverted else self._spread[0]
 
-    @cached_property
+    @cached
     def _backgrounds(self) -> tuple[float | None, float | None]:
         return self._background(False), self._background(True)
 
@@ -246,7 +246,7 @@ class Image:
                 return None
         return darkest
 
-    @cached_property
+    @cached
     def _auto_window(self) -> Window:
         # Kept, because every step of a window drag asks for it.
         if self._spread is None:
@@ -254,7 +254,7 @@ class Image:
         _, low, high, _ = self._spread
         return Window.from_limits(low, high if high > low else low + 1, "Auto")
 
-    @cached_property
+    @cached
     def _body_window(self) -> Window:
         values = self._sample(tuple(n // _EDGE for n in self.grid.shape[1:]))
         if values.size == 0:
@@ -262,7 +262,7 @@ class Image:
         low, high = (float(v) for v in np.percentile(values, (1, 99)))
         return Window.from_limits(low, high if high > low else low + 1, "Auto")
 
-    @cached_property
+    @cached
     def _spread(self) -> tuple[float, float, float, float] | None:
         """Lowest value, 0.5th and 99.8th percentile and highest of a sample, padding left out; None for no values."""
         values = self._sample()

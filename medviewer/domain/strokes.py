@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
-from functools import cached_property
 from typing import cast
 
 import numpy as np
@@ -38,7 +37,6 @@ class Delta:
     before: Labels
     after: Labels
 
-    @cached_property
     def _runs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The first and the last index of each run of neighbours: strokes and structures are rows of voxels."""
         if self.where.size == 0:
@@ -46,8 +44,7 @@ class Delta:
         ends = np.flatnonzero(self.where[1:] != self.where[:-1] + 1)
         return self.where[np.append(0, ends + 1)], self.where[np.append(ends, -1)]
 
-    @cached_property
-    def record(self) -> bytes:
+    def to_bytes(self) -> bytes:
         """One record of the crash journal.
 
         A header, and packed by zlib at level 1: the gaps between runs of neighbours whose labels before and after are
@@ -75,26 +72,28 @@ class Delta:
         )
         return _HEADER.pack(_MAGIC, _RUNS, size, first.size) + zlib.compress(body, 1)
 
-    def prepare(self) -> None:
-        """Work out what making this stroke will need; any thread may call it."""
-        _ = self._runs, self.record
-
     @property
     def reversed(self) -> Delta:
         """The difference that takes this one back."""
         return Delta(self.where, self.after, self.before)
 
-    def apply(self, labels: Labels) -> Box:
-        """Write `after` into a label map, in place; returns the box of voxels that may have changed."""
+    def apply(self, labels: Labels, box: Box | None = None) -> Box:
+        """Write `after` into a label map, in place; returns the box of voxels that may have changed.
+
+        Parameters
+        ----------
+        box
+            Where that is known already.
+        """
         np.put(labels, self.where, self.after)  # unlike a write through reshape, never into a copy
-        return self.box(labels.shape)
+        return self.box(labels.shape) if box is None else box
 
     def box(self, shape: tuple[int, ...]) -> Box:
         """The smallest box (z, y, x) that holds every changed voxel of a map of that shape."""
         if self.where.size == 0:
             return slice(0, 0), slice(0, 0), slice(0, 0)
         height, width = shape[1:]
-        first, last = self._runs
+        first, last = self._runs()
         top, bottom = first // width, last // width  # rows, counted through all slices
         z = slice(int(top[0]) // height, int(bottom[-1]) // height + 1)
         y = _extent(top, bottom, height)
@@ -102,7 +101,7 @@ class Delta:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Delta:
-        """Read a `record`.
+        """Read a record that `to_bytes` wrote.
 
         Raises
         ------

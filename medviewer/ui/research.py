@@ -76,9 +76,10 @@ class Research:
 
     def _go_on(self) -> None:
         """Do the next part, and the one after it in a turn of its own, or when the job is over that it needs."""
-        assert self._parts is not None
+        parts = self._parts
+        assert parts is not None
         try:
-            needed = next(self._parts)
+            needed = next(parts)
         except StopIteration:
             self._stop()
         except BaseException:
@@ -88,7 +89,7 @@ class Research:
             if needed is None:
                 self._next.start()
             else:
-                needed.finished.connect(lambda: self._next.start())
+                needed.finished.connect(lambda: self._next.start() if self._parts is parts else None)
 
     def _stop(self) -> None:
         if self.busy:
@@ -108,9 +109,10 @@ class Research:
             yield None
             yield from viewer.steps()
         yield from self._fill(viewer, image, series)
-        if _is_open(viewer):
+        if _is_open(viewer) and not viewer.window._qt_window.isVisible():
             viewer.window.show()  # not before, for it would draw each layer in the turn in which that comes
             yield None
+        if _is_open(viewer):
             viewer.window.activate()
 
     def _fill(self, viewer: napari.Viewer, image: Image, series: Series) -> Iterator[Job[Any] | None]:

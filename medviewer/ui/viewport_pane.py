@@ -345,6 +345,8 @@ class ViewportPane(QWidget):
             pass
         self._unveil()
         self.come_to_rest()
+        for slice_view in self._views:
+            slice_view.canvas.native.setUpdatesEnabled(True)  # of which one may be waiting to be drawn
         self.controller.refresh(at_once=True)
         for slice_view in self._views:
             slice_view.settle()

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from medviewer.app import commands, modes, settings
-from medviewer.app.commands import masks, panes
+from medviewer.app.commands import masks, panes, research
 from medviewer.app.hanging.in_use import is_hung
 from medviewer.app.hanging.layouts import LAYOUTS
 from medviewer.app.services import Services
@@ -354,6 +354,7 @@ class MainWindow(OpensDrops, ShellWindow):
                 event.ignore()
                 return
         try:
+            research.settle(self.services)  # napari's window, where it came from, is closed too
             masks.keep(self.services)
         except MedviewerError as error:
             text = f"{error} The strokes are in the journal and come back with the series."

@@ -76,6 +76,41 @@ def test_what_is_painted_while_a_layer_is_compared_is_compared_too(services: Ser
     assert np.flatnonzero(store.labels).tolist() == [0, 1, 2], "the strokes are steps of their own"
 
 
+def test_a_stroke_that_a_hand_is_making_is_finished_first(services: Services) -> None:
+    store = masks.new(services)
+    labels = store.labels.copy()
+    labels[2, 1:3] = 1
+    research.bring_back(services, labels, "Tumour", SERIES.uid)
+    store.begin()
+    for place in range(3):
+        store.paint(np.array([place]), 1)
+        while services.runner.jobs:
+            services.runner.wait(services.runner.jobs[0], 60)
+    assert store.in_stroke
+    assert np.flatnonzero(store.labels).tolist() == [0, 1, 2]
+    store.end()
+    research.settle(services)
+    np.testing.assert_array_equal(store.labels, labels)
+    view.undo(services)
+    assert np.flatnonzero(store.labels).tolist() == [0, 1, 2]
+    view.undo(services)
+    assert not store.labels.any(), "what the hand painted is one stroke"
+
+
+def test_it_is_waited_for_also_while_a_stroke_is_open_that_paints_nothing(services: Services) -> None:
+    store = masks.new(services)
+    labels = store.labels.copy()
+    labels[2, 1:3] = 1
+    research.bring_back(services, labels, "Tumour", SERIES.uid)
+    store.begin()
+    while services.runner.jobs:
+        services.runner.wait(services.runner.jobs[0], 60)
+    assert not store.labels.any()
+    research.settle(services)
+    np.testing.assert_array_equal(store.labels, labels)
+    assert services.bringing is None
+
+
 def test_a_layer_does_not_come_into_a_mask_that_was_opened_meanwhile(services: Services) -> None:
     first = masks.new(services)
     research.bring_back(services, np.ones_like(first.labels), "Tumour", SERIES.uid)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from medviewer.app import context
-from medviewer.app.commands import batch_results, detections, explain, masks, predict, study, verdicts, view
+from medviewer.app.commands import batch_results, detections, explain, masks, predict, research, study, verdicts, view
 from medviewer.app.controllers.display import drawn_boxes, heat_look, resolve, resolve_scene
 from medviewer.app.controllers.texts import phase_text, phase_value, read_out
 from medviewer.app.mask_store import phase_of
@@ -309,3 +309,16 @@ def test_a_run_on_many_notes_the_phase_that_it_looked_at(playing: Services) -> N
 )
 def test_values_are_named_as_readers_do(axis: PhaseAxis, value: str, text: str) -> None:
     assert (phase_value(axis, 1), phase_text(axis, 1)) == (value, text)
+
+
+def test_a_mask_from_napari_is_of_the_phase_that_was_shown_when_it_was_asked_for(playing: Services) -> None:
+    store = masks.new(playing)
+    labels = store.labels.copy()
+    labels[1, 2:4, 3:5] = 1
+    view.set_phase(playing, 0)
+    assert playing.session.series is not None
+    research.bring_back(playing, labels, "Mask", playing.session.series.uid)
+    view.set_phase(playing, 3)  # the film plays on
+    research.settle(playing)
+    assert store.labels.any()
+    assert store.phase == 0

@@ -131,6 +131,17 @@ def test_a_slab_takes_the_same_slices() -> None:
         assert value == pytest.approx(got[row, column], rel=1e-4)
 
 
+def test_what_is_not_a_number_stays_clear_in_a_slab_that_ends_within() -> None:
+    """Statistical maps have NaN outside of the brain."""
+    values, nan = np.array([[np.nan, 2.0, 3.0, np.nan]], np.float32), np.float32(np.nan)
+    outside = np.zeros_like(values), np.zeros(values.shape, bool)
+    for mode in ("mip", "minip"):
+        for order in (1, -1):
+            got, inside = join([outside, (values, np.array([[True, True, True, False]]))][::order], mode)  # type: ignore[arg-type]  # a mode
+            np.testing.assert_array_equal(got, [[nan, 2, 3, 0]])
+            np.testing.assert_array_equal(inside, [[True, True, True, False]])
+
+
 def test_a_single_slice_and_places_far_away() -> None:
     thin = Grid((1, 5, 5), (5.0, 10.0, 10.0), (-10.0, 0.0, 30.0))
     voxels = np.full((1, 5, 5), 7, np.uint8)

@@ -101,7 +101,7 @@ def test_merged_strokes_do_what_they_did_one_by_one(case: tuple[np.ndarray, list
 @given(painted())
 def test_a_record_reads_back_identical(case: tuple[np.ndarray, list[Delta], np.ndarray]) -> None:
     delta = case[1][0]
-    again = Delta.from_bytes(delta.record)
+    again = Delta.from_bytes(delta.to_bytes())
     for name in ("where", "before", "after"):
         mine, theirs = getattr(delta, name), getattr(again, name)
         np.testing.assert_array_equal(mine, theirs)
@@ -111,7 +111,7 @@ def test_a_record_reads_back_identical(case: tuple[np.ndarray, list[Delta], np.n
 @pytest.mark.parametrize("where", [[0, 7, 5_000_000_000], range(5_000_000_000, 5_000_000_003)])
 def test_a_record_holds_places_beyond_32_bits(where: Sequence[int]) -> None:
     delta = Delta(np.array(where, np.int64), np.array([0, 1, 2], np.uint8), np.array([1, 2, 3], np.uint8))
-    np.testing.assert_array_equal(Delta.from_bytes(delta.record).where, where)
+    np.testing.assert_array_equal(Delta.from_bytes(delta.to_bytes()).where, where)
 
 
 def test_a_large_structure_has_a_small_record() -> None:
@@ -119,8 +119,8 @@ def test_a_large_structure_has_a_small_record() -> None:
     ball = sum((axis - 30 * (n > 0) - 10 * (n == 0)) ** 2 for n, axis in enumerate(np.ogrid[:20, :60, :60])) < 90
     delta = change(labels, np.flatnonzero(ball), 1)
     assert delta.where.size > 3000
-    assert len(delta.record) < delta.where.size / 4
-    np.testing.assert_array_equal(Delta.from_bytes(delta.record).where, delta.where)
+    assert len(delta.to_bytes()) < delta.where.size / 4
+    np.testing.assert_array_equal(Delta.from_bytes(delta.to_bytes()).where, delta.where)
 
 
 def test_a_record_of_the_first_version_is_read() -> None:
@@ -134,7 +134,7 @@ def test_a_record_of_the_first_version_is_read() -> None:
 
 @given(painted(), st.data())
 def test_a_cut_record_is_refused(case: tuple[np.ndarray, list[Delta], np.ndarray], data: st.DataObject) -> None:
-    record = case[1][0].record
+    record = case[1][0].to_bytes()
     cut = data.draw(st.integers(0, len(record) - 1))
     with pytest.raises(ValueError, match="stroke record"):
         Delta.from_bytes(record[:cut])
@@ -145,7 +145,7 @@ def test_a_damaged_record_is_refused_or_means_the_same(
     case: tuple[np.ndarray, list[Delta], np.ndarray], data: st.DataObject
 ) -> None:
     delta = case[1][0]
-    record = bytearray(delta.record)
+    record = bytearray(delta.to_bytes())
     record[data.draw(st.integers(0, len(record) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     again = None
     with contextlib.suppress(ValueError):

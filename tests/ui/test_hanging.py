@@ -16,6 +16,7 @@ from medviewer.ui.main import Program
 from medviewer.ui.widgets.hanging_dialogs import OwnHangingsDialog, SaveHangingDialog
 from medviewer.ui.widgets.hanging_menu import HangingButton
 from tests.app.hung_studies import write_mammogram, write_mammography, write_volume
+from tests.ui.conftest import SERIES, ramp
 
 WAIT_MS = 60_000
 
@@ -73,6 +74,24 @@ def test_large_breasts_are_filled_and_drawn_one_after_the_other(
         drawn = one.canvas.native.grabFramebuffer()
         grey = {drawn.pixelColor(x, drawn.height() // 2).lightness() for x in range(0, drawn.width(), 3)}
         assert len(grey) > 5, "there is a breast, not a dark viewport"
+
+
+def test_large_pictures_are_all_there_for_a_picture_and_none_is_drawn_after_the_end(
+    opened: Program, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = opened.window.grid
+    expected = grid.picture().toImage()
+    monkeypatch.setattr(display, "LARGE", 10)
+    study.present(opened.services.session, SERIES, ramp())
+    grid.controller.refresh()
+    assert grid.controller.resting
+    grid.settle()
+    assert grid.picture().toImage() == expected
+    study.present(opened.services.session, SERIES, ramp())
+    qtbot.waitUntil(lambda: grid.controller.resting)
+    opened.close()
+    for _ in range(5):
+        QTest.qWait(10)  # what was to come then finds its widgets gone
 
 
 def test_an_empty_place_says_what_is_missing_and_takes_no_tool(program: Program, qtbot: QtBot, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import napari
@@ -14,7 +15,9 @@ from shiboken6 import isValid
 
 from medviewer.app import settings
 from medviewer.app.commands import masks, panes
+from medviewer.app.mask_store import Frozen
 from medviewer.app.modes import MODES
+from medviewer.domain.mask import Segmentation
 from medviewer.ui.main import Program
 from medviewer.ui.window import MainWindow
 
@@ -153,6 +156,54 @@ def test_napari_opens_in_turns_between_which_anything_may_happen(opened: Program
     window.research.close()  # before anything was made
     assert not window.research.busy
     assert QApplication.overrideCursor() is None
+
+
+def test_what_was_brought_back_is_kept_though_the_window_is_closed_at_once(opened: Program, qtbot: QtBot) -> None:
+    window, services = opened.window, opened.services
+    store = masks.new(services)
+    window.update_context()
+    viewer = open_napari(window, qtbot)
+    viewer.layers["Mask"].data[3, 4, 5:9] = 1
+    window.commands["research.bring_back"].trigger()
+    opened.close()
+    assert store.labels[3, 4, 5:9].all()
+    assert not store.dirty, "it is in the archive"
+
+
+def test_napari_is_given_up_while_the_mask_is_copied_for_it(
+    opened: Program, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = opened.window
+    masks.new(opened.services).paint(np.array([5]), 1)
+    window.update_context()
+    inside, go, take = threading.Event(), threading.Event(), Frozen.take
+
+    def held(frozen: Frozen) -> Segmentation:
+        inside.set()
+        assert go.wait(60)
+        return take(frozen)
+
+    monkeypatch.setattr(Frozen, "take", held)
+    window.commands["research.open"].trigger()
+    qtbot.waitUntil(inside.is_set)
+    window.research.close()
+    go.set()
+    qtbot.waitUntil(lambda: not opened.services.runner.jobs)
+    assert not window.research.busy
+    assert QApplication.overrideCursor() is None
+
+
+def test_napari_stays_where_it_was_put(opened: Program, qtbot: QtBot) -> None:
+    window = opened.window
+    viewer = open_napari(window, qtbot)
+    viewer.window._qt_window.close()  # it keeps its place for the next one
+    qtbot.waitUntil(lambda: not isValid(viewer.window._qt_window))
+    theirs = open_napari(window, qtbot).window._qt_window
+    theirs.setGeometry(300, 200, 900, 600)
+    qtbot.waitUntil(lambda: theirs.geometry().width() == 900)
+    place = theirs.geometry()
+    open_napari(window, qtbot)
+    assert theirs.geometry() == place
 
 
 def test_the_window_comes_back_as_it_was(program: Program, qtbot: QtBot, tmp_path: Path) -> None:

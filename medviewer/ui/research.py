@@ -129,13 +129,25 @@ class Research:
             yield from self._add(viewer, lambda: _labels_layer(job.result().labels, about))
 
     def _add(self, viewer: napari.Viewer, make: Callable[[], Layer]) -> Iterator[None]:
-        """Make a layer and put it into the window, unless that was closed."""
-        if _is_open(viewer):
-            layer = make()
-            yield None
+        """Make a layer and put it into the window, unless that was closed.
+
+        What napari draws over it, as the brush of a Labels layer, takes as long as the layer and comes afterwards.
+        """
+        if not _is_open(viewer):
+            return
+        layer = make()
+        over = [overlay for overlay in layer._overlays.values() if overlay.visible]
+        for overlay in over:
+            overlay.visible = False
+        yield None
+        if not _is_open(viewer):
+            return
+        viewer.add_layer(layer)
+        viewer.layers.selection = {layer}
+        yield None
+        for overlay in over:
             if _is_open(viewer):
-                viewer.add_layer(layer)
-                viewer.layers.selection = {layer}
+                overlay.visible = True
                 yield None
 
     def bring_back(self) -> None:

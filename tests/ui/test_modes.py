@@ -93,6 +93,8 @@ def test_the_image_goes_to_napari_and_a_labels_layer_comes_back(opened: Program,
     assert not image.data.flags.writeable
     assert tuple(image.scale) == session.image.grid.spacing
     assert image.metadata["intercept"] == -1000
+    assert mask._overlays["polygon"].visible
+    assert mask._overlays["brush_stroke"].visible, "as in a Labels layer that napari makes itself"
     mask.data[3, 4, 5:9] = 1
     assert not store.labels[3, 4, 5:9].any(), "napari works on a copy"
     bring_back(opened, qtbot)

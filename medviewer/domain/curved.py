@@ -7,12 +7,12 @@ the straightened CPR, which keeps lengths along the path and across it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from medviewer.domain.cached import cached
 from medviewer.domain.geometry import Grid, Vector
 from medviewer.domain.reslice import trilinear
 
@@ -126,12 +126,12 @@ class Strip:
         chords = float(np.linalg.norm(np.diff(_distinct(path.points), axis=0), axis=1).sum())
         return cls(path, angle, width_mm, max(min(grid.spacing), chords / _MOST_ALONG, width_mm / _MOST_ACROSS))
 
-    @cached_property
+    @cached
     def ribbon(self) -> Ribbon:
         """The curve at its pixels."""
         return Ribbon.of(self.path, self.spacing)
 
-    @cached_property
+    @cached
     def across(self) -> Array:
         """The way that rows go (n, 3), at each column: unit vectors."""
         return self.ribbon.turned(self.angle)
@@ -146,7 +146,7 @@ class Strip:
         """Rows and columns."""
         return 2 * self.middle + 1, len(self.ribbon.places)
 
-    @cached_property
+    @cached
     def world(self) -> Array:
         """Positions (rows, columns, 3) of the pixels in the world, mm."""
         offsets = (np.arange(self.shape[0]) - self.middle) * self.spacing

@@ -7,11 +7,12 @@ to the patient's left, y to posterior, z to the head. Files with other conventio
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import permutations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from medviewer.domain.cached import cached
 
 Vector = tuple[float, float, float]
 Matrix = tuple[float, float, float, float, float, float, float, float, float]
@@ -75,12 +76,12 @@ class Grid:
         if not np.allclose(self.axes.T @ self.axes, np.eye(3), atol=1e-3):
             raise ValueError(f"a grid needs orthonormal directions, not {self.direction}")
 
-    @cached_property
+    @cached
     def axes(self) -> NDArray[np.float64]:
         """Direction as a 3x3 array: column k is the unit step in world space along array axis k."""
         return np.array(self.direction, float).reshape(3, 3)
 
-    @cached_property
+    @cached
     def affine(self) -> NDArray[np.float64]:
         """The 4x4 matrix from (z, y, x, 1) index to (x, y, z, 1) world, in mm."""
         matrix = np.eye(4)
@@ -110,7 +111,7 @@ class Grid:
         index: NDArray[np.float64] = offset @ self._inverse.T / np.array(self.spacing)
         return index
 
-    @cached_property
+    @cached
     def _inverse(self) -> NDArray[np.float64]:
         # Not the transpose: headers round their directions, and then it is off by part of a millimetre far out.
         return np.asarray(np.linalg.inv(self.axes), np.float64)
@@ -136,7 +137,7 @@ class Grid:
         """The array axis that runs closest to a world axis (0 = left, 1 = posterior, 2 = head), each used once."""
         return self._assignment[world_axis]
 
-    @cached_property
+    @cached
     def _assignment(self) -> tuple[int, int, int]:
         x, y, z = max(permutations(range(3)), key=lambda p: sum(abs(self.axes[w, a]) for w, a in enumerate(p)))
         return x, y, z
@@ -149,7 +150,7 @@ class Grid:
         """Whether both grids have the same voxels: equal shape, and every corner within `tolerance_mm`."""
         return self.shape == other.shape and bool(np.allclose(self._corners, other._corners, rtol=0, atol=tolerance_mm))
 
-    @cached_property
+    @cached
     def _corners(self) -> NDArray[np.float64]:
         ends = np.array(np.meshgrid(*[(0, n - 1) for n in self.shape], indexing="ij")).reshape(3, -1).T
         return self.index_to_world(ends)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from medviewer.domain.cached import cached
 
 _MANY = 1 << 17
 """Values from which on it pays to look up every input that there can be first."""
@@ -119,7 +120,7 @@ class Window:
             grey = np.clip((values - low) / (high - low), 0, 1) if high > low else np.where(values > low, 1.0, 0.0)
         return np.where(np.isnan(values), 0, grey).astype(np.float32)
 
-    @cached_property
+    @cached
     def curve(self) -> NDArray[np.float32] | None:
         """Grey at evenly spaced values from the lower to the upper limit, shape (n,); None where it is linear."""
         if self.is_linear:
@@ -127,7 +128,7 @@ class Window:
         count = _CURVE if self.lut is None else int(np.clip(round(self.width) + 1, 2, _CURVE))
         return self.apply(np.linspace(*self.limits, count))
 
-    @cached_property
+    @cached
     def plain(self) -> tuple[Window, bool]:
         """The LINEAR_EXACT window that comes nearest, and whether it has to be inverted for that.
 

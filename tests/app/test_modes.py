@@ -23,11 +23,16 @@ def test_what_no_mode_names_all_have_and_the_rest_only_those_that_name_it() -> N
     assert [mode for mode in MODES if offers(mode, "tool.length")] == ["read"]
 
 
+def finish(services: Services) -> None:
+    """Wait until no job is left, also of those that come of others."""
+    while services.runner.jobs:
+        services.runner.wait(services.runner.jobs[0], 60)
+
+
 def bring(services: Services, labels: NDArray[np.generic], name: str = "Tumour") -> None:
     """Bring a label map of the open series back, all the way."""
     research.bring_back(services, labels, name, SERIES.uid)
-    while services.runner.jobs:
-        services.runner.wait(services.runner.jobs[0], 60)
+    finish(services)
 
 
 def said(services: Services) -> str:
@@ -69,8 +74,7 @@ def test_what_is_painted_while_a_layer_is_compared_is_compared_too(services: Ser
     labels[2, 1:3] = 1
     research.bring_back(services, labels, "Tumour", SERIES.uid)
     store.paint(np.array([0, 1, 2]), 1)  # the answer is not in yet: it comes on the home thread
-    while services.runner.jobs:
-        services.runner.wait(services.runner.jobs[0], 60)
+    finish(services)
     np.testing.assert_array_equal(store.labels, labels)
     view.undo(services)
     assert np.flatnonzero(store.labels).tolist() == [0, 1, 2], "the strokes are steps of their own"
@@ -84,8 +88,7 @@ def test_a_stroke_that_a_hand_is_making_is_finished_first(services: Services) ->
     store.begin()
     for place in range(3):
         store.paint(np.array([place]), 1)
-        while services.runner.jobs:
-            services.runner.wait(services.runner.jobs[0], 60)
+        finish(services)
     assert store.in_stroke
     assert np.flatnonzero(store.labels).tolist() == [0, 1, 2]
     store.end()
@@ -103,8 +106,7 @@ def test_it_is_waited_for_also_while_a_stroke_is_open_that_paints_nothing(servic
     labels[2, 1:3] = 1
     research.bring_back(services, labels, "Tumour", SERIES.uid)
     store.begin()
-    while services.runner.jobs:
-        services.runner.wait(services.runner.jobs[0], 60)
+    finish(services)
     assert not store.labels.any()
     research.settle(services)
     np.testing.assert_array_equal(store.labels, labels)
@@ -115,8 +117,7 @@ def test_a_layer_does_not_come_into_a_mask_that_was_opened_meanwhile(services: S
     first = masks.new(services)
     research.bring_back(services, np.ones_like(first.labels), "Tumour", SERIES.uid)
     second = masks.new(services)
-    while services.runner.jobs:
-        services.runner.wait(services.runner.jobs[0], 60)
+    finish(services)
     assert not first.labels.any()
     assert not second.labels.any()
     assert "not open any more" in said(services)

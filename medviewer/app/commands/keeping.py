@@ -103,9 +103,7 @@ def with_mask(
 
     with _thawed_unless_begun(store, frozen):
         keep_soon(services)
-        job = services.runner.submit(copied, title=title, must_finish=must_finish)
-    job.finished.connect(lambda: store.thaw(frozen))
-    return job
+        return _thawed_after(services.runner.submit(copied, title=title, must_finish=must_finish), store, frozen)
 
 
 def copy_soon(services: Services, *, title: str) -> Job[Segmentation]:
@@ -123,9 +121,7 @@ def copy_soon(services: Services, *, title: str) -> Job[Segmentation]:
         raise InputError("There is no mask to copy; run a segmentation or paint one first.")
     frozen = store.freeze()
     with _thawed_unless_begun(store, frozen):
-        job = services.runner.submit(lambda _: frozen.take(), title=title)
-    job.finished.connect(lambda: store.thaw(frozen))
-    return job
+        return _thawed_after(services.runner.submit(lambda _: frozen.take(), title=title), store, frozen)
 
 
 def save_soon(services: Services, then: Callable[[Segmentation], T], *, verdict: bool = False) -> Job[T]:
@@ -176,6 +172,12 @@ def save_soon(services: Services, then: Callable[[Segmentation], T], *, verdict:
         saving.job = job = saves.run(series.uid, work)
     saves.saving = saving
     job.finished.connect(over)
+    return job
+
+
+def _thawed_after(job: Job[T], store: MaskStore, frozen: Frozen) -> Job[T]:
+    """Let go of a mask's frozen state when the job is over that copies it."""
+    job.finished.connect(lambda: store.thaw(frozen))
     return job
 
 

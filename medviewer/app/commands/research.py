@@ -146,7 +146,7 @@ def _differing(mask: Labels, labels: NDArray[np.generic], name: str, context: Ru
     limit, size = int(np.iinfo(mask.dtype).max), mask[0].size
     parts, brought = [], set[int]()
     for z, before in enumerate(mask):
-        context.check()
+        context.progress(z / len(mask))
         after = np.array(labels[z]).reshape(-1)
         where = np.flatnonzero(before.reshape(-1) != after)
         values = after[where]

@@ -18,6 +18,8 @@ from napari.plugins import _initialize_plugins
 from napari.utils.action_manager import action_manager
 from napari.window import Window
 
+from medviewer.ui.viewport.canvas import keep_to_itself
+
 
 def prepare() -> Iterator[None]:
     """Do what the first window would do otherwise, a part for each item; the second time there is nothing left."""
@@ -38,6 +40,7 @@ class SteppedWindow(Window):  # type: ignore[misc]  # napari publishes no types
         # Buttons, which tell their keys too, come with the docks.
         with action_manager.events.shortcut_changed.blocker():
             super().__init__(viewer, show=False)
+        keep_to_itself(self._qt_viewer.canvas)  # the user removes layers, and closing it removes all of them
 
     def steps(self) -> Iterator[None]:
         """Make what was put off, a part for each item."""

@@ -195,6 +195,23 @@ def test_napari_is_given_up_while_the_mask_is_copied_for_it(
     assert QApplication.overrideCursor() is None
 
 
+def test_layers_that_are_removed_in_napari_take_nothing_from_the_viewports(opened: Program, qtbot: QtBot) -> None:
+    window = opened.window
+    masks.new(opened.services)
+    window.update_context()
+    viewer = open_napari(window, qtbot)
+    slices = window.grid.slices[:3]
+    theirs, drawn = viewer.window._qt_viewer.canvas, list[object]()
+    theirs._scene_canvas.events.draw.connect(drawn.append, position="last")
+    theirs.native.update()
+    qtbot.waitUntil(lambda: bool(drawn))
+    expected = [one.canvas.native.grabFramebuffer() for one in slices]
+    for remove in (lambda: viewer.layers.pop(0), window.research.close):
+        slices[0].canvas.make_current()  # as after a frame of it
+        remove()
+        assert [one.canvas.native.grabFramebuffer() for one in slices] == expected
+
+
 def test_napari_stays_where_it_was_put(opened: Program, qtbot: QtBot) -> None:
     window = opened.window
     viewer = open_napari(window, qtbot)

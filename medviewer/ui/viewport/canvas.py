@@ -31,6 +31,24 @@ def load_driver() -> None:
     QOpenGLContext().create()
 
 
+def keep_to_itself(canvas: Any) -> None:
+    """Have a napari canvas delete what it drew in its own OpenGL context, and in no other one.
+
+    When a layer is removed napari sends what is to be deleted to whichever context is current. The numbers of textures
+    and programs are those of a context: in another one they are what another canvas draws with.
+    """
+    clean = canvas._clean_and_update_scenegraph
+
+    def clean_here() -> None:
+        if canvas.native.isValid():
+            canvas._scene_canvas.set_current()
+            clean()
+        else:  # before it was first drawn it has no context, and nothing in it
+            canvas._update_scenegraph()
+
+    canvas._clean_and_update_scenegraph = clean_here
+
+
 class _QuietQtViewer(QtViewer):  # type: ignore[misc]  # napari publishes no types
     """A `QtViewer` without napari's keys: ours are actions of the window, and binding napari's takes half its start."""
 
@@ -55,6 +73,7 @@ class NapariCanvas:
         self.qt_viewer.setParent(parent)
         self.qt_viewer.hide()
         self.native = cast("QOpenGLWidget", self.qt_viewer.canvas.native)
+        keep_to_itself(self.qt_viewer.canvas)
         scene = self.qt_viewer.canvas._scene_canvas
         if ndisplay == 2:
             # napari tells every layer at every frame which part of it is seen, for the sake of multiscale layers,
